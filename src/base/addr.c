@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* addr.c - see addr.h. */
+#include "base/addr.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int mac_parse(const char *text, struct mac *ret)
+{
+	struct mac m;
+
+	if (strlen(text) != MAC_STRLEN - 1)
+		return -EINVAL;
+	for (size_t i = 0; i < 6; i++) {
+		int hi = hex_digit(text[3 * i]);
+		int lo = hex_digit(text[3 * i + 1]);
+		char sep = text[3 * i + 2];
+
+		if (hi < 0 || lo < 0)
+			return -EINVAL;
+		if (i < 5 ? (sep != text[2] || (sep != ':' && sep != '-')) : sep != '\0')
+			return -EINVAL;
+		m.b[i] = (uint8_t)(hi << 4 | lo);
+	}
+	*ret = m;
+	return 0;
+}
+
+const char *mac_format(const struct mac *m, char buf[static MAC_STRLEN])
+{
+	snprintf(buf, MAC_STRLEN, "%02x:%02x:%02x:%02x:%02x:%02x", m->b[0], m->b[1], m->b[2],
+		 m->b[3], m->b[4], m->b[5]);
+	return buf;
+}
+
+bool mac_equal(const struct mac *a, const struct mac *b)
+{
+	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
+}
+
+bool mac_is_multicast(const struct mac *m)
+{
+	return m->b[0] & 1;
+}
+
+bool mac_is_zero(const struct mac *m)
+{
+	return mac_equal(m, &(struct mac){{0}});
+}
+
+int ip4_parse(const char *text, struct in_addr *ret)
+{
+	struct in_addr a;
+
+	/* inet_pton() is strict about form and range, and refuses leading zeros. */
+	if (inet_pton(AF_INET, text, &a) != 1)
+		return -EINVAL;
+	*ret = a;
+	return 0;
+}
+
+const char *ip4_format(struct in_addr a, char buf[static IP4_STRLEN])
+{
+	return inet_ntop(AF_INET, &a, buf, IP4_STRLEN);
+}
+
+static int prefix_len_parse(const char *s, uint8_t *ret)
+{
+	unsigned int len = 0;
+
+	if (!s[0] || strlen(s) > 2 || (s[0] == '0' && s[1]))
+		return -EINVAL;
+	for (; *s; s++) {
+		if (*s < '0' || *s > '9')
+			return -EINVAL;
+		len = len * 10 + (unsigned int)(*s - '0');
+	}
+	if (len > 32)
+		return -EINVAL;
+	*ret = (uint8_t)len;
+	return 0;
+}
+
+int ip4_prefix_parse(const char *text, struct ip4_prefix *ret)
+{
+	const char *slash = strchr(text, '/');
+	char addr[IP4_STRLEN];
+	struct ip4_prefix p;
+
+	if (!slash || (size_t)(slash - text) >= sizeof(addr))
+		return -EINVAL;
+	memcpy(addr, text, (size_t)(slash - text));
+	addr[slash - text] = '\0';
+	if (ip4_parse(addr, &p.addr) < 0 || prefix_len_parse(slash + 1, &p.len) < 0)
+		return -EINVAL;
+	*ret = p;
+	return 0;
+}
+
+const char *ip4_prefix_format(const struct ip4_prefix *p, char buf[static IP4_PREFIX_STRLEN])
+{
+	char addr[IP4_STRLEN];
+
+	snprintf(buf, IP4_PREFIX_STRLEN, "%s/%u", ip4_format(p->addr, addr), p->len);
+	return buf;
+}
+
+uint32_t ip4_mask_host(uint8_t len)
+{
+	return len ? ~(uint32_t)0 << (32 - len) : 0;
+}
+
+struct in_addr ip4_network(const struct ip4_prefix *p)
+{
+	return ip4_from_host(ip4_host(p->addr) & ip4_mask_host(p->len));
+}
+
+struct in_addr ip4_broadcast(const struct ip4_prefix *p)
+{
+	return ip4_from_host(ip4_host(p->addr) | ~ip4_mask_host(p->len));
+}
+
+bool ip4_in(const struct ip4_prefix *p, struct in_addr a)
+{
+	return ((ip4_host(a) ^ ip4_host(p->addr)) & ip4_mask_host(p->len)) == 0;
+}
+
+bool ip4_overlap(const struct ip4_prefix *a, const struct ip4_prefix *b)
+{
+	return a->len <= b->len ? ip4_in(a, b->addr) : ip4_in(b, a->addr);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * addr.h - MAC and IPv4 addresses and prefixes: text to bytes and back, and their arithmetic.
+ *
+ * IPv4 addresses are `struct in_addr` (network byte order, as POSIX has it); where numbers are
+ * compared or counted, ip4_host() gives the host-order value and ip4_from_host() takes one.
+ */
+#ifndef VMLANE_BASE_ADDR_H
+#define VMLANE_BASE_ADDR_H
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/macro.h"
+
+/* struct mac - an Ethernet address, bytes in the order they go over the wire. */
+struct mac {
+	uint8_t b[6];
+};
+
+#define MAC_STRLEN 18 /* "52:54:00:00:00:01" and the NUL */
+#define IP4_STRLEN INET_ADDRSTRLEN
+#define IP4_PREFIX_STRLEN (INET_ADDRSTRLEN + 3)
+
+/* struct ip4_prefix - @addr may have host bits; @len is 0 to 32. */
+struct ip4_prefix {
+	struct in_addr addr;
+	uint8_t len;
+};
+
+/* mac_parse() - "52:54:00:aa:bb:cc" (':' or '-', either case); -EINVAL for anything else. */
+int mac_parse(const char *text, struct mac *ret) __must_check;
+/* mac_format() - lower case with ':' into @buf of MAC_STRLEN; returns @buf. */
+const char *mac_format(const struct mac *m, char buf[static MAC_STRLEN]);
+bool mac_equal(const struct mac *a, const struct mac *b);
+bool mac_is_multicast(const struct mac *m); /* also broadcast */
+bool mac_is_zero(const struct mac *m);
+
+static inline uint32_t ip4_host(struct in_addr a)
+{
+	return ntohl(a.s_addr);
+}
+
+static inline struct in_addr ip4_from_host(uint32_t host)
+{
+	return (struct in_addr){.s_addr = htonl(host)};
+}
+
+static inline bool ip4_equal(struct in_addr a, struct in_addr b)
+{
+	return a.s_addr == b.s_addr;
+}
+
+/* ip4_parse() - strict dotted quad, no leading zeros; -EINVAL otherwise. */
+int ip4_parse(const char *text, struct in_addr *ret) __must_check;
+const char *ip4_format(struct in_addr a, char buf[static IP4_STRLEN]);
+
+/* ip4_prefix_parse() - "ADDR/LEN"; host bits are kept; -EINVAL otherwise. */
+int ip4_prefix_parse(const char *text, struct ip4_prefix *ret) __must_check;
+const char *ip4_prefix_format(const struct ip4_prefix *p, char buf[static IP4_PREFIX_STRLEN]);
+uint32_t ip4_mask_host(uint8_t len);			  /* netmask, host byte order */
+struct in_addr ip4_network(const struct ip4_prefix *p);	  /* host bits cleared */
+struct in_addr ip4_broadcast(const struct ip4_prefix *p); /* host bits set */
+bool ip4_in(const struct ip4_prefix *p, struct in_addr a);
+bool ip4_overlap(const struct ip4_prefix *a, const struct ip4_prefix *b);
+
+#endif

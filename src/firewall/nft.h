@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * nft.h - the table in the kernel, by libnftables. No process is executed.
+ *
+ * Make the context before the process has 1024 descriptors open (libnftables 1.0.6 uses select()).
+ */
+#ifndef VMLANE_FIREWALL_NFT_H
+#define VMLANE_FIREWALL_NFT_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "firewall/ruleset.h"
+
+struct nft;
+int nft_new(struct nft **ret) __must_check;
+void nft_free(struct nft *n);
+DEFINE_CLEANUP(struct nft *, nft_free)
+
+/* nft_run() - one transaction; all or nothing. The text is ours alone, never a user's. */
+int nft_run(struct nft *n, const char *text, struct err *e) __must_check;
+/* nft_list() - the table `inet vmlane` as text without counters' values; "" when there is none. */
+int nft_list(struct nft *n, struct buf *out, struct err *e) __must_check;
+/* nft_delete() - remove the table; fine when there is none. */
+int nft_delete(struct nft *n, struct err *e) __must_check;
+/* nft_transactions() - how many transactions that write were sent. */
+uint64_t nft_transactions(const struct nft *n);
+
+/* struct fw_counters - packets refused or dropped, from the table's named counters. */
+struct fw_counters {
+	uint64_t spoofed;     /* guests' packets with a source that is not theirs */
+	uint64_t refused_in;  /* new connections from outside */
+	uint64_t refused_out; /* guests' packets with no permitted way out */
+	uint64_t invalid;
+};
+int nft_counters(struct nft *n, struct fw_counters *ret, struct err *e) __must_check;
+
+#endif

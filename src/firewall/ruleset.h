@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ruleset.h - the networks' filters and translation as one nftables table, `inet vmlane`.
+ *
+ * A fixed skeleton of chains looks interfaces up in sets and verdict maps, so that a packet's cost
+ * does not grow with the number of networks; networks and uplinks are elements of those. This
+ * half is pure: struct fw_desired -> text. nft.h puts it into the kernel.
+ */
+#ifndef VMLANE_FIREWALL_RULESET_H
+#define VMLANE_FIREWALL_RULESET_H
+
+#include "base/buf.h"
+#include "model/network.h"
+
+/**
+ * struct fw_network - what the table has to know of one running network
+ * @uplinks:	names of the interfaces it may go out by (resolved when `auto`); owned by the caller
+ */
+struct fw_network {
+	char name[NAME_MAX_LEN + 1];
+	char bridge[IFNAMSIZ];
+	struct ip4_prefix subnet;
+	uint16_t port_min;
+	uint16_t port_max;
+	const char (*uplinks)[IFNAMSIZ];
+	size_t n_uplinks;
+};
+
+struct fw_desired {
+	const struct fw_network *networks;
+	size_t n;
+};
+
+/*
+ * struct fw_ruleset - the skeleton (with the NAT chains that the port ranges in use need) and the
+ * elements, sorted: each element is one line "SET_OR_MAP\tELEMENT". Owned; fw_ruleset_done().
+ */
+struct fw_ruleset {
+	char *skeleton;
+	char **elements;
+	size_t n_elements;
+};
+
+int fw_ruleset_build(const struct fw_desired *d, struct fw_ruleset *ret) __must_check;
+void fw_ruleset_done(struct fw_ruleset *r);
+
+/* fw_ruleset_full() - a transaction that replaces the table as a whole, atomically. */
+void fw_ruleset_full(const struct fw_ruleset *r, struct buf *out);
+/*
+ * fw_ruleset_delta() - a transaction that turns @from into @to by elements only. Returns the
+ * number of changes (0: nothing to do), or -ESTALE when the skeletons differ (use _full()).
+ */
+int fw_ruleset_delta(const struct fw_ruleset *from, const struct fw_ruleset *to,
+		     struct buf *out) __must_check;
+/* fw_ruleset_hash() - of all of it; equal rulesets have equal hashes. */
+uint64_t fw_ruleset_hash(const struct fw_ruleset *r);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * rtnl.h - rtnetlink (libmnl): what the kernel's links, addresses, routes, neighbours and bridge
+ * FDBs are, changing them, and hearing of changes. Strict dumps; the kernel's extack words reach
+ * struct err. One struct rtnl is used by one thread.
+ */
+#ifndef VMLANE_KERNEL_RTNL_H
+#define VMLANE_KERNEL_RTNL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/addr.h"
+#include "base/err.h"
+#include "model/plan.h"
+
+struct rtnl;
+
+int rtnl_new(struct rtnl **ret) __must_check;
+void rtnl_free(struct rtnl *r);
+DEFINE_CLEANUP(struct rtnl *, rtnl_free)
+
+/* rtnl_snapshot() - links, IPv4 addresses and IPv4 routes (all tables but local). */
+int rtnl_snapshot(struct rtnl *r, struct actual *ret, struct err *e) __must_check;
+/* rtnl_link_get() - one link by name or (when @name is NULL) by @ifindex; -ENODEV. */
+int rtnl_link_get(struct rtnl *r, const char *name, int ifindex, struct link_state *ret,
+		  struct err *e) __must_check;
+
+/* Writes. Each counts in kernel_write_count() once it was sent. */
+int rtnl_bridge_create(struct rtnl *r, const char *name, const struct mac *mac, const char *alias,
+		       struct err *e) __must_check; /* stp 0, forward_delay 0, link down */
+int rtnl_bridge_stp_off(struct rtnl *r, const char *name, struct err *e) __must_check;
+int rtnl_link_delete(struct rtnl *r, const char *name, struct err *e) __must_check;
+int rtnl_link_set_up(struct rtnl *r, const char *name, bool up, struct err *e) __must_check;
+int rtnl_link_set_mtu(struct rtnl *r, const char *name, uint32_t mtu, struct err *e) __must_check;
+int rtnl_link_set_mac(struct rtnl *r, const char *name, const struct mac *mac,
+		      struct err *e) __must_check;
+int rtnl_link_set_alias(struct rtnl *r, const char *name, const char *alias,
+			struct err *e) __must_check;
+/* rtnl_link_enslave() - @bridge NULL frees the port. */
+int rtnl_link_enslave(struct rtnl *r, const char *name, const char *bridge,
+		      struct err *e) __must_check;
+/* rtnl_addr_add/del() - with broadcast address; -EEXIST / -EADDRNOTAVAIL as the kernel says. */
+int rtnl_addr_add(struct rtnl *r, const char *ifname, const struct ip4_prefix *addr,
+		  struct err *e) __must_check;
+int rtnl_addr_del(struct rtnl *r, const char *ifname, const struct ip4_prefix *addr,
+		  struct err *e) __must_check;
+
+/* struct neigh_entry - an IPv4 neighbour; @state is NUD_* of linux/neighbour.h. */
+struct neigh_entry {
+	int ifindex;
+	struct in_addr addr;
+	struct mac mac;
+	uint16_t state;
+};
+
+/* rtnl_neigh_dump() - IPv4 neighbours of @ifindex (0: all); free() *ret. */
+int rtnl_neigh_dump(struct rtnl *r, int ifindex, struct neigh_entry **ret, size_t *ret_n,
+		    struct err *e) __must_check;
+
+/**
+ * struct fdb_entry - one entry of a bridge's MAC table (AF_BRIDGE neighbour)
+ * @bridge:	ifindex of the bridge; @port: of the port (the bridge itself for its own MAC)
+ * @local:	a MAC of the host's own (NUD_PERMANENT); @is_static: NUD_NOARP without local
+ * @age_s:	seconds since a frame with it was last seen
+ */
+struct fdb_entry {
+	int bridge;
+	int port;
+	struct mac mac;
+	bool local;
+	bool is_static;
+	uint32_t age_s;
+};
+
+/* rtnl_fdb_dump() - the MAC table of bridge @ifindex (0: of all bridges); free() *ret. */
+int rtnl_fdb_dump(struct rtnl *r, int ifindex, struct fdb_entry **ret, size_t *ret_n,
+		  struct err *e) __must_check;
+
+/* kernel_write_count() - rtnetlink, tap and sysctl writes of this process so far. */
+uint64_t kernel_write_count(void);
+/* kernel_write_counted() - for the other writers of this folder. */
+void kernel_write_counted(void);
+
+/* ---- hearing of changes ---- */
+
+enum rtnl_event_kind {
+	RTNL_EVENT_LINK,     /* @link filled: new or changed */
+	RTNL_EVENT_LINK_DEL, /* @link.name, @link.ifindex filled */
+	RTNL_EVENT_ADDR,     /* some IPv4 address came or went; @link.ifindex filled */
+	RTNL_EVENT_ROUTE,    /* some IPv4 route came or went */
+	RTNL_EVENT_RESYNC,   /* ENOBUFS: events were lost, look at everything again */
+	RTNL_EVENT_COUNT,
+};
+
+struct rtnl_event {
+	enum rtnl_event_kind kind;
+	struct link_state link;
+};
+
+typedef void (*rtnl_event_fn)(const struct rtnl_event *ev, void *ctx);
+
+struct rtnl_monitor;
+/* rtnl_monitor_new() - joined to link, IPv4 address and IPv4 route groups; @ret_fd to poll. */
+int rtnl_monitor_new(rtnl_event_fn fn, void *ctx, struct rtnl_monitor **ret,
+		     int *ret_fd) __must_check;
+void rtnl_monitor_free(struct rtnl_monitor *m);
+/* rtnl_monitor_read() - call when the fd is readable: reads what is there, calls fn for each. */
+int rtnl_monitor_read(struct rtnl_monitor *m) __must_check;
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vmm.h - which process holds a tap, and what NIC it shows to its guest: read from /proc. */
+#ifndef VMLANE_KERNEL_VMM_H
+#define VMLANE_KERNEL_VMM_H
+
+#include <net/if.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include "base/addr.h"
+
+/**
+ * struct vmm_holder - a process that has a tap open
+ * @tap:	the tap's name (matched whole: tap1 is not tap10)
+ * @comm:	the process' name: "qemu-system-x86", ...
+ * @nic_model:	what the guest sees: "virtio-net", "e1000e", "rtl8139", ... ; "" when not known
+ * @vm_name:	from `-name`, "" when not known
+ */
+struct vmm_holder {
+	char tap[IFNAMSIZ];
+	pid_t pid;
+	char comm[32];
+	char nic_model[32];
+	char vm_name[64];
+};
+
+/*
+ * vmm_scan() - all processes of the machine that hold a tap fd and that this process may look at,
+ * free() *ret. A process whose /proc/PID/fd is not readable for us is passed over.
+ */
+int vmm_scan(struct vmm_holder **ret, size_t *ret_n) __must_check;
+/*
+ * vmm_describe() - fill comm, nic_model and vm_name of @h from /proc/@h->pid/{comm,cmdline};
+ * @mac (may be NULL) tells which -device belongs to the tap when there are several.
+ */
+int vmm_describe(struct vmm_holder *h, const struct mac *mac) __must_check;
+/* vmm_cmdline_nic() - the pure part: @argv joined by NULs (@len bytes) as in /proc/PID/cmdline. */
+void vmm_cmdline_parse(const char *argv, size_t len, const char *tap, const struct mac *mac,
+		       struct vmm_holder *h);
+
+#endif

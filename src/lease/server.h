@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * server.h - the DHCPv4 server's sockets: one packet socket on each network's bridge.
+ *
+ * A packet socket sees the frames before the host's own firewall does, so that guests get their
+ * address also where INPUT drops by default. The walk: frame -> dhcp4_parse -> lease_decide ->
+ * store -> dhcp4_build -> frame. Requests that arrive together are committed together.
+ */
+#ifndef VMLANE_LEASE_SERVER_H
+#define VMLANE_LEASE_SERVER_H
+
+#include <systemd/sd-event.h>
+#include "lease/decide.h"
+#include "lease/store.h"
+
+/* struct lease_counters - since the start; every drop is counted. */
+struct lease_counters {
+	uint64_t received;
+	uint64_t bad;	  /* not a valid message */
+	uint64_t ignored; /* valid, and not answered on purpose */
+	uint64_t sent[DHCP4_TYPE_COUNT];
+	uint64_t got[DHCP4_TYPE_COUNT];
+	uint64_t store_failed; /* the ACK was not sent: the lease could not be stored */
+	uint64_t send_failed;
+	uint64_t socket_drops; /* PACKET_STATISTICS: the kernel's queue was full */
+};
+
+/**
+ * struct lease_event - told to the daemon after a message was answered
+ * @type:	of the answer; @request: of the question
+ */
+struct lease_event {
+	const char *network;
+	enum dhcp4_type request;
+	enum dhcp4_type type;
+	struct lease lease;
+};
+typedef void (*lease_event_fn)(const struct lease_event *ev, void *ctx);
+
+struct lease_server;
+/*
+ * lease_server_new() - serve on interface @ifindex, whose MAC is @mac. Loads the network's leases
+ * from @store. @cfg is copied (its pointers are not: see lease_server_configure()).
+ */
+int lease_server_new(sd_event *loop, struct lease_store *store, int ifindex, const struct mac *mac,
+		     const struct lease_config *cfg, lease_event_fn fn, void *ctx,
+		     struct lease_server **ret, struct err *e) __must_check;
+void lease_server_free(struct lease_server *s);
+/* lease_server_configure() - from now on answer with @cfg; what it points to must live on. */
+void lease_server_configure(struct lease_server *s, const struct lease_config *cfg);
+struct lease_table *lease_server_table(struct lease_server *s);
+/* lease_server_release() - an operator takes a lease away; -ENOENT. */
+int lease_server_release(struct lease_server *s, struct in_addr addr, struct err *e) __must_check;
+void lease_server_counters(struct lease_server *s, struct lease_counters *ret);
+
+#endif

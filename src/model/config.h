@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * config.h - the strict YAML reader, and the checks that need more than one file.
+ *
+ * All functions are pure: text in, structs and errors out.
+ */
+#ifndef VMLANE_MODEL_CONFIG_H
+#define VMLANE_MODEL_CONFIG_H
+
+#include "base/buf.h"
+#include "model/network.h"
+
+#define CONFIG_FILE_MAX (1024 * 1024)
+#define CONFIG_NETWORKS_MAX 4096
+
+/**
+ * network_config_parse() - one document to one network
+ * @file:	the name that errors carry as file:line:col ("/etc/vmlane/networks/default.yaml")
+ * @text:	@len bytes, not NUL-terminated; at most CONFIG_FILE_MAX. JSON is YAML too, so API
+ *		request bodies take the same way.
+ * @ret:	the network, owned by the caller
+ * @errs:	every mistake found, not only the first
+ *
+ * Strict: unknown keys (with "did you mean"), duplicate keys, anchors, aliases, tags, tabs, more
+ * than one document, wrong types are mistakes. Returns 0, -EINVAL (see @errs), or -ENOMEM.
+ */
+int network_config_parse(const char *file, const char *text, size_t len,
+			 struct network_config **ret, struct err_list *errs) __must_check;
+
+/* network_config_emit() - the canonical YAML of @n; parsing it again gives an equal network. */
+void network_config_emit(const struct network_config *n, struct buf *out);
+
+/* network_config_equal() - same meaning (locations do not count). */
+bool network_config_equal(const struct network_config *a, const struct network_config *b);
+
+/**
+ * struct config_file - one file of the networks directory, parsed
+ * @path:	for errors; owned
+ * @network:	NULL when the file had mistakes; owned
+ */
+struct config_file {
+	char *path;
+	struct network_config *network;
+};
+
+/* struct config_set - all networks that are wanted; @files is owned, sorted by path. */
+struct config_set {
+	struct config_file *files;
+	size_t n;
+};
+
+void config_set_done(struct config_set *set);
+
+/* struct host_route - a route of the host that networks must not overlap. */
+struct host_route {
+	struct ip4_prefix dst;
+	char ifname[IFNAMSIZ];
+};
+
+/**
+ * config_set_validate() - the mistakes that only show when all files and the host are looked at
+ * @set:	files whose network is NULL are passed over
+ * @routes:	the host's routes but the default route and those over bridges of @set (the
+ *		function leaves out routes over a network's own bridge itself)
+ *
+ * Two networks with one name or bridge, file name that is not NAME.yaml, overlapping subnets (both
+ * places named), overlap with a route (its interface named), two guests with one MAC (all networks)
+ * or one IPv4 (one network) or one name, a guest named like a network. Returns 0 or -EINVAL.
+ */
+int config_set_validate(const struct config_set *set, const struct host_route *routes,
+			size_t n_routes, struct err_list *errs) __must_check;
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * network.h - what a network of virtual machines is: the desired state, as validated structs.
+ *
+ * It does not know files (daemon/config.c) nor the kernel (kernel/). Next on the walk:
+ * config.h makes these structs from YAML, plan.h compares them with what the kernel has.
+ */
+#ifndef VMLANE_MODEL_NETWORK_H
+#define VMLANE_MODEL_NETWORK_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/addr.h"
+#include "base/err.h"
+
+#define NAME_MAX_LEN 32 /* of networks and guests, without the NUL */
+#define NETWORK_GUESTS_MAX 10000
+#define NETWORK_DNS_MAX 4
+#define NETWORK_ACCESS_MAX 32
+#define DOMAIN_MAX_LEN 253
+
+/* struct location - where in its file something was written; line 0 means unknown. */
+struct location {
+	unsigned int line;
+	unsigned int col;
+};
+
+enum network_mode {
+	NETWORK_NAT,
+	NETWORK_MODE_COUNT,
+};
+
+/* network_mode_name() - "nat", ...; as written in YAML and JSON. */
+const char *network_mode_name(enum network_mode mode);
+
+/**
+ * struct guest_config - a guest that the configuration knows by name
+ * @name:	the guest's name
+ * @has_mac:	@mac was given
+ * @mac:	the guest's fixed MAC
+ * @has_ipv4:	@ipv4 was given
+ * @ipv4:	its fixed address, inside the network's subnet
+ * @at:		where it was written
+ */
+struct guest_config {
+	char name[NAME_MAX_LEN + 1];
+	bool has_mac;
+	struct mac mac;
+	bool has_ipv4;
+	struct in_addr ipv4;
+	struct location at;
+};
+
+/* struct access_entry - who besides root may plug guests in: a user or a group, by name. */
+struct access_entry {
+	bool is_group;
+	char name[NAME_MAX_LEN + 1];
+};
+
+/**
+ * struct network_config - one network as its file describes it, defaults filled in
+ * @name:	the network's name; its file is NAME.yaml
+ * @bridge:	the bridge's interface name (key `bridge`, else ifname_derive(@name))
+ * @mode:	see enum network_mode
+ * @subnet:	network address (host bits clear) and prefix length 8 to 30
+ * @gateway:	the bridge's own address, inside @subnet; default: first address
+ * @uplink:	"" follows the default route (`auto`), else the interface's name
+ * @port_min:	NAT: lowest source port used for tcp and udp, host byte order
+ * @port_max:	NAT: highest
+ * @mtu:	0: the bridge's default of 1500
+ * @dhcp:	the DHCP server runs
+ * @range_first: first dynamic address, inclusive
+ * @range_last:	last dynamic address, inclusive
+ * @lease_s:	lease time in seconds
+ * @domain:	domain name for the guests, "" when none
+ * @dns:	resolvers to hand out; @n_dns 0 means the host's own upstream resolvers
+ * @open_access: no `access` key: everyone who may use the API socket may plug guests in
+ * @access:	otherwise those listed
+ * @guests:	owned; @n_guests of them, sorted by name
+ * @subnet_at:	where the subnet was written, for overlap errors
+ * @name_at:	where the name was written
+ */
+struct network_config {
+	char name[NAME_MAX_LEN + 1];
+	char bridge[IFNAMSIZ];
+	enum network_mode mode;
+	struct ip4_prefix subnet;
+	struct in_addr gateway;
+	char uplink[IFNAMSIZ];
+	uint16_t port_min;
+	uint16_t port_max;
+	uint16_t mtu;
+	bool dhcp;
+	struct in_addr range_first;
+	struct in_addr range_last;
+	uint32_t lease_s;
+	char domain[DOMAIN_MAX_LEN + 1];
+	struct in_addr dns[NETWORK_DNS_MAX];
+	size_t n_dns;
+	bool open_access;
+	struct access_entry access[NETWORK_ACCESS_MAX];
+	size_t n_access;
+	struct guest_config *guests;
+	size_t n_guests;
+	struct location subnet_at;
+	struct location name_at;
+};
+
+void network_config_free(struct network_config *n);
+DEFINE_CLEANUP(struct network_config *, network_config_free)
+
+/* network_guest_find() - by name, or NULL. */
+const struct guest_config *network_guest_find(const struct network_config *n, const char *name);
+
+/* name_valid() - [a-z0-9] first, then [a-z0-9_.-], at most NAME_MAX_LEN: networks and guests. */
+bool name_valid(const char *name);
+
+/* ifname_valid() - what the kernel takes as an interface name (dev_valid_name()). */
+bool ifname_valid(const char *name);
+
+/*
+ * ifname_derive() - the interface of the network or guest called @name: "vl-NAME", and where that
+ * is longer than an interface name may be, a cut NAME with a hash of the whole behind it.
+ */
+void ifname_derive(const char *name, char ret[static IFNAMSIZ]);
+
+/*
+ * mac_derive() - a stable locally administered MAC 52:54:00:xx:xx:xx for guest @guest of @network
+ * on host @host_id (16 bytes, may be NULL); @attempt counts up when the MAC is already taken.
+ */
+struct mac mac_derive(const uint8_t *host_id, const char *network, const char *guest,
+		      unsigned int attempt);
+
+#endif

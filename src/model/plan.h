@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * plan.h - what the kernel has, what it should have, and the steps from one to the other.
+ *
+ * Pure: kernel/ fills in struct actual, daemon/reconcile carries the steps out. An empty plan
+ * means that nothing is to be written.
+ */
+#ifndef VMLANE_MODEL_PLAN_H
+#define VMLANE_MODEL_PLAN_H
+
+#include "base/buf.h"
+#include "model/network.h"
+
+/* ---- what the kernel has ---- */
+
+#define ALIAS_MAX 64
+/* Our links carry an alias (IFLA_IFALIAS), by which a restarted daemon knows them again. */
+#define ALIAS_NETWORK "vmlane:network=" /* + network's name, on bridges */
+#define ALIAS_GUEST "vmlane:guest="	/* + guest's name, on taps */
+
+/* enum port_state - STP state of a bridge port, BR_STATE_* of linux/if_bridge.h. */
+enum port_state {
+	PORT_DISABLED,
+	PORT_LISTENING,
+	PORT_LEARNING,
+	PORT_FORWARDING,
+	PORT_BLOCKING,
+	PORT_STATE_COUNT,
+};
+
+const char *port_state_name(enum port_state s);
+
+/**
+ * struct link_state - one interface, as a link dump gives it
+ * @kind:	IFLA_INFO_KIND: "bridge", "tun", "veth", ...; "" for physical ones
+ * @alias:	"" when none
+ * @up:		IFF_UP; @carrier: IFF_LOWER_UP
+ * @master:	ifindex of the bridge it is enslaved to, 0 when none
+ * @port_state:	meaningful when @master is a bridge
+ * @stp:	bridges: STP is on; @forward_delay: bridges, in 1/100 s
+ */
+struct link_state {
+	int ifindex;
+	char name[IFNAMSIZ];
+	char kind[16];
+	char alias[ALIAS_MAX];
+	struct mac mac;
+	uint32_t mtu;
+	bool up;
+	bool carrier;
+	int master;
+	enum port_state port_state;
+	bool stp;
+	uint32_t forward_delay;
+	uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes, rx_dropped, tx_dropped;
+};
+
+/* struct addr_state - one IPv4 address of an interface. */
+struct addr_state {
+	int ifindex;
+	struct ip4_prefix prefix;
+};
+
+/* struct route_state - one IPv4 unicast route; @gateway 0 when on-link, @oif 0 for multipath. */
+struct route_state {
+	struct ip4_prefix dst;
+	struct in_addr gateway;
+	int oif;
+	uint32_t table;
+	uint32_t metric;
+};
+
+#define SYSCTL_PATH_MAX 96
+#define SYSCTL_VALUE_MAX 16
+
+/* struct sysctl_state - @path below /proc/sys ("net/ipv4/conf/eth0/forwarding"). */
+struct sysctl_state {
+	char path[SYSCTL_PATH_MAX];
+	char value[SYSCTL_VALUE_MAX];
+};
+
+/* struct actual - a snapshot of the namespace; the arrays are owned. */
+struct actual {
+	struct link_state *links;
+	size_t n_links;
+	struct addr_state *addrs;
+	size_t n_addrs;
+	struct route_state *routes;
+	size_t n_routes;
+};
+
+void actual_done(struct actual *a);
+const struct link_state *actual_link_by_name(const struct actual *a, const char *name);
+const struct link_state *actual_link_by_index(const struct actual *a, int ifindex);
+
+/*
+ * actual_uplinks() - the names of the interfaces that carry a default route in the main table
+ * (254), without duplicates and without bridges of ours, into @ret (at most @max); their number.
+ */
+size_t actual_uplinks(const struct actual *a, char (*ret)[IFNAMSIZ], size_t max);
+
+/* ---- what it should have ---- */
+
+/**
+ * struct desired_network - a network that shall run
+ * @config:	not owned
+ * @mac:	the bridge's MAC (mac_derive() with guest "")
+ */
+struct desired_network {
+	const struct network_config *config;
+	struct mac mac;
+};
+
+/**
+ * struct desired_tap - a persistent tap of an attached guest
+ * @queues:	1, or more for IFF_MULTI_QUEUE
+ * @owner_uid:	who may open it; UINT32_MAX: only those with CAP_NET_ADMIN
+ * @persistent:	false: a VMM holds it by fd; it is never created by a plan, only put right
+ */
+struct desired_tap {
+	char name[IFNAMSIZ];
+	char guest[NAME_MAX_LEN + 1];
+	char bridge[IFNAMSIZ];
+	unsigned int queues;
+	uint32_t owner_uid;
+	bool persistent;
+};
+
+struct desired {
+	struct desired_network *networks;
+	size_t n_networks;
+	struct desired_tap *taps;
+	size_t n_taps;
+	/* sysctls as they should be; the value now is in @sysctls_now at the same index */
+	struct sysctl_state *sysctls;
+	struct sysctl_state *sysctls_now;
+	size_t n_sysctls;
+};
+
+void desired_done(struct desired *d);
+
+/* ---- the steps ---- */
+
+enum step_kind {
+	STEP_TAP_DELETE,
+	STEP_BRIDGE_DELETE,
+	STEP_BRIDGE_CREATE, /* name, mac, alias; created down */
+	STEP_LINK_MTU,
+	STEP_LINK_MAC,
+	STEP_LINK_ALIAS,
+	STEP_BRIDGE_STP_OFF, /* stp 0, forward_delay 0 */
+	STEP_ADDR_DEL,
+	STEP_ADDR_ADD,
+	STEP_SYSCTL_SET,
+	STEP_LINK_UP,
+	STEP_TAP_CREATE, /* name, queues, owner_uid, alias */
+	STEP_TAP_ENSLAVE,
+	STEP_KIND_COUNT,
+};
+
+/**
+ * struct plan_step - one write to the kernel
+ * @kind:	what to do
+ * @ifname:	the interface it is done to
+ * Which of the other fields matter depends on @kind, as their names say.
+ * @replaces:	the value found before, for the text ("1500", "0"); "" when there was none
+ */
+struct plan_step {
+	enum step_kind kind;
+	char ifname[IFNAMSIZ];
+	char bridge[IFNAMSIZ];
+	char alias[ALIAS_MAX];
+	struct mac mac;
+	uint32_t mtu;
+	struct ip4_prefix addr;
+	struct sysctl_state sysctl;
+	unsigned int queues;
+	uint32_t owner_uid;
+	char replaces[SYSCTL_VALUE_MAX];
+};
+
+/* struct plan - @steps is owned, in the order they are to be done. */
+struct plan {
+	struct plan_step *steps;
+	size_t n;
+};
+
+void plan_done(struct plan *p);
+
+/**
+ * plan_diff() - the steps that make @actual match @desired
+ * @ret:	empty when it matches already
+ * @errs:	what stands in the way, e.g. an interface of a wanted name that is not ours
+ *		("eth7 is in the way: ..."), a `uplink` that does not exist is NOT an error here
+ *
+ * Bridges and taps of ours (by alias) that @desired does not have are deleted, except taps that a
+ * VMM may hold (alias present, not in @desired: deleted too; desired must list all known guests).
+ * Foreign ports on our bridges and foreign addresses elsewhere are never touched; on our bridges
+ * IPv4 addresses other than the gateway are removed.
+ * Returns 0, -EEXIST (see @errs), -ENOMEM.
+ */
+int plan_diff(const struct desired *desired, const struct actual *actual, struct plan *ret,
+	      struct err_list *errs) __must_check;
+
+/* plan_step_text() - one line for `diff`: "+ bridge vl-default (52:54:00:1:2:3)". */
+void plan_step_text(const struct plan_step *s, struct buf *out);
+/* plan_step_op() - "create", "delete", "change". */
+const char *plan_step_op(const struct plan_step *s);
+
+#endif
