@@ -47,4 +47,4 @@ bench: need-root
 	@bench/run.sh $(BUILD) $(ARGS)
 
 clean:
-	rm -rf build build-asan build-clang build-fuzz
+	rm -rf build build-check

@@ -23,7 +23,7 @@ static int reserve(struct buf *b, size_t more)
 	if (more > b->max - b->len)
 		return b->error = -E2BIG;
 	need = b->len + more + 1;
-	if (need <= b->cap)
+	if (b->data && need <= b->cap)
 		return 0;
 	cap = b->cap ? b->cap : 256;
 	while (cap < need)

@@ -1,0 +1,249 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# check.sh [STAGE...] - every test there is, or the stages named. `make check` calls this.
+#
+# Each stage says what it does, how long it took and what it counted; its whole output is in
+# build-check/logs/STAGE.log and is shown when it fails. A stage that cannot run here says why and
+# counts as skipped. The last line has the sums; the exit status is 1 when anything failed.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+DIR=${CHECK_DIR:-build-check}
+LOGS=$DIR/logs
+FUZZ_SECONDS=${FUZZ_SECONDS:-10}
+STAGES="format includes source scripts man build-gcc build-clang build-asan build-fuzz tidy
+	unit unit-asan fuzz netns package"
+passed=0 failed=0 skipped=0
+mkdir -p "$LOGS"
+export PYTHONDONTWRITEBYTECODE=1
+
+own()
+{
+	[ "$(id -u)" != 0 ] || chown -Rh --reference=. "$DIR"
+}
+trap own EXIT
+
+# skip REASON - a stage that cannot run ends with this.
+skip()
+{
+	echo "$*"
+	return 77
+}
+
+# built DIR - did the build that this stage needs work?
+built()
+{
+	[ -e "$DIR/$1.ok" ] || skip "the $1 build failed or was not made"
+}
+
+# ---- what is in the files ----
+
+stage_format()
+{
+	tools/check-format.sh
+}
+
+stage_includes()
+{
+	tools/check-includes.py --self-test && tools/check-includes.py
+}
+
+stage_source()
+{
+	tools/check-source.py
+}
+
+bash_scripts()
+{
+	{ find tools tests bench src .ci -name '*.sh'; grep -lsr '^#!/bin/\(ba\)\?sh' .ci tools tests; } | sort -u
+	find src data -name '*completion*' -o -name '*.bash' | sort
+}
+
+stage_scripts()
+{
+	local status=0 script
+	for script in $(bash_scripts); do
+		bash -n "$script" || status=1
+	done
+	if command -v shellcheck >/dev/null; then
+		# Lists of words are split on purpose, and DHCP clients set their scripts' variables.
+		bash_scripts | xargs shellcheck -s bash -S warning -e SC2046,SC2048,SC2086,SC2034,SC2100,SC2154 || status=1
+	else
+		echo "shellcheck is not installed"
+	fi
+	find tools tests bench -name '*.py' | sort | while read -r script; do
+		/usr/bin/python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read(), sys.argv[1])' \
+			"$script" || exit 1
+	done || status=1
+	echo "$(bash_scripts | wc -l) shell scripts, $(find tools tests bench -name '*.py' | wc -l) Python files"
+	return $status
+}
+
+stage_man()
+{
+	local pages
+	pages=$(find docs -name '*.[1-8]')
+	[ -n "$pages" ] || { echo "no man pages found below docs/"; return 1; }
+	command -v mandoc >/dev/null || { skip "mandoc is not installed"; return; }
+	mandoc -Tlint -W warning $pages && echo "$(echo "$pages" | wc -l) pages"
+}
+
+# ---- builds ----
+
+# build NAME MESON-OPTION... - and remember that it worked.
+build()
+{
+	local name=$1
+	shift
+	rm -f "$DIR/$name.ok"
+	tools/build.sh "$DIR/$name" -Dwerror=true "$@" && : >"$DIR/$name.ok"
+}
+
+stage_build_gcc()
+{
+	CC=gcc build gcc
+}
+
+stage_build_clang()
+{
+	command -v clang-14 >/dev/null || { skip "clang-14 is not installed"; return; }
+	CC=clang-14 build clang
+}
+
+stage_build_asan()
+{
+	CC=gcc build asan -Db_sanitize=address,undefined -Db_lundef=false
+}
+
+stage_build_fuzz()
+{
+	command -v clang-14 >/dev/null || { skip "clang-14 is not installed"; return; }
+	CC=clang-14 build fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
+}
+
+stage_tidy()
+{
+	built clang || return
+	tools/check-tidy.sh "$DIR/clang"
+}
+
+# ---- tests ----
+
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=99
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:exitcode=99
+
+# meson_tests NAME - all of meson's tests; those by cmocka are counted one by one.
+meson_tests()
+{
+	local status=0
+	built "$1" || return
+	meson test -C "$DIR/$1" --no-rebuild --print-errorlogs -t 4 || status=1
+	/usr/bin/python3 tools/count-tests.py meson "$DIR/$1/meson-logs/testlog.json" >"$COUNTS"
+	return $status
+}
+
+stage_unit()
+{
+	meson_tests gcc
+}
+
+stage_unit_asan()
+{
+	meson_tests asan
+}
+
+stage_fuzz()
+{
+	local status=0
+	built fuzz || return
+	tests/fuzz/run.sh "$DIR/fuzz" "$FUZZ_SECONDS" | tee "$DIR/fuzz.out" || status=1
+	status=${PIPESTATUS[0]}
+	echo "$(grep -c ^ok "$DIR/fuzz.out") $(grep -c ^FAILED "$DIR/fuzz.out") 0" >"$COUNTS"
+	return "$status"
+}
+
+# The namespace tests run twice at once: with the plain programs, and with the sanitized ones.
+stage_netns()
+{
+	local status=0 plain
+	[ "$(id -u)" = 0 ] || { skip "network namespaces need root"; return; }
+	built gcc || return
+	tests/netns/run.sh "$DIR/gcc" --junitxml="$LOGS/netns.xml" >"$LOGS/netns-gcc.log" 2>&1 &
+	plain=$!
+	if [ -e "$DIR/asan.ok" ]; then
+		tests/netns/run.sh "$DIR/asan" -m 'not slow' --junitxml="$LOGS/netns-asan.xml" ||
+			status=1
+	fi
+	wait $plain || status=1
+	cat "$LOGS/netns-gcc.log"
+	/usr/bin/python3 tools/count-tests.py junit "$LOGS"/netns*.xml >"$COUNTS"
+	return $status
+}
+
+# The package is built from a copy, since its files are put beside the source directory.
+stage_package()
+{
+	local copy status=0
+	command -v dh >/dev/null || { skip "debhelper is not installed"; return; }
+	copy=$(mktemp -d)
+	mkdir "$copy/vmlane"
+	git -c safe.directory='*' ls-files -z --cached --others --exclude-standard |
+		while IFS= read -r -d '' f; do [ -e "$f" ] && printf '%s\0' "$f"; done |
+		tar -c --null -T - | tar -x -C "$copy/vmlane"
+	(cd "$copy/vmlane" && DEB_BUILD_OPTIONS="parallel=$(nproc)" dpkg-buildpackage -us -uc -b) || status=1
+	dpkg-deb -c "$copy"/vmlane_*.deb || status=1
+	rm -rf "$copy"
+	return $status
+}
+
+# ---- running them ----
+
+summary=
+run_stage()
+{
+	local name=$1 start=$SECONDS status log p f s word
+	COUNTS=$DIR/counts
+	log=$LOGS/$name.log
+	rm -f "$COUNTS"
+	printf '== %-12s ' "$name"
+	"stage_${name//-/_}" >"$log" 2>&1
+	status=$?
+	if [ -s "$COUNTS" ]; then
+		read -r p f s <"$COUNTS"
+		# A stage that failed without a failed test (a crash of the runner) is a failure too.
+		[ $status = 0 ] || [ "$f" != 0 ] || f=1
+	else
+		case $status in
+		0) p=1 f=0 s=0 ;;
+		77) p=0 f=0 s=1 ;;
+		*) p=0 f=1 s=0 ;;
+		esac
+	fi
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	word=ok
+	[ "$s" = 0 ] || [ "$p" != 0 ] || word=skipped
+	[ "$f" = 0 ] || word=FAILED
+	printf '%-8s %4ds  %d passed, %d failed, %d skipped' $word $((SECONDS - start)) "$p" "$f" "$s"
+	case $word in
+	FAILED)
+		echo
+		tail -n 200 "$log" | sed 's/^/   | /'
+		;;
+	*) echo "  ($(tail -n 1 "$log" | tr -d '=' | cut -c 1-90))" ;;
+	esac
+	# Why single tests were skipped.
+	grep -h '^SKIPPED' "$log" | sort -u | sed 's/^/   | /'
+}
+
+for stage in ${*:-$STAGES}; do
+	if ! declare -F "stage_${stage//-/_}" >/dev/null; then
+		echo "no stage \"$stage\"; there are:" $STAGES >&2
+		exit 1
+	fi
+done
+for stage in ${*:-$STAGES}; do
+	run_stage "$stage"
+done
+echo "took $((SECONDS / 60)) min $((SECONDS % 60)) s; logs in $LOGS/"
+echo "check: $passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
