@@ -15,7 +15,7 @@
 #define DHCP4_SERVER_PORT 67
 #define DHCP4_CLIENT_PORT 68
 #define DHCP4_MSG_MAX 1472
-#define DHCP4_CLIENT_ID_MAX 64
+#define DHCP4_CLIENT_ID_MAX 255 /* RFC 6842: what was sent must be echoed, whatever its length */
 #define DHCP4_HOSTNAME_MAX 63
 #define DHCP4_DNS_MAX 4
 #define DHCP4_PARAMS_MAX 128
@@ -37,8 +37,8 @@ enum dhcp4_type { /* RFC 2132 9.6 */
 const char *dhcp4_type_name(enum dhcp4_type t);
 
 /**
- * struct dhcp4_msg - a message, in or out. Absent options are zero/empty; has_ tells where zero is
- * a value.
+ * struct dhcp4_msg - a message, in or out. An absent option is zero or empty; no option that is
+ * kept here has zero as a value of its own.
  * @op:		1 BOOTREQUEST, 2 BOOTREPLY
  * @xid:	host byte order
  * @secs:	seconds since the client began, host byte order
@@ -48,14 +48,16 @@ const char *dhcp4_type_name(enum dhcp4_type t);
  * @type:	option 53
  * @requested:	option 50; @server_id: option 54; both 0 when absent
  * @client_id:	option 61 as sent, @client_id_len bytes (type byte included)
- * @hostname:	option 12, cut to letters, digits, '-' and '.', NUL-terminated; "" when absent or
- *		not usable. In client requests option 81 (RFC 4702) is used when 12 is absent.
+ * @hostname:	option 12, cut to letters, digits, '-' and '.' (other bytes are left out, and so
+ *		are '-' and '.' at its ends), NUL-terminated; "" when absent or nothing is left.
+ *		Option 81 (RFC 4702) is used when 12 is absent.
  * @vendor_class: option 60, printable part, for show
  * @params:	option 55 as sent
  * @agent_info:	option 82 as sent, to be echoed (RFC 3046 2.2)
  * @mask .. @renew_s: for replies: options 1, 3, 6, 15, 26, 28, 51, 58, 59; 0/"" leaves one out
  * @message:	option 56, for NAK
- * @max_size:	option 57; 0 when absent
+ * @max_size:	option 57, bytes of an IP datagram; 0 when absent. In a reply: the client's, which
+ *		limits the reply and is not sent
  */
 struct dhcp4_msg {
 	uint8_t op;
@@ -94,16 +96,18 @@ struct dhcp4_msg {
 
 /*
  * dhcp4_parse() - the payload of a UDP datagram. 0, -EBADMSG (cut short, no magic cookie, option
- * overruns, more than one message type, ...), -EPROTONOSUPPORT (no option 53: plain BOOTP; not
- * Ethernet). Option overload (RFC 2132 9.3) and split options (RFC 3396) are read.
+ * overruns or has a wrong length, more than one message type, ...), -EPROTONOSUPPORT (no option 53:
+ * plain BOOTP; a message type that RFC 2131 does not have; not Ethernet). Option overload (RFC 2132
+ * 9.3) and split options (RFC 3396) are read.
  */
 int dhcp4_parse(const void *bytes, size_t len, struct dhcp4_msg *ret) __must_check;
 
 /*
- * dhcp4_build() - at most @cap bytes and, when @m->max_size is set, no more than the client takes;
- * optional options are left out where there is no room, in order of importance. At least 300
- * bytes long (BOOTP relays want that). The length, or -ENOBUFS.
- * Options 1, 3, 6, 12, 15, 26, 28 are sent when their field is set; `decide` chooses which.
+ * dhcp4_build() - at most @cap bytes and, in a reply, no more than the client takes: @m->max_size,
+ * or 576 bytes (with the IP and UDP headers) when it did not say or said less. Optional options
+ * are left out where there is no room, in order of importance. At least 300 bytes long (BOOTP
+ * relays want that). The length, or -ENOBUFS.
+ * Options are sent when their field is set; `decide` chooses which.
  */
 int dhcp4_build(const struct dhcp4_msg *m, void *buf, size_t cap) __must_check;
 
