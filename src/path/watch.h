@@ -15,8 +15,10 @@
  * struct watch_event - a frame at an interface
  * @index:	which of the watched interfaces
  * @outgoing:	the host sent it there (PACKET_OUTGOING)
- * @time_ns:	CLOCK_REALTIME
+ * @time_ns:	CLOCK_REALTIME; a frame that some other program had the kernel stamp when it entered
+ *		the host keeps that one stamp at the further interfaces of its way in
  * @bytes:	valid during the callback only
+ * @frame:	@bytes parsed; kind FRAME_OTHER and all zero when they cannot be
  */
 struct watch_event {
 	size_t index;
@@ -30,9 +32,24 @@ struct watch_event {
 typedef void (*watch_fn)(const struct watch_event *ev, void *ctx);
 
 struct watch;
+/*
+ * watch_new() - start watching the @n interfaces (at most WATCH_MAX) of the calling thread's network
+ * namespace. Needs CAP_NET_RAW there. -ENODEV, -EPERM, -ENOMEM, -EINVAL, in words in @e.
+ */
 int watch_new(const char *const *ifnames, size_t n, struct watch **ret, struct err *e) __must_check;
 void watch_free(struct watch *w);
-/* watch_read() - wait up to @timeout_ms for frames, call @fn for each; the number, or -errno. */
+DEFINE_CLEANUP(struct watch *, watch_free)
+
+/*
+ * watch_read() - wait up to @timeout_ms (-1: for ever) for frames, call @fn for each that is there,
+ * the oldest first over all interfaces; the number, or -errno (-EINTR after a signal).
+ */
 int watch_read(struct watch *w, int timeout_ms, watch_fn fn, void *ctx) __must_check;
+
+/* watch_fd() - readable (poll) when watch_read() has something to do; owned by @w. */
+int watch_fd(const struct watch *w);
+
+/* watch_dropped() - frames missed so far because watch_read() was not called in time. */
+uint64_t watch_dropped(struct watch *w);
 
 #endif
