@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* files.c - see files.h. */
+#include "daemon/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static bool ends_with(const char *s, const char *end)
+{
+	size_t len = strlen(s), end_len = strlen(end);
+
+	return len > end_len && strcmp(s + len - end_len, end) == 0;
+}
+
+static int is_config(const struct dirent *d)
+{
+	return d->d_name[0] != '.' &&
+	       (ends_with(d->d_name, ".yaml") || ends_with(d->d_name, ".yml"));
+}
+
+static int open_error(const char *path, int error, struct err_list *errs)
+{
+	if (error == ELOOP)
+		return err_add(errs, -ELOOP, "file", path,
+			       "is a loop of symbolic links; expected a regular file");
+	if (error == ENOENT)
+		return err_add(errs, -ENOENT, "file", path,
+			       "is a symbolic link to nothing; expected a regular file");
+	return err_add(errs, -error, "file", path, "cannot be read: %s", strerror(error));
+}
+
+/* read_all() - at most CONFIG_FILE_MAX bytes of a regular file; O_NONBLOCK so no FIFO hangs us. */
+static int read_all(const char *path, char **ret, size_t *ret_len, struct err_list *errs)
+{
+	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	_cleanup_(freep) char *text = NULL;
+	struct stat st;
+	size_t len = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return open_error(path, errno, errs);
+	if (fstat(fd, &st) < 0)
+		return open_error(path, errno, errs);
+	if (!S_ISREG(st.st_mode))
+		return err_add(errs, -EINVAL, "file", path, "is not a regular file");
+	if (st.st_size > CONFIG_FILE_MAX)
+		return err_add(errs, -EFBIG, "file", path,
+			       "is too large: %lld bytes, at most %d are read",
+			       (long long)st.st_size, CONFIG_FILE_MAX);
+	text = malloc((size_t)CONFIG_FILE_MAX + 1);
+	if (!text)
+		return -ENOMEM;
+	while (len <= CONFIG_FILE_MAX && (n = read(fd, text + len, CONFIG_FILE_MAX + 1 - len)) > 0)
+		len += (size_t)n;
+	if (len > CONFIG_FILE_MAX)
+		return err_add(errs, -EFBIG, "file", path, "is too large: more than %d bytes",
+			       CONFIG_FILE_MAX);
+	*ret = text;
+	*ret_len = len;
+	text = NULL;
+	return 0;
+}
+
+static int load_one(const char *path, struct config_file *ret, struct err_list *errs)
+{
+	_cleanup_(freep) char *text = NULL;
+	size_t len = 0;
+	int r;
+
+	ret->path = strdup(path);
+	if (!ret->path)
+		return -ENOMEM;
+	if (ends_with(path, ".yml"))
+		return err_add(errs, -EINVAL, "file", path, "must be called NAME.yaml; rename it");
+	r = read_all(path, &text, &len, errs);
+	if (r < 0)
+		return r;
+	return network_config_parse(path, text, len, &ret->network, errs);
+}
+
+static void free_names(struct dirent **names, int n)
+{
+	for (int i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+}
+
+int files_load(const char *dir, struct config_set *ret, struct err_list *errs)
+{
+	struct config_set set = {0};
+	struct dirent **names = NULL;
+	char path[PATH_MAX];
+	int n, r = 0;
+
+	snprintf(path, sizeof(path), "%s/networks", dir);
+	n = scandir(path, &names, is_config, alphasort);
+	if (n < 0)
+		return err_add(errs, -errno, "file", path, "cannot be read: %s", strerror(errno));
+	set.files = calloc((size_t)n + 1, sizeof(*set.files));
+	if (!set.files || n > CONFIG_NETWORKS_MAX) {
+		free_names(names, n);
+		free(set.files);
+		return n > CONFIG_NETWORKS_MAX
+			       ? err_add(errs, -E2BIG, "file", path, "has %d files, at most %d", n,
+					 CONFIG_NETWORKS_MAX)
+			       : -ENOMEM;
+	}
+	for (int i = 0; i < n && r != -ENOMEM; i++) {
+		int one;
+
+		snprintf(path, sizeof(path), "%s/networks/%s", dir, names[i]->d_name);
+		one = load_one(path, &set.files[set.n++], errs);
+		if (one < 0)
+			r = one == -ENOMEM ? -ENOMEM : -EINVAL;
+	}
+	free_names(names, n);
+	*ret = set;
+	return r;
+}
+
+void files_path(const char *dir, const char *name, char *ret, size_t size)
+{
+	snprintf(ret, size, "%s/networks/%s.yaml", dir, name);
+}
+
+static int sync_dir(const char *path)
+{
+	char dir[PATH_MAX];
+	char *slash;
+	int fd, r;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	slash = strrchr(dir, '/');
+	if (!slash)
+		return -EINVAL;
+	*slash = '\0';
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = fsync(fd) < 0 ? -errno : 0;
+	close(fd);
+	return r;
+}
+
+static int write_synced(const char *path, const char *text, size_t len)
+{
+	_cleanup_(fd_closep) int fd = -1;
+
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return -errno;
+	while (len > 0) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0)
+			return -errno;
+		text += n;
+		len -= (size_t)n;
+	}
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+int files_write(const char *dir, const struct network_config *n, struct err *e)
+{
+	char path[PATH_MAX], tmp[PATH_MAX];
+	struct buf text = BUF_INIT(CONFIG_FILE_MAX);
+	int r;
+
+	snprintf(path, sizeof(path), "%s/networks", dir);
+	r = files_mkdir(path, 0755, e);
+	if (r < 0)
+		return r;
+	files_path(dir, n->name, path, sizeof(path));
+	snprintf(tmp, sizeof(tmp), "%s/networks/.%s.tmp", dir, n->name);
+	network_config_emit(n, &text);
+	r = text.error ? text.error : write_synced(tmp, buf_str(&text), text.len);
+	if (r == 0 && rename(tmp, path) < 0)
+		r = -errno;
+	if (r == 0)
+		r = sync_dir(path);
+	buf_done(&text);
+	if (r == 0)
+		return 0;
+	unlink(tmp);
+	return err_set(e, r, "file", path, "cannot be written: %s", strerror(-r));
+}
+
+int files_remove(const char *path, struct err *e)
+{
+	int r;
+
+	if (unlink(path) < 0 && errno != ENOENT)
+		return err_set(e, -errno, "file", path, "cannot be removed: %s", strerror(errno));
+	r = sync_dir(path);
+	return r < 0 && r != -ENOENT
+		       ? err_set(e, r, "file", path, "cannot be removed: %s", strerror(-r))
+		       : 0;
+}
+
+int files_mkdir(const char *path, unsigned int mode, struct err *e)
+{
+	char part[PATH_MAX];
+
+	snprintf(part, sizeof(part), "%s", path);
+	for (char *p = part + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(part, 0755) < 0 && errno != EEXIST)
+			return err_set(e, -errno, "file", part, "cannot be created: %s",
+				       strerror(errno));
+		*p = '/';
+	}
+	if (mkdir(part, (mode_t)mode) < 0 && errno != EEXIST)
+		return err_set(e, -errno, "file", part, "cannot be created: %s", strerror(errno));
+	return 0;
+}

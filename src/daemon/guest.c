@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guest.c - the plugged-in guests in memory and state; see manager.h. */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/manager.h"
+
+struct guest_rt *manager_guest(struct manager *m, const char *name)
+{
+	struct guest_rt *g;
+
+	HASH_FIND_STR(m->guests, name, g);
+	return g;
+}
+
+struct guest_rt *manager_guest_by_mac(struct manager *m, const struct mac *mac)
+{
+	struct guest_rt *g;
+
+	HASH_FIND(hh_mac, m->guests_by_mac, mac->b, sizeof(mac->b), g);
+	return g;
+}
+
+struct guest_rt *manager_guest_by_tap(struct manager *m, const char *tap)
+{
+	struct guest_rt *g;
+
+	HASH_FIND(hh_tap, m->guests_by_tap, tap, strlen(tap), g);
+	return g;
+}
+
+int guest_add(struct manager *m, const struct state_guest *g, struct guest_rt **ret)
+{
+	struct guest_rt *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return -ENOMEM;
+	n->g = *g;
+	HASH_ADD_STR(m->guests, g.name, n);
+	HASH_ADD(hh_mac, m->guests_by_mac, g.mac.b, sizeof(n->g.mac.b), n);
+	HASH_ADD_KEYPTR(hh_tap, m->guests_by_tap, n->g.tap, strlen(n->g.tap), n);
+	if (ret)
+		*ret = n;
+	return 0;
+}
+
+static void unlink_guest(struct manager *m, struct guest_rt *g)
+{
+	HASH_DEL(m->guests, g);
+	HASH_DELETE(hh_mac, m->guests_by_mac, g);
+	HASH_DELETE(hh_tap, m->guests_by_tap, g);
+	free(g);
+}
+
+int guest_forget(struct manager *m, struct guest_rt *g, struct err *e)
+{
+	int r = state_guest_remove(m->state, g->g.name, e);
+
+	if (r < 0)
+		return r;
+	unlink_guest(m, g);
+	return 0;
+}
+
+void guests_free(struct manager *m)
+{
+	struct guest_rt *g, *next;
+
+	HASH_ITER (hh, m->guests, g, next)
+		unlink_guest(m, g);
+}
+
+/* Whether @mac is anybody's but @name's: a plugged-in guest's or one in a configuration. */
+static const char *mac_owner(struct manager *m, const struct mac *mac, const char *name)
+{
+	const struct guest_rt *g = manager_guest_by_mac(m, mac);
+	struct network_rt *n, *next;
+
+	if (g && strcmp(g->g.name, name) != 0)
+		return g->g.name;
+	HASH_ITER (hh, m->networks, n, next) {
+		for (size_t i = 0; i < n->config->n_guests; i++) {
+			const struct guest_config *c = &n->config->guests[i];
+
+			if (c->has_mac && mac_equal(&c->mac, mac) && strcmp(c->name, name) != 0)
+				return c->name;
+		}
+	}
+	return NULL;
+}
+
+static int mac_wanted(struct manager *m, const struct guest_config *known, const char *name,
+		      const char *wanted, struct mac *ret, struct err *e)
+{
+	const char *other;
+	struct mac mac;
+
+	if (mac_parse(wanted, &mac) < 0)
+		return err_set(e, -EINVAL, "bad-mac", "mac",
+			       "'%.40s' is not a MAC address; expected like 52:54:00:12:34:56",
+			       wanted);
+	if (mac_is_multicast(&mac) || mac_is_zero(&mac))
+		return err_set(e, -EINVAL, "bad-mac", "mac",
+			       "%s is not a single station's address; its first byte must be even "
+			       "and not all may be zero",
+			       wanted);
+	if (known && known->has_mac && !mac_equal(&known->mac, &mac))
+		return err_set(e, -EINVAL, "bad-mac", "mac",
+			       "the configuration of %s gives it another MAC; leave out --mac, or "
+			       "change the file",
+			       name);
+	other = mac_owner(m, &mac, name);
+	if (other)
+		return err_set(e, -EEXIST, "duplicate-mac", "mac", "%s is guest %s's MAC already",
+			       wanted, other);
+	*ret = mac;
+	return 0;
+}
+
+int guest_mac(struct manager *m, const struct network_rt *n, const char *name, const char *wanted,
+	      struct mac *ret, struct err *e)
+{
+	const struct guest_config *known = network_guest_find(n->config, name);
+
+	if (wanted && wanted[0])
+		return mac_wanted(m, known, name, wanted, ret, e);
+	if (known && known->has_mac) {
+		*ret = known->mac;
+		return 0;
+	}
+	for (unsigned int attempt = 0; attempt < 1000; attempt++) {
+		struct mac mac = mac_derive(m->host_id, n->name, name, attempt);
+
+		if (!mac_owner(m, &mac, name)) {
+			*ret = mac;
+			return 0;
+		}
+	}
+	return err_set(e, -EEXIST, "duplicate-mac", "mac",
+		       "no free MAC found for %s; give one "
+		       "with --mac",
+		       name);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* manager.c - opening and closing everything; see manager.h. Next on the walk: load.c. */
+#include "daemon/manager.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <systemd/sd-id128.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/files.h"
+#include "daemon/reconcile.h"
+
+static void host_id_load(struct manager *m)
+{
+	sd_id128_t id;
+
+	/* Not the id itself but one derived from it: MACs are visible to others. */
+	if (sd_id128_get_machine_app_specific(
+		    SD_ID128_MAKE(6a, 1f, 55, 9c, e0, 3d, 4b, 8a, 9e, 21, 5a, 40, 7c, d2, 18, 66),
+		    &id) < 0)
+		return;
+	memcpy(m->host_id_bytes, id.bytes, sizeof(m->host_id_bytes));
+	m->host_id = m->host_id_bytes;
+}
+
+/* ---- the kernel's news ---- */
+
+/* A tap is gone: a guest that lived with its VMM has ended. */
+static void on_link_gone(struct manager *m, const struct link_state *link)
+{
+	struct guest_rt *g = manager_guest_by_tap(m, link->name);
+	struct network_rt *n;
+
+	if (g && g->g.kind == GUEST_RUN) {
+		log_info("guest %s ended", g->g.name);
+		n = manager_network(m, g->g.network);
+		if (guest_forget(m, g, NULL) < 0)
+			log_error("guest %s could not be removed from the state", g->g.name);
+		else if (n)
+			network_refresh_dhcp(m, n);
+		return;
+	}
+	n = manager_network_by_bridge(m, link->name);
+	if (!n || n->ifindex != link->ifindex)
+		return;
+	if (!n->stopped)
+		log_warning("network %s: somebody deleted its bridge %s; `vmlane apply` makes it "
+			    "again",
+			    n->name, link->name);
+	if (network_serve(m, n, NULL) < 0)
+		log_error("network %s: its DHCP server could not be stopped", n->name);
+}
+
+static void on_rtnl_event(const struct rtnl_event *ev, void *ctx)
+{
+	struct manager *m = ctx;
+
+	switch (ev->kind) {
+	case RTNL_EVENT_LINK_DEL:
+		on_link_gone(m, &ev->link);
+		break;
+	case RTNL_EVENT_LINK:
+		if (strncmp(ev->link.alias, "vmlane:", 7) == 0)
+			return;
+		break;
+	case RTNL_EVENT_ADDR:
+		return;
+	default:
+		break;
+	}
+	reconcile_later(m);
+}
+
+static int on_monitor(sd_event_source *s, int fd, uint32_t revents, void *ctx)
+{
+	struct manager *m = ctx;
+
+	(void)s;
+	(void)fd;
+	(void)revents;
+	if (rtnl_monitor_read(m->monitor) < 0)
+		log_error("the kernel's link and route events cannot be read");
+	return 0;
+}
+
+/* ---- open and close ---- */
+
+static int open_kernel(struct manager *m, struct err *e)
+{
+	int fd = -1;
+	int r = rtnl_new(&m->rtnl);
+
+	if (r == 0)
+		r = nft_new(&m->nft);
+	if (r == 0)
+		r = rtnl_monitor_new(on_rtnl_event, m, &m->monitor, &fd);
+	if (r == 0)
+		r = sd_event_add_io(m->loop, &m->monitor_source, fd, EPOLLIN, on_monitor, m);
+	if (r < 0)
+		return err_set(e, r, "kernel", "", "netlink cannot be opened: %s", strerror(-r));
+	return 0;
+}
+
+static int open_disk(struct manager *m, struct err *e)
+{
+	const struct options *o = m->options;
+	char networks[PATH_MAX];
+	int r;
+
+	snprintf(networks, sizeof(networks), "%s/networks", o->config_dir);
+	r = files_mkdir(networks, 0755, e);
+	if (r == 0)
+		r = files_mkdir(o->state_dir, 0700, e);
+	if (r == 0)
+		r = state_open(o->state_dir, &m->state, e);
+	if (r == 0)
+		r = lease_store_new(state_db(m->state), &m->leases, e);
+	return r;
+}
+
+static int bring_up(struct manager *m)
+{
+	struct err_list *errs = calloc(1, sizeof(*errs));
+	int r;
+
+	if (!errs)
+		return -ENOMEM;
+	r = reconcile(m, NULL, RECONCILE_ALL, NULL, errs);
+	for (size_t i = 0; i < errs->n; i++) {
+		char line[800];
+
+		log_error("%s", err_format(&errs->items[i], line, sizeof(line)));
+	}
+	free(errs);
+	return r == -ENOMEM ? r : 0;
+}
+
+int manager_new(const struct options *o, sd_event *loop, struct manager **ret, struct err *e)
+{
+	struct manager *m = calloc(1, sizeof(*m));
+	int r;
+
+	if (!m)
+		return -ENOMEM;
+	m->options = o;
+	m->loop = loop;
+	m->started_us = clock_boot_us();
+	host_id_load(m);
+	r = open_kernel(m, e);
+	if (r == 0)
+		r = open_disk(m, e);
+	if (r == 0)
+		r = load_start(m, e);
+	if (r == 0) {
+		resolvers_load(m);
+		if (resolvers_watch(m) < 0)
+			log_warning("changes of the host's resolvers will not be noticed");
+		r = bring_up(m);
+	}
+	if (r < 0) {
+		manager_free(m);
+		return r;
+	}
+	*ret = m;
+	return 0;
+}
+
+void manager_free(struct manager *m)
+{
+	if (!m)
+		return;
+	api_server_free(m->api);
+	sd_event_source_disable_unref(m->follow);
+	sd_event_source_disable_unref(m->resolv_watch);
+	sd_event_source_disable_unref(m->monitor_source);
+	networks_free(m);
+	guests_free(m);
+	lease_store_free(m->leases);
+	state_close(m->state);
+	rtnl_monitor_free(m->monitor);
+	rtnl_free(m->rtnl);
+	nft_free(m->nft);
+	fw_ruleset_done(&m->fw);
+	free(m->saved);
+	free(m);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * manager.h - the daemon's one central structure: the networks and guests that are wanted, and
+ * the open handles by which the kernel, the disk and the API are reached.
+ *
+ * manager.c loads and frees it, reconcile.c makes the kernel match it, service*.c change it on
+ * request, view.c shows it. One thread; nothing here is locked.
+ */
+#ifndef VMLANE_DAEMON_MANAGER_H
+#define VMLANE_DAEMON_MANAGER_H
+
+#include <limits.h>
+#include <systemd/sd-event.h>
+#include <uthash.h>
+#include "api/server.h"
+#include "daemon/state.h"
+#include "firewall/nft.h"
+#include "kernel/rtnl.h"
+#include "lease/server.h"
+#include "model/config.h"
+
+/**
+ * struct options - the command line
+ * @resolv_conf: where the host's resolvers are read; NULL: /etc/resolv.conf, and systemd-resolved's
+ *		upstream list when that only names a local stub
+ */
+struct options {
+	char config_dir[PATH_MAX - NAME_MAX];
+	char state_dir[PATH_MAX - NAME_MAX];
+	char run_dir[PATH_MAX - NAME_MAX];
+	const char *resolv_conf;
+	bool foreground;
+	bool debug;
+};
+
+/**
+ * struct network_rt - a network at run time
+ * @config:	as applied; owned
+ * @file:	where it came from; owned
+ * @stopped:	by the operator; kept over restarts
+ * @problem:	why it is not as it should be; code "" when it is
+ * @ifindex:	of its bridge, 0 while that is not there
+ * @dhcp:	NULL while it does not serve
+ * @guests:	what @dhcp is told of the attached guests; owned
+ */
+struct network_rt {
+	char name[NAME_MAX_LEN + 1];
+	struct network_config *config;
+	char *file;
+	bool stopped;
+	struct err problem;
+	int ifindex;
+	struct lease_server *dhcp;
+	struct lease_guest *guests;
+	UT_hash_handle hh;
+};
+
+/* struct guest_rt - a plugged-in guest; found by name, by MAC and by tap. */
+struct guest_rt {
+	struct state_guest g;
+	UT_hash_handle hh;
+	UT_hash_handle hh_mac;
+	UT_hash_handle hh_tap;
+};
+
+#define RESOLVERS_MAX NETWORK_DNS_MAX
+
+/**
+ * struct manager - see the head of this file
+ * @saved:	values of sysctls before we changed them, @n_saved of them; also in the state
+ * @fw:		the ruleset that is in the kernel, when @fw_known
+ * @fw_listing:	hash of the table as the kernel listed it right after our last transaction
+ * @fw_stored:	hash of the ruleset of that transaction, from the state of an earlier run
+ * @host_id:	the machine id, for stable MACs; NULL when there is none
+ * @config_errors: what was wrong in the files at the last look
+ * @follow:	armed when routes or links changed, see reconcile.c
+ */
+struct manager {
+	const struct options *options;
+	sd_event *loop;
+	struct state *state;
+	struct rtnl *rtnl;
+	struct rtnl_monitor *monitor;
+	struct nft *nft;
+	struct lease_store *leases;
+	struct api_server *api;
+	struct network_rt *networks;
+	struct guest_rt *guests;
+	struct guest_rt *guests_by_mac;
+	struct guest_rt *guests_by_tap;
+	struct sysctl_state *saved;
+	size_t n_saved;
+	struct fw_ruleset fw;
+	bool fw_known;
+	uint64_t fw_listing;
+	uint64_t fw_stored;
+	uint8_t host_id_bytes[16];
+	const uint8_t *host_id;
+	struct in_addr resolvers[RESOLVERS_MAX];
+	size_t n_resolvers;
+	struct err_list config_errors;
+	sd_event_source *follow;
+	sd_event_source *monitor_source;
+	sd_event_source *resolv_watch;
+	uint64_t started_us;
+};
+
+/*
+ * manager_new() - open the handles (needs the privileges), load state and configuration, bring the
+ * kernel to it. Networks that cannot be brought up are kept as failed; only what makes all work
+ * impossible is an error here.
+ */
+int manager_new(const struct options *o, sd_event *loop, struct manager **ret,
+		struct err *e) __must_check;
+/* manager_free() - closes everything; networks, rules and leases stay as they are. */
+void manager_free(struct manager *m);
+
+/* ---- configuration files to networks (load.c) ---- */
+
+/* load_start() - at start: state and files to networks; the mistakes stay in m->config_errors. */
+int load_start(struct manager *m, struct err *e) __must_check;
+/*
+ * load_files() - all files, checked against each other and the host's routes. -EINVAL with every
+ * mistake in @errs; *ret is only filled (and to be freed with config_set_done()) when 0.
+ */
+int load_files(struct manager *m, struct config_set *ret, struct err_list *errs) __must_check;
+/* load_validate() - config_set_validate() with the host's routes. */
+int load_validate(struct manager *m, const struct config_set *set,
+		  struct err_list *errs) __must_check;
+
+/* ---- networks (network.c) ---- */
+
+struct network_rt *manager_network(struct manager *m, const char *name);
+struct network_rt *manager_network_by_bridge(struct manager *m, const char *bridge);
+/* network_add() - takes over @config; not in the kernel yet. @file is copied. */
+int network_add(struct manager *m, struct network_config *config, const char *file, bool stopped,
+		struct network_rt **ret) __must_check;
+/* network_replace_config() - takes over @config. */
+int network_replace_config(struct network_rt *n, struct network_config *config,
+			   const char *file) __must_check;
+/* network_save() - write it to the state. */
+int network_save(struct manager *m, const struct network_rt *n, struct err *e) __must_check;
+/* network_remove() - forget it: state, leases, memory. Its kernel objects go by reconcile. */
+int network_remove(struct manager *m, struct network_rt *n, struct err *e) __must_check;
+void networks_free(struct manager *m);
+/* network_guest_count() - plugged-in guests of @name; @ret_running (may be NULL): with carrier. */
+size_t network_guest_count(const struct manager *m, const char *name);
+/* network_serve() - start, restart or stop its DHCP server as its state wants. */
+int network_serve(struct manager *m, struct network_rt *n, struct err *e) __must_check;
+/* network_refresh_dhcp() - guests or resolvers changed: tell the DHCP server. */
+void network_refresh_dhcp(struct manager *m, struct network_rt *n);
+/* resolvers_load() - read the host's upstream resolvers; every server learns of a change. */
+void resolvers_load(struct manager *m);
+int resolvers_watch(struct manager *m) __must_check;
+
+/* ---- guests (guest.c) ---- */
+
+struct guest_rt *manager_guest(struct manager *m, const char *name);
+struct guest_rt *manager_guest_by_mac(struct manager *m, const struct mac *mac);
+struct guest_rt *manager_guest_by_tap(struct manager *m, const char *tap);
+int guest_add(struct manager *m, const struct state_guest *g, struct guest_rt **ret) __must_check;
+/* guest_forget() - out of memory and state; the tap is the caller's business. */
+int guest_forget(struct manager *m, struct guest_rt *g, struct err *e) __must_check;
+void guests_free(struct manager *m);
+/*
+ * guest_mac() - the MAC @name gets on @n: @wanted ("" for none), else the configured one, else a
+ * derived one that nobody has. -EINVAL, -EEXIST.
+ */
+int guest_mac(struct manager *m, const struct network_rt *n, const char *name, const char *wanted,
+	      struct mac *ret, struct err *e) __must_check;
+
+#endif

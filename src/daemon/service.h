@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * service.h - the daemon's side of api/service.h. service_network.c and service_guest.c change
+ * things, view.c shows them.
+ */
+#ifndef VMLANE_DAEMON_SERVICE_H
+#define VMLANE_DAEMON_SERVICE_H
+
+#include "api/service.h"
+#include "daemon/manager.h"
+
+/* service_table() - the functions the API calls, with @m as their context. */
+struct service service_table(struct manager *m);
+
+/* service_log() - "what, by pid/uid/gid": every change is logged with who asked for it. */
+void service_log(const struct peer *p, const char *fmt, ...) __printf(2, 3);
+
+/* ---- service_network.c ---- */
+int service_network_create(void *ctx, const struct peer *p, const char *text, size_t len,
+			   json_t **ret, struct err_list *errs) __must_check;
+int service_network_delete(void *ctx, const struct peer *p, const char *name, bool force,
+			   json_t **ret, struct err_list *errs) __must_check;
+int service_network_start(void *ctx, const struct peer *p, const char *name, json_t **ret,
+			  struct err_list *errs) __must_check;
+int service_network_stop(void *ctx, const struct peer *p, const char *name, bool force,
+			 json_t **ret, struct err_list *errs) __must_check;
+int service_check(void *ctx, json_t **ret, struct err_list *errs) __must_check;
+int service_diff(void *ctx, json_t **ret, struct err_list *errs) __must_check;
+int service_apply(void *ctx, const struct peer *p, bool force, json_t **ret,
+		  struct err_list *errs) __must_check;
+int service_lease_release(void *ctx, const struct peer *p, const char *network, const char *addr,
+			  json_t **ret, struct err_list *errs) __must_check;
+
+/* ---- service_guest.c ---- */
+int service_guest_attach(void *ctx, const struct peer *p, const struct guest_request *g,
+			 json_t **ret, struct err_list *errs) __must_check;
+int service_guest_open(void *ctx, const struct peer *p, const struct guest_request *g, int *fds,
+		       size_t *ret_n_fds, json_t **ret, struct err_list *errs) __must_check;
+int service_guest_detach(void *ctx, const struct peer *p, const char *name, json_t **ret,
+			 struct err_list *errs) __must_check;
+
+/* ---- view.c, view_switch.c: docs/API.md has the shapes ---- */
+int view_status(void *ctx, json_t **ret, struct err_list *errs) __must_check;
+int view_network_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
+int view_network_show(void *ctx, const char *name, json_t **ret,
+		      struct err_list *errs) __must_check;
+int view_guest_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
+int view_guest_show(void *ctx, const char *name, json_t **ret, struct err_list *errs) __must_check;
+int view_port_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
+int view_mac_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
+int view_lease_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
+
+#endif

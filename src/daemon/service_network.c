@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * service_network.c - requests that change networks. Each writes its intention to the disk first,
+ * then lets reconcile.c bring the kernel to it.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "daemon/files.h"
+#include "daemon/reconcile.h"
+#include "daemon/service.h"
+#include "kernel/rtnl.h"
+
+struct service service_table(struct manager *m)
+{
+	return (struct service){
+		.ctx = m,
+		.status = view_status,
+		.network_list = view_network_list,
+		.network_show = view_network_show,
+		.network_create = service_network_create,
+		.network_delete = service_network_delete,
+		.network_start = service_network_start,
+		.network_stop = service_network_stop,
+		.check = service_check,
+		.diff = service_diff,
+		.apply = service_apply,
+		.guest_list = view_guest_list,
+		.guest_show = view_guest_show,
+		.guest_attach = service_guest_attach,
+		.guest_open = service_guest_open,
+		.guest_detach = service_guest_detach,
+		.port_list = view_port_list,
+		.mac_list = view_mac_list,
+		.lease_list = view_lease_list,
+		.lease_release = service_lease_release,
+	};
+}
+
+void service_log(const struct peer *p, const char *fmt, ...)
+{
+	char what[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	log_notice("%s, asked by pid %d uid %u gid %u", what, (int)p->pid, p->uid, p->gid);
+}
+
+static int push(struct err_list *errs, int r, struct err *e)
+{
+	if (!e->code[0])
+		err_set(e, r, r == -ENOMEM ? "memory" : "internal", "", "%s", strerror(-r));
+	err_list_push(errs, e);
+	return r;
+}
+
+static int no_network(struct err_list *errs, const char *name)
+{
+	return err_add(errs, -ENOENT, "no-network", "",
+		       "there is no network '%s'; `vmlane network "
+		       "list` shows those there are",
+		       name);
+}
+
+/* ---- create ---- */
+
+/* All networks of today and @config, as they would be checked in files. */
+static int validate_new(struct manager *m, struct network_config *config, struct err_list *errs)
+{
+	struct config_set set = {0};
+	struct network_rt *n, *next;
+	char path[PATH_MAX];
+	int r;
+
+	if (manager_network(m, config->name))
+		return err_add(errs, -EEXIST, "exists", "network",
+			       "there is a network '%s' already; choose another name, or change "
+			       "its file and `vmlane apply`",
+			       config->name);
+	if (manager_guest(m, config->name))
+		return err_add(errs, -EEXIST, "duplicate-name", "network",
+			       "a guest is called '%s'; choose another name", config->name);
+	files_path(m->options->config_dir, config->name, path, sizeof(path));
+	if (access(path, F_OK) == 0)
+		return err_add(errs, -EEXIST, "exists", path,
+			       "is there already, though not in use; `vmlane apply` takes it into "
+			       "use, or says what is wrong with it");
+	set.files = calloc(HASH_COUNT(m->networks) + 1, sizeof(*set.files));
+	if (!set.files)
+		return -ENOMEM;
+	HASH_ITER (hh, m->networks, n, next) {
+		set.files[set.n].path = n->file;
+		set.files[set.n++].network = n->config;
+	}
+	set.files[set.n].path = path;
+	set.files[set.n++].network = config;
+	r = load_validate(m, &set, errs);
+	free(set.files);
+	return r;
+}
+
+/* undo_create() - the kernel did not take the network: leave no trace of it. */
+static void undo_create(struct manager *m, struct network_rt *n)
+{
+	char path[PATH_MAX];
+	struct err e = {0};
+
+	snprintf(path, sizeof(path), "%s", n->file);
+	if (network_remove(m, n, &e) < 0 || files_remove(path, &e) < 0)
+		log_error("%s: %s", e.where, e.message);
+	if (reconcile(m, NULL, RECONCILE_ALL, NULL, NULL) < 0)
+		log_error("some of a network that could not be created may be left; `vmlane diff` "
+			  "shows it");
+}
+
+static int create(struct manager *m, struct network_config *config, struct err_list *errs,
+		  struct network_rt **ret)
+{
+	struct network_rt *n = NULL;
+	char path[PATH_MAX];
+	struct err e = {0};
+	int r;
+
+	r = files_write(m->options->config_dir, config, &e);
+	if (r < 0) {
+		network_config_free(config);
+		return push(errs, r, &e);
+	}
+	files_path(m->options->config_dir, config->name, path, sizeof(path));
+	r = network_add(m, config, path, false, &n);
+	if (r < 0) {
+		network_config_free(config);
+		return push(errs, r, &e);
+	}
+	r = network_save(m, n, &e);
+	if (r < 0)
+		err_list_push(errs, &e);
+	if (r == 0)
+		r = reconcile(m, NULL, RECONCILE_ALL, NULL, errs);
+	if (r < 0 && n->problem.code[0] == '\0' && n->ifindex)
+		r = 0; /* another network's trouble: this one is up */
+	if (r < 0) {
+		undo_create(m, n);
+		return r;
+	}
+	*ret = n;
+	return 0;
+}
+
+int service_network_create(void *ctx, const struct peer *p, const char *text, size_t len,
+			   json_t **ret, struct err_list *errs)
+{
+	struct network_config *config = NULL;
+	struct network_rt *n = NULL;
+	struct manager *m = ctx;
+	int r = network_config_parse("request", text, len, &config, errs);
+
+	if (r < 0)
+		return r;
+	r = validate_new(m, config, errs);
+	if (r < 0) {
+		network_config_free(config);
+		return r;
+	}
+	r = create(m, config, errs, &n);
+	if (r < 0)
+		return r;
+	service_log(p, "network %s created", n->name);
+	return view_network_show(m, n->name, ret, errs);
+}
+
+/* ---- delete, start, stop ---- */
+
+static int check_unused(struct manager *m, const char *name, const char *verb,
+			struct err_list *errs)
+{
+	size_t count = network_guest_count(m, name);
+
+	if (count == 0)
+		return 0;
+	return err_add(errs, -EBUSY, "in-use", "",
+		       "%zu guest%s on network %s; detach %s first (vmlane guest list), or %s it "
+		       "with --force",
+		       count, count == 1 ? " is" : "s are", name, count == 1 ? "it" : "them", verb);
+}
+
+static int forget_guests_of(struct manager *m, const char *network, struct err *e)
+{
+	struct guest_rt *g, *next;
+	int r;
+
+	HASH_ITER (hh, m->guests, g, next) {
+		if (strcmp(g->g.network, network) != 0)
+			continue;
+		r = guest_forget(m, g, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int service_network_delete(void *ctx, const struct peer *p, const char *name, bool force,
+			   json_t **ret, struct err_list *errs)
+{
+	struct manager *m = ctx;
+	struct network_rt *n = manager_network(m, name);
+	struct err e = {0};
+	int r;
+
+	if (!n)
+		return no_network(errs, name);
+	r = force ? 0 : check_unused(m, name, "delete", errs);
+	if (r < 0)
+		return r;
+	r = files_remove(n->file, &e);
+	if (r == 0)
+		r = forget_guests_of(m, name, &e);
+	if (r == 0)
+		r = network_remove(m, n, &e);
+	if (r < 0)
+		return push(errs, r, &e);
+	r = reconcile(m, NULL, RECONCILE_ALL, NULL, errs);
+	if (r < 0)
+		return r;
+	service_log(p, "network %s deleted", name);
+	*ret = json_object();
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int set_stopped(struct manager *m, const struct peer *p, struct network_rt *n, bool stopped,
+		       json_t **ret, struct err_list *errs)
+{
+	bool before = n->stopped;
+	struct err e = {0};
+	int r;
+
+	n->stopped = stopped;
+	if (!stopped)
+		n->problem = (struct err){0};
+	r = network_save(m, n, &e);
+	if (r < 0) {
+		n->stopped = before;
+		return push(errs, r, &e);
+	}
+	r = reconcile(m, NULL, RECONCILE_ALL, NULL, errs);
+	if (r < 0)
+		return r;
+	service_log(p, "network %s %s", n->name, stopped ? "stopped" : "started");
+	return view_network_show(m, n->name, ret, errs);
+}
+
+/* A stopped or refused network may clash with what the host has got since. */
+static int check_startable(struct manager *m, struct network_rt *n, struct err_list *errs)
+{
+	struct config_file one = {.path = n->file, .network = n->config};
+
+	if (n->ifindex)
+		return 0;
+	return load_validate(m, &(struct config_set){&one, 1}, errs);
+}
+
+int service_network_start(void *ctx, const struct peer *p, const char *name, json_t **ret,
+			  struct err_list *errs)
+{
+	struct manager *m = ctx;
+	struct network_rt *n = manager_network(m, name);
+	int r;
+
+	if (!n)
+		return no_network(errs, name);
+	r = check_startable(m, n, errs);
+	if (r < 0)
+		return r;
+	return set_stopped(m, p, n, false, ret, errs);
+}
+
+int service_network_stop(void *ctx, const struct peer *p, const char *name, bool force,
+			 json_t **ret, struct err_list *errs)
+{
+	struct manager *m = ctx;
+	struct network_rt *n = manager_network(m, name);
+	int r;
+
+	if (!n)
+		return no_network(errs, name);
+	r = force ? 0 : check_unused(m, name, "stop", errs);
+	if (r < 0)
+		return r;
+	return set_stopped(m, p, n, true, ret, errs);
+}
+
+/* ---- check, diff, apply ---- */
+
+int service_check(void *ctx, json_t **ret, struct err_list *errs)
+{
+	struct config_set set = {0};
+	int r = load_files(ctx, &set, errs);
+
+	if (r < 0)
+		return r;
+	*ret = json_pack("{s:I, s:I}", "files", (json_int_t)set.n, "networks", (json_int_t)set.n);
+	config_set_done(&set);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static bool in_set(const struct config_set *set, const char *name)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		if (strcmp(set->files[i].network->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What the files ask for; configurations stay the set's. */
+static int target_files(struct manager *m, const struct config_set *set, struct target *ret)
+{
+	struct target t = {0};
+
+	t.networks = calloc(set->n + 1, sizeof(*t.networks));
+	if (!t.networks)
+		return -ENOMEM;
+	for (size_t i = 0; i < set->n; i++) {
+		const struct network_rt *n = manager_network(m, set->files[i].network->name);
+
+		t.networks[t.n].config = set->files[i].network;
+		t.networks[t.n++].run = !n || !n->stopped;
+	}
+	*ret = t;
+	return 0;
+}
+
+/* Changes of a configuration show even where the kernel has nothing to do with them. */
+static void say_config_changes(struct manager *m, const struct config_set *set, json_t *changes)
+{
+	struct network_rt *n, *next;
+
+	for (size_t i = 0; i < set->n; i++) {
+		const struct network_config *c = set->files[i].network;
+		const char *op;
+
+		n = manager_network(m, c->name);
+		if (n && network_config_equal(n->config, c))
+			continue;
+		op = n ? "change" : "create";
+		json_array_append_new(
+			changes, json_pack("{s:s, s:s, s:o}", "op", op, "object", c->name, "text",
+					   json_sprintf("%s network %s", n ? "~" : "+", c->name)));
+	}
+	HASH_ITER (hh, m->networks, n, next) {
+		if (!in_set(set, n->name))
+			json_array_append_new(changes,
+					      json_pack("{s:s, s:s, s:o}", "op", "delete", "object",
+							n->name, "text",
+							json_sprintf("- network %s", n->name)));
+	}
+}
+
+int service_diff(void *ctx, json_t **ret, struct err_list *errs)
+{
+	struct config_set set = {0};
+	struct manager *m = ctx;
+	json_t *changes = json_array();
+	struct target t = {0};
+	int r = load_files(m, &set, errs);
+
+	if (r == 0)
+		r = changes ? target_files(m, &set, &t) : -ENOMEM;
+	if (r == 0) {
+		say_config_changes(m, &set, changes);
+		r = reconcile(m, &t, RECONCILE_DIFF, changes, errs);
+	}
+	target_done(&t);
+	config_set_done(&set);
+	if (r < 0) {
+		json_decref(changes);
+		return r;
+	}
+	*ret = json_pack("{s:o}", "changes", changes);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int check_removals(struct manager *m, const struct config_set *set, struct err_list *errs)
+{
+	struct network_rt *n, *next;
+	int r = 0;
+
+	HASH_ITER (hh, m->networks, n, next) {
+		if (in_set(set, n->name))
+			continue;
+		if (check_unused(m, n->name, "apply", errs) < 0)
+			r = -EBUSY;
+	}
+	return r;
+}
+
+/* take_over() - the files become the manager's networks, in memory and state. */
+static int take_over(struct manager *m, struct config_set *set, struct err *e)
+{
+	struct network_rt *n, *next;
+	int r = 0;
+
+	HASH_ITER (hh, m->networks, n, next) {
+		if (in_set(set, n->name))
+			continue;
+		r = forget_guests_of(m, n->name, e);
+		if (r == 0)
+			r = network_remove(m, n, e);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < set->n && r == 0; i++) {
+		struct config_file *f = &set->files[i];
+
+		n = manager_network(m, f->network->name);
+		if (n && network_config_equal(n->config, f->network)) {
+			n->problem = (struct err){0};
+			continue;
+		}
+		r = n ? network_replace_config(n, f->network, f->path)
+		      : network_add(m, f->network, f->path, false, &n);
+		if (r < 0)
+			return r;
+		f->network = NULL; /* it is the manager's now */
+		r = network_save(m, n, e);
+	}
+	return r;
+}
+
+int service_apply(void *ctx, const struct peer *p, bool force, json_t **ret, struct err_list *errs)
+{
+	uint64_t writes = kernel_write_count();
+	struct config_set set = {0};
+	struct manager *m = ctx;
+	json_t *changes = json_array();
+	struct err e = {0};
+	int r = load_files(m, &set, errs);
+
+	if (r == 0 && !changes)
+		r = -ENOMEM;
+	if (r == 0 && !force)
+		r = check_removals(m, &set, errs);
+	if (r == 0) {
+		say_config_changes(m, &set, changes);
+		r = take_over(m, &set, &e);
+		if (r < 0)
+			push(errs, r, &e);
+	}
+	config_set_done(&set);
+	if (r == 0) {
+		m->config_errors.n = 0;
+		r = reconcile(m, NULL, RECONCILE_ALL, changes, errs);
+	}
+	if (r < 0) {
+		json_decref(changes);
+		return r;
+	}
+	service_log(p, "configuration applied, %zu changes", json_array_size(changes));
+	*ret = json_pack("{s:o, s:I}", "changes", changes, "kernel_writes",
+			 (json_int_t)(kernel_write_count() - writes));
+	return *ret ? 0 : -ENOMEM;
+}
+
+/* ---- leases ---- */
+
+int service_lease_release(void *ctx, const struct peer *p, const char *network, const char *addr,
+			  json_t **ret, struct err_list *errs)
+{
+	struct manager *m = ctx;
+	struct network_rt *n = manager_network(m, network);
+	struct err e = {0};
+	struct in_addr a;
+	int r;
+
+	if (!n)
+		return no_network(errs, network);
+	if (ip4_parse(addr, &a) < 0)
+		return err_add(errs, -EINVAL, "bad-address", "address",
+			       "'%.40s' is not an IPv4 address", addr);
+	if (!n->dhcp)
+		return err_add(errs, -EBUSY, "not-running", "",
+			       "network %s does not serve DHCP now; start it first", network);
+	r = lease_server_release(n->dhcp, a, &e);
+	if (r < 0)
+		return push(errs, r, &e);
+	service_log(p, "lease %s of network %s released", addr, network);
+	*ret = json_object();
+	return *ret ? 0 : -ENOMEM;
+}

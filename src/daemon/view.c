@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* view.c - status, networks and guests as JSON; docs/API.md has the shapes. Changes nothing. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "config.h"
+#include "daemon/reconcile.h"
+#include "daemon/service.h"
+#include "kernel/tap.h"
+#include "kernel/vmm.h"
+
+static json_t *text_or_null(const char *s)
+{
+	return s && s[0] ? json_string(s) : json_null();
+}
+
+static json_t *addr_json(struct in_addr a)
+{
+	char text[IP4_STRLEN];
+
+	return json_string(ip4_format(a, text));
+}
+
+static json_t *err_json(const struct err *e)
+{
+	return json_pack("{s:s, s:s, s:s}", "code", e->code, "where", e->where, "message",
+			 e->message);
+}
+
+static int snapshot(struct manager *m, struct actual *ret, struct err_list *errs)
+{
+	struct err e = {0};
+	int r = rtnl_snapshot(m->rtnl, ret, &e);
+
+	if (r < 0)
+		err_list_push(errs, &e);
+	return r;
+}
+
+static int give(json_t *j, json_t **ret)
+{
+	if (!j)
+		return -ENOMEM;
+	*ret = j;
+	return 0;
+}
+
+/* ---- networks ---- */
+
+static json_t *addrs_of(const struct actual *a, const char *ifname)
+{
+	const struct link_state *link = actual_link_by_name(a, ifname);
+
+	for (size_t i = 0; link && i < a->n_addrs; i++) {
+		if (a->addrs[i].ifindex == link->ifindex)
+			return addr_json(a->addrs[i].prefix.addr);
+	}
+	return json_null();
+}
+
+static json_t *uplinks_json(const struct actual *a, const struct network_config *c)
+{
+	char names[8][IFNAMSIZ];
+	size_t n = 1;
+	json_t *list = json_array();
+
+	if (c->uplink[0])
+		strcpy(names[0], c->uplink);
+	else
+		n = actual_uplinks(a, names, ARRAY_SIZE(names));
+	for (size_t i = 0; i < n; i++) {
+		if (actual_link_by_name(a, names[i]))
+			json_array_append_new(list, json_pack("{s:s, s:o}", "name", names[i],
+							      "address", addrs_of(a, names[i])));
+	}
+	return list;
+}
+
+static json_t *dhcp_json(const struct network_config *c)
+{
+	char first[IP4_STRLEN], last[IP4_STRLEN];
+
+	if (!c->dhcp)
+		return json_null();
+	return json_pack("{s:o, s:I}", "range",
+			 json_sprintf("%s-%s", ip4_format(c->range_first, first),
+				      ip4_format(c->range_last, last)),
+			 "lease_s", (json_int_t)c->lease_s);
+}
+
+static json_t *dns_json(struct manager *m, const struct network_config *c)
+{
+	const struct in_addr *list = c->n_dns ? c->dns : m->resolvers;
+	size_t n = c->n_dns ? c->n_dns : m->n_resolvers;
+	json_t *j = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(j, addr_json(list[i]));
+	return j;
+}
+
+static json_t *guest_names(struct manager *m, const char *network)
+{
+	json_t *list = json_array();
+
+	for (const struct guest_rt *g = m->guests; g; g = g->hh.next) {
+		if (strcmp(g->g.network, network) == 0)
+			json_array_append_new(list, json_string(g->g.name));
+	}
+	return list;
+}
+
+static void count_bound(const struct lease *l, void *ctx)
+{
+	size_t *n = ctx;
+
+	*n += l->state == LEASE_BOUND && l->expires_s > clock_wall_s();
+}
+
+static size_t bound_leases(struct network_rt *n)
+{
+	size_t count = 0;
+
+	if (n->dhcp)
+		lease_each(lease_server_table(n->dhcp), count_bound, &count);
+	return count;
+}
+
+static const char *network_state(const struct network_rt *n)
+{
+	if (n->stopped)
+		return "stopped";
+	return n->problem.code[0] || !n->ifindex ? "failed" : "running";
+}
+
+static json_t *network_problem(const struct network_rt *n)
+{
+	if (n->problem.code[0])
+		return err_json(&n->problem);
+	if (n->stopped || n->ifindex)
+		return json_null();
+	return json_pack("{s:s, s:s, s:o}", "code", "bridge-gone", "where", n->name, "message",
+			 json_sprintf("its bridge %s is gone; `vmlane apply` makes it again",
+				      n->config->bridge));
+}
+
+static json_t *network_json(struct manager *m, const struct actual *a, struct network_rt *n)
+{
+	const struct network_config *c = n->config;
+	char subnet[IP4_PREFIX_STRLEN];
+
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:i, s:o, s:o, s:o, s:o, "
+			 "s:I, s:s, s:o}",
+			 "name", n->name, "mode", network_mode_name(c->mode), "state",
+			 network_state(n), "bridge", c->bridge, "subnet",
+			 ip4_prefix_format(&c->subnet, subnet), "gateway", addr_json(c->gateway),
+			 "uplink", c->uplink[0] ? c->uplink : "auto", "uplinks", uplinks_json(a, c),
+			 "ports", json_sprintf("%u-%u", c->port_min, c->port_max), "mtu",
+			 c->mtu ? (int)c->mtu : 1500, "dhcp", dhcp_json(c), "domain",
+			 text_or_null(c->domain), "dns", dns_json(m, c), "guests",
+			 guest_names(m, n->name), "leases", (json_int_t)bound_leases(n), "file",
+			 n->file, "problem", network_problem(n));
+}
+
+int view_network_list(void *ctx, json_t **ret, struct err_list *errs)
+{
+	struct manager *m = ctx;
+	struct network_rt *n, *next;
+	struct actual a = {0};
+	json_t *list;
+	int r = snapshot(m, &a, errs);
+
+	if (r < 0)
+		return r;
+	list = json_array();
+	HASH_ITER (hh, m->networks, n, next)
+		json_array_append_new(list, network_json(m, &a, n));
+	actual_done(&a);
+	return give(json_pack("{s:o}", "networks", list), ret);
+}
+
+int view_network_show(void *ctx, const char *name, json_t **ret, struct err_list *errs)
+{
+	struct manager *m = ctx;
+	struct network_rt *n = manager_network(m, name);
+	struct actual a = {0};
+	json_t *j;
+	int r;
+
+	if (!n)
+		return err_add(errs, -ENOENT, "no-network", "",
+			       "there is no network '%s'; `vmlane network list` shows those there "
+			       "are",
+			       name);
+	r = snapshot(m, &a, errs);
+	if (r < 0)
+		return r;
+	j = network_json(m, &a, n);
+	actual_done(&a);
+	return give(j, ret);
+}
+
+/* ---- guests ---- */
+
+/**
+ * struct guest_view - a guest to be shown, plugged in (@rt) or only configured (@known)
+ */
+struct guest_view {
+	const char *name;
+	struct network_rt *network;
+	const struct guest_rt *rt;
+	const struct guest_config *known;
+};
+
+static bool guest_address(const struct guest_view *v, const struct mac *mac, struct in_addr *ret,
+			  const char **ret_source)
+{
+	const struct lease_table *t;
+	const struct lease *l;
+
+	if (v->known && v->known->has_ipv4) {
+		*ret = v->known->ipv4;
+		*ret_source = "fixed";
+		return true;
+	}
+	if (!v->network || !v->network->dhcp || !mac)
+		return false;
+	t = lease_server_table(v->network->dhcp);
+	l = lease_find_mac(t, mac);
+	*ret_source = "lease";
+	if (l && l->state == LEASE_BOUND && l->expires_s > clock_wall_s()) {
+		*ret = l->addr;
+		return true;
+	}
+	*ret_source = "seen";
+	return lease_seen_addr(t, mac, ret);
+}
+
+static void add_process(json_t *j, const struct state_guest *g)
+{
+	struct vmm_holder h = {.pid = g->pid};
+	bool known = g->pid > 0 && vmm_describe(&h, &g->mac) == 0;
+
+	json_object_set_new(j, "pid", known ? json_integer(g->pid) : json_null());
+	json_object_set_new(j, "process", text_or_null(known ? h.comm : NULL));
+	json_object_set_new(j, "nic_model", text_or_null(known ? h.nic_model : NULL));
+}
+
+static void add_plug(json_t *j, const struct state_guest *g, const struct actual *a,
+		     const char *bridge)
+{
+	const struct link_state *link = actual_link_by_name(a, g->tap);
+	bool carrier = link && link->carrier && link->up;
+
+	json_object_set_new(j, "state", json_string(carrier ? "running" : "off"));
+	json_object_set_new(j, "kind", json_string(g->kind == GUEST_ATTACHED ? "attached" : "run"));
+	json_object_set_new(j, "tap", json_string(g->tap));
+	json_object_set_new(j, "bridge", json_string(bridge));
+	json_object_set_new(j, "queues", json_integer(g->queues));
+	json_object_set_new(j, "owner_uid",
+			    g->owner_uid == TAP_NO_OWNER ? json_null()
+							 : json_integer(g->owner_uid));
+	json_object_set_new(j, "carrier", json_boolean(carrier));
+	add_process(j, g);
+}
+
+static void add_absent(json_t *j, const char *bridge)
+{
+	static const char *const nulls[] = {"tap", "owner_uid", "pid", "process", "nic_model"};
+
+	json_object_set_new(j, "state", json_string("absent"));
+	json_object_set_new(j, "kind", json_string("configured"));
+	json_object_set_new(j, "bridge", json_string(bridge));
+	json_object_set_new(j, "queues", json_integer(1));
+	json_object_set_new(j, "carrier", json_false());
+	for (size_t i = 0; i < ARRAY_SIZE(nulls); i++)
+		json_object_set_new(j, nulls[i], json_null());
+}
+
+static json_t *guest_json(const struct guest_view *v, const struct actual *a)
+{
+	const struct mac *mac = v->rt ? &v->rt->g.mac : NULL;
+	const char *bridge = v->network ? v->network->config->bridge : "";
+	const char *source = NULL;
+	char text[MAC_STRLEN];
+	struct in_addr ip;
+	bool has_ip;
+	json_t *j;
+
+	if (!mac && v->known && v->known->has_mac)
+		mac = &v->known->mac;
+	has_ip = guest_address(v, mac, &ip, &source);
+	j = json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", v->name, "network",
+		      v->network ? v->network->name : v->rt->g.network, "mac",
+		      text_or_null(mac ? mac_format(mac, text) : NULL), "ipv4",
+		      has_ip ? addr_json(ip) : json_null(), "ipv4_source",
+		      text_or_null(has_ip ? source : NULL));
+	if (v->rt)
+		add_plug(j, &v->rt->g, a, bridge);
+	else
+		add_absent(j, bridge);
+	return j;
+}
+
+/* The arguments with which a VMM takes a persistent tap; see FACTS in docs/ARCHITECTURE.md. */
+static json_t *args_json(const struct state_guest *g)
+{
+	char mac[MAC_STRLEN];
+	json_t *qemu, *ch;
+	bool mq = g->queues > 1;
+
+	mac_format(&g->mac, mac);
+	qemu = json_pack(
+		"[s, o, s, o]", "-netdev",
+		mq ? json_sprintf("tap,id=net0,ifname=%s,script=no,downscript=no,queues=%u", g->tap,
+				  g->queues)
+		   : json_sprintf("tap,id=net0,ifname=%s,script=no,downscript=no", g->tap),
+		"-device",
+		mq ? json_sprintf("virtio-net-pci,netdev=net0,mac=%s,mq=on,vectors=%u", mac,
+				  2 * g->queues + 2)
+		   : json_sprintf("virtio-net-pci,netdev=net0,mac=%s", mac));
+	ch = json_pack("[s, o]", "--net",
+		       mq ? json_sprintf("tap=%s,mac=%s,num_queues=%u", g->tap, mac, 2 * g->queues)
+			  : json_sprintf("tap=%s,mac=%s", g->tap, mac));
+	return json_pack("{s:o, s:o, s:o}", "qemu", qemu, "cloud_hypervisor", ch, "firecracker",
+			 mq ? json_null()
+			    : json_pack("{s:s, s:s, s:s}", "iface_id", "net0", "guest_mac", mac,
+					"host_dev_name", g->tap));
+}
+
+static struct guest_view view_of(struct manager *m, const struct guest_rt *g)
+{
+	struct guest_view v = {.name = g->g.name, .rt = g};
+
+	v.network = manager_network(m, g->g.network);
+	if (v.network)
+		v.known = network_guest_find(v.network->config, g->g.name);
+	return v;
+}
+
+static void add_configured(struct manager *m, const struct actual *a, json_t *list)
+{
+	struct network_rt *n, *next;
+
+	HASH_ITER (hh, m->networks, n, next) {
+		for (size_t i = 0; i < n->config->n_guests; i++) {
+			const struct guest_config *c = &n->config->guests[i];
+			struct guest_view v = {.name = c->name, .network = n, .known = c};
+
+			if (!manager_guest(m, c->name))
+				json_array_append_new(list, guest_json(&v, a));
+		}
+	}
+}
+
+int view_guest_list(void *ctx, json_t **ret, struct err_list *errs)
+{
+	struct manager *m = ctx;
+	struct actual a = {0};
+	json_t *list;
+	int r = snapshot(m, &a, errs);
+
+	if (r < 0)
+		return r;
+	list = json_array();
+	for (const struct guest_rt *g = m->guests; g; g = g->hh.next) {
+		struct guest_view v = view_of(m, g);
+
+		json_array_append_new(list, guest_json(&v, &a));
+	}
+	add_configured(m, &a, list);
+	actual_done(&a);
+	return give(json_pack("{s:o}", "guests", list), ret);
+}
+
+static bool find_guest(struct manager *m, const char *name, struct guest_view *ret)
+{
+	const struct guest_rt *g = manager_guest(m, name);
+	struct network_rt *n, *next;
+
+	if (g) {
+		*ret = view_of(m, g);
+		return true;
+	}
+	HASH_ITER (hh, m->networks, n, next) {
+		const struct guest_config *c = network_guest_find(n->config, name);
+
+		if (c) {
+			*ret = (struct guest_view){.name = c->name, .network = n, .known = c};
+			return true;
+		}
+	}
+	return false;
+}
+
+int view_guest_show(void *ctx, const char *name, json_t **ret, struct err_list *errs)
+{
+	struct manager *m = ctx;
+	struct guest_view v;
+	struct actual a = {0};
+	json_t *j;
+	int r;
+
+	if (!find_guest(m, name, &v))
+		return err_add(errs, -ENOENT, "no-guest", "",
+			       "there is no guest '%s'; `vmlane guest list` shows those there are",
+			       name);
+	r = snapshot(m, &a, errs);
+	if (r < 0)
+		return r;
+	j = guest_json(&v, &a);
+	actual_done(&a);
+	if (j && v.rt && v.rt->g.kind == GUEST_ATTACHED)
+		json_object_set_new(j, "args", args_json(&v.rt->g));
+	return give(j, ret);
+}
+
+/* ---- status ---- */
+
+static json_t *dhcp_counters(struct manager *m)
+{
+	struct lease_counters sum = {0};
+	struct network_rt *n, *next;
+	uint64_t sent = 0;
+
+	HASH_ITER (hh, m->networks, n, next) {
+		struct lease_counters c;
+
+		if (!n->dhcp)
+			continue;
+		lease_server_counters(n->dhcp, &c);
+		sum.received += c.received;
+		sum.bad += c.bad;
+		sum.ignored += c.ignored;
+		sum.store_failed += c.store_failed;
+		sum.send_failed += c.send_failed;
+		sum.socket_drops += c.socket_drops;
+		for (size_t i = 0; i < DHCP4_TYPE_COUNT; i++)
+			sent += c.sent[i];
+	}
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "received",
+			 (json_int_t)sum.received, "bad", (json_int_t)sum.bad, "ignored",
+			 (json_int_t)sum.ignored, "sent", (json_int_t)sent, "store_failed",
+			 (json_int_t)sum.store_failed, "send_failed", (json_int_t)sum.send_failed,
+			 "socket_drops", (json_int_t)sum.socket_drops);
+}
+
+static json_t *counters_json(struct manager *m)
+{
+	struct fw_counters f = {0};
+	bool known = nft_counters(m->nft, &f, NULL) == 0;
+	json_t *firewall = json_null();
+
+	if (known)
+		firewall = json_pack("{s:I, s:I, s:I, s:I}", "spoofed", (json_int_t)f.spoofed,
+				     "refused_in", (json_int_t)f.refused_in, "refused_out",
+				     (json_int_t)f.refused_out, "invalid", (json_int_t)f.invalid);
+	return json_pack("{s:I, s:I, s:o, s:o}", "kernel_writes", (json_int_t)kernel_write_count(),
+			 "firewall_transactions", (json_int_t)nft_transactions(m->nft), "firewall",
+			 firewall, "dhcp", dhcp_counters(m));
+}
+
+/* What is wrong now: the files, the networks, and where the kernel is not as it should be. */
+static json_t *problems_json(struct manager *m)
+{
+	json_t *list = json_array(), *changes = json_array();
+	struct network_rt *n, *next;
+
+	for (size_t i = 0; i < m->config_errors.n; i++)
+		json_array_append_new(list, err_json(&m->config_errors.items[i]));
+	HASH_ITER (hh, m->networks, n, next) {
+		json_t *p = network_problem(n);
+
+		if (json_is_null(p))
+			json_decref(p);
+		else
+			json_array_append_new(list, p);
+	}
+	if (reconcile(m, NULL, RECONCILE_DIFF, changes, NULL) == 0 && json_array_size(changes))
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:s, s:o}", "code", "differs", "where", "kernel",
+				  "message",
+				  json_sprintf("%zu things are not as configured; `vmlane diff` "
+					       "shows them, `vmlane apply` mends them",
+					       json_array_size(changes))));
+	json_decref(changes);
+	return list;
+}
+
+static json_t *default_uplinks(struct manager *m)
+{
+	json_t *list = json_array();
+	char names[8][IFNAMSIZ];
+	struct actual a = {0};
+	size_t n;
+
+	if (rtnl_snapshot(m->rtnl, &a, NULL) < 0)
+		return list;
+	n = actual_uplinks(&a, names, ARRAY_SIZE(names));
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_string(names[i]));
+	actual_done(&a);
+	return list;
+}
+
+static size_t all_leases(struct manager *m)
+{
+	struct network_rt *n, *next;
+	size_t count = 0;
+
+	HASH_ITER (hh, m->networks, n, next)
+		count += bound_leases(n);
+	return count;
+}
+
+int view_status(void *ctx, json_t **ret, struct err_list *errs)
+{
+	struct manager *m = ctx;
+	json_t *resolvers = json_array();
+
+	(void)errs;
+	for (size_t i = 0; i < m->n_resolvers; i++)
+		json_array_append_new(resolvers, addr_json(m->resolvers[i]));
+	return give(
+		json_pack("{s:s, s:i, s:I, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "version",
+			  VMLANE_VERSION, "pid", (int)getpid(), "uptime_s",
+			  (json_int_t)((clock_boot_us() - m->started_us) / 1000000), "config_dir",
+			  m->options->config_dir, "state_dir", m->options->state_dir, "networks",
+			  (json_int_t)HASH_COUNT(m->networks), "guests",
+			  (json_int_t)HASH_COUNT(m->guests), "leases", (json_int_t)all_leases(m),
+			  "uplinks", default_uplinks(m), "resolvers", resolvers, "problems",
+			  problems_json(m), "counters", counters_json(m)),
+		ret);
+}
