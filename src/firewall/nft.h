@@ -12,13 +12,23 @@
 #include "firewall/ruleset.h"
 
 struct nft;
+
+/* nft_new() - -ENOMEM. */
 int nft_new(struct nft **ret) __must_check;
 void nft_free(struct nft *n);
 DEFINE_CLEANUP(struct nft *, nft_free)
 
-/* nft_run() - one transaction; all or nothing. The text is ours alone, never a user's. */
+/*
+ * nft_run() - one transaction; all or nothing. The text is ours alone, never a user's.
+ *
+ * libnftables hands back words only, of which -EPERM, -ENOENT, -EEXIST, -EBUSY, -ENOMEM, -ENOBUFS
+ * and -EOPNOTSUPP are told apart; all else is -EIO.
+ */
 int nft_run(struct nft *n, const char *text, struct err *e) __must_check;
-/* nft_list() - the table `inet vmlane` as text without counters' values; "" when there is none. */
+/*
+ * nft_list() - the table `inet vmlane` as text without counters' values; "" when there is none.
+ * The same content is the same text, whatever order its elements were added in.
+ */
 int nft_list(struct nft *n, struct buf *out, struct err *e) __must_check;
 /* nft_delete() - remove the table; fine when there is none. */
 int nft_delete(struct nft *n, struct err *e) __must_check;
@@ -32,6 +42,7 @@ struct fw_counters {
 	uint64_t refused_out; /* guests' packets with no permitted way out */
 	uint64_t invalid;
 };
+/* nft_counters() - -ENOENT when there is no table. */
 int nft_counters(struct nft *n, struct fw_counters *ret, struct err *e) __must_check;
 
 #endif

@@ -14,6 +14,11 @@
 
 /**
  * struct fw_network - what the table has to know of one running network
+ * @name:	for people only; not in the table
+ * @bridge:	its interface; also the key of everything the table has about the network
+ * @subnet:	where guests' sources have to be from; host bits do not matter
+ * @port_min:	lowest source port after translation of tcp and udp, host byte order
+ * @port_max:	highest
  * @uplinks:	names of the interfaces it may go out by (resolved when `auto`); owned by the caller
  */
 struct fw_network {
@@ -26,6 +31,7 @@ struct fw_network {
 	size_t n_uplinks;
 };
 
+/* struct fw_desired - all running networks, in any order; not owned. */
 struct fw_desired {
 	const struct fw_network *networks;
 	size_t n;
@@ -41,6 +47,13 @@ struct fw_ruleset {
 	size_t n_elements;
 };
 
+/*
+ * fw_ruleset_build() - the ruleset of @d, the same for every order of networks and uplinks
+ *
+ * -EINVAL: an interface name that nft's quotes cannot hold safely (wildcards, quotes, blanks), a
+ * subnet length outside 1-32, no proper port range, or a bridge that is its own uplink.
+ * -EEXIST: two networks contradict each other about one bridge. -E2BIG, -ENOMEM.
+ */
 int fw_ruleset_build(const struct fw_desired *d, struct fw_ruleset *ret) __must_check;
 void fw_ruleset_done(struct fw_ruleset *r);
 
@@ -48,7 +61,8 @@ void fw_ruleset_done(struct fw_ruleset *r);
 void fw_ruleset_full(const struct fw_ruleset *r, struct buf *out);
 /*
  * fw_ruleset_delta() - a transaction that turns @from into @to by elements only. Returns the
- * number of changes (0: nothing to do), or -ESTALE when the skeletons differ (use _full()).
+ * number of changes (0: nothing to do), -ESTALE when the skeletons differ (use _full(); the
+ * counters start at 0 again then), or @out->error.
  */
 int fw_ruleset_delta(const struct fw_ruleset *from, const struct fw_ruleset *to,
 		     struct buf *out) __must_check;

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * nft.c - the table `inet vmlane` in the kernel, by libnftables: commit, list, count. What the
+ * text says is ruleset.c's business. The walk of an apply ends here.
+ */
+#include "firewall/nft.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <nftables/libnftables.h>
+#include <stdlib.h>
+#include <string.h>
+
+/**
+ * struct nft - a libnftables context whose output and errors are kept in memory
+ * @ctx:		owned
+ * @transactions:	writes that were sent to the kernel
+ */
+struct nft {
+	struct nft_ctx *ctx;
+	uint64_t transactions;
+};
+
+int nft_new(struct nft **ret)
+{
+	struct nft *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return -ENOMEM;
+	n->ctx = nft_ctx_new(NFT_CTX_DEFAULT);
+	if (!n->ctx || nft_ctx_buffer_output(n->ctx) != 0 || nft_ctx_buffer_error(n->ctx) != 0) {
+		nft_free(n);
+		return -ENOMEM;
+	}
+	*ret = n;
+	return 0;
+}
+
+void nft_free(struct nft *n)
+{
+	if (!n)
+		return;
+	if (n->ctx)
+		nft_ctx_free(n->ctx);
+	free(n);
+}
+
+/* libnftables hands back words only; these are the kernel's errors that callers tell apart. */
+static int errno_of_words(const char *words)
+{
+	static const int known[] = {EPERM, ENOENT, EEXIST, EBUSY, ENOMEM, ENOBUFS, EOPNOTSUPP};
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (strstr(words, strerror(known[i])))
+			return -known[i];
+	return -EIO;
+}
+
+/*
+ * The first "Error: ..." line: what comes after it follows from it. The text that libnftables
+ * quotes below is left out, as it is always the buffer's first line, not the offending one.
+ */
+static int set_error(struct nft *n, const char *what, struct err *e)
+{
+	const char *line = strstr(nft_ctx_get_error_buffer(n->ctx), "Error: ");
+	int r;
+
+	if (!line)
+		return err_set(e, -EIO, "firewall", "table inet vmlane",
+			       "nftables refused to %s and did not say why", what);
+	r = errno_of_words(line);
+	line += strlen("Error: ");
+	return err_set(e, r, "firewall", "table inet vmlane", "nftables refused to %s: %.*s%s",
+		       what, (int)strcspn(line, "\n"), line,
+		       r == -EPERM ? "; CAP_NET_ADMIN is needed" : "");
+}
+
+static int run(struct nft *n, const char *text, unsigned int output, const char *what,
+	       struct err *e)
+{
+	nft_ctx_output_set_flags(n->ctx, output);
+	if (nft_run_cmd_from_buffer(n->ctx, text) != 0)
+		return set_error(n, what, e);
+	return 0;
+}
+
+int nft_run(struct nft *n, const char *text, struct err *e)
+{
+	n->transactions++;
+	return run(n, text, 0, "change the rules", e);
+}
+
+int nft_list(struct nft *n, struct buf *out, struct err *e)
+{
+	int r = run(n, "list table inet vmlane", NFT_CTX_OUTPUT_STATELESS, "list the rules", e);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	buf_puts(out, nft_ctx_get_output_buffer(n->ctx));
+	return out->error;
+}
+
+int nft_delete(struct nft *n, struct err *e)
+{
+	int r = run(n, "delete table inet vmlane", 0, "delete the table", e);
+
+	if (r == -ENOENT)
+		return 0;
+	n->transactions++;
+	return r;
+}
+
+uint64_t nft_transactions(const struct nft *n)
+{
+	return n->transactions;
+}
+
+/* Each name of the table's counters, and where its packets go. */
+static const struct {
+	const char *name;
+	size_t offset;
+} counter_fields[] = {
+	{"spoofed", offsetof(struct fw_counters, spoofed)},
+	{"refused_in", offsetof(struct fw_counters, refused_in)},
+	{"refused_out", offsetof(struct fw_counters, refused_out)},
+	{"invalid", offsetof(struct fw_counters, invalid)},
+};
+_Static_assert(ARRAY_SIZE(counter_fields) * sizeof(uint64_t) == sizeof(struct fw_counters),
+	       "a counter of struct fw_counters is not read");
+
+static void take_counter(json_t *counter, struct fw_counters *c)
+{
+	const char *name = json_string_value(json_object_get(counter, "name"));
+	json_t *packets = json_object_get(counter, "packets");
+
+	for (size_t i = 0; name && i < ARRAY_SIZE(counter_fields); i++) {
+		uint64_t v = (uint64_t)json_integer_value(packets);
+
+		if (strcmp(name, counter_fields[i].name) == 0)
+			memcpy((char *)c + counter_fields[i].offset, &v, sizeof(v));
+	}
+}
+
+int nft_counters(struct nft *n, struct fw_counters *ret, struct err *e)
+{
+	struct fw_counters c = {0};
+	json_t *root, *item;
+	json_error_t why;
+	size_t i;
+	int r;
+
+	r = run(n, "list counters table inet vmlane", NFT_CTX_OUTPUT_JSON, "list the counters", e);
+	if (r < 0)
+		return r;
+	root = json_loads(nft_ctx_get_output_buffer(n->ctx), 0, &why);
+	if (!root)
+		return err_set(e, -EBADMSG, "firewall", "table inet vmlane",
+			       "nftables' list of counters is not JSON: %s", why.text);
+	json_array_foreach(json_object_get(root, "nftables"), i, item)
+		take_counter(json_object_get(item, "counter"), &c);
+	json_decref(root);
+	*ret = c;
+	return 0;
+}

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ruleset.c - struct fw_desired -> the text of the table `inet vmlane`. Pure: no kernel, no clock.
+ * Next on the walk: nft.c hands the text to the kernel.
+ *
+ * How a packet walks the table (every lookup is a hash, so none costs more with more networks):
+ *
+ *   forward   from a bridge -> guest_LEN: the source has to be in the bridge's own subnet and the
+ *             way out a permitted one; conntrack's opinion comes last, so that a forged source
+ *             cannot ride on another guest's established connection.
+ *             to a bridge   -> to_guest: replies and what belongs to them; nothing new.
+ *   input     from a bridge -> host_LEN: forged sources do not reach the host itself either.
+ *             0.0.0.0 may: it is the DHCP client without an address.
+ *   postrouting  bridge . uplink -> snat_MIN_MAX.
+ *
+ * LEN is the subnet's prefix length: `sources` holds bridge . network address, and the chain masks
+ * the source before it looks. One interval set would save those chains, but costs every packet
+ * four times as much (a concatenation with ranges is matched nibble by nibble).
+ *
+ * bridge . bridge is in `bridged`: with br_netfilter loaded the kernel shows us frames which
+ * guests of one network exchange inside the bridge. Those are switched, not routed: every source
+ * and protocol passes, as it does without br_netfilter. IPv6 goes no other way.
+ *
+ * What it leaves to the kernel's route lookup, which refuses them as martians on every interface
+ * with an address: the gateway's own address, loopback, multicast or the subnet's broadcast
+ * address as source.
+ */
+#include "firewall/ruleset.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/text.h"
+
+#define TABLE "inet vmlane"
+#define SKELETON_MAX (1 << 20) /* some 5,000 different port ranges */
+#define ELEMENTS_MAX 1000000
+
+/* What most networks have: always there, so that the last of them leaving changes no chains. */
+#define DEFAULT_LEN 24
+#define DEFAULT_PORT_MIN 1024
+#define DEFAULT_PORT_MAX 65535
+
+/* struct lines - texts under construction; @error sticks as in struct buf. */
+struct lines {
+	char **v;
+	size_t n;
+	size_t cap;
+	int error;
+};
+
+static void lines_done(struct lines *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->v[i]);
+	free(l->v);
+	*l = (struct lines){0};
+}
+
+static int lines_grow(struct lines *l)
+{
+	size_t cap = l->cap ? l->cap * 2 : 64;
+	char **v;
+
+	if (l->n >= ELEMENTS_MAX)
+		return -E2BIG;
+	v = reallocarray(l->v, cap, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	l->v = v;
+	l->cap = cap;
+	return 0;
+}
+
+static void lines_add(struct lines *l, const char *fmt, ...) __printf(2, 3);
+static void lines_add(struct lines *l, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+	int len;
+
+	if (!l->error && l->n == l->cap)
+		l->error = lines_grow(l);
+	if (l->error)
+		return;
+	va_start(ap, fmt);
+	len = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (len < 0)
+		l->error = -ENOMEM;
+	else
+		l->v[l->n++] = text;
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The same uplink named twice gives the same line twice: keep one. */
+static void lines_sort_unique(struct lines *l)
+{
+	size_t kept = 0;
+
+	if (l->n)
+		qsort(l->v, l->n, sizeof(*l->v), compare_lines);
+	for (size_t i = 0; i < l->n; i++) {
+		if (kept && strcmp(l->v[kept - 1], l->v[i]) == 0)
+			free(l->v[i]);
+		else
+			l->v[kept++] = l->v[i];
+	}
+	l->n = kept;
+}
+
+/* The part of a line that must be unique in its set or map: all before the verdict. */
+static size_t key_len(const char *line)
+{
+	const char *verdict = strstr(line, " : ");
+
+	return verdict ? (size_t)(verdict - line) : strlen(line);
+}
+
+static bool same_key(const char *a, const char *b)
+{
+	size_t len = key_len(a);
+
+	return len == key_len(b) && memcmp(a, b, len) == 0;
+}
+
+/*
+ * Inside nft's quotes a '*' is a wildcard, a '\' an escape and a '"' the end; ':' and blanks are
+ * in no interface name, and key_len() counts on that.
+ */
+static bool ifname_quotable(const char *name)
+{
+	size_t len = strnlen(name, IFNAMSIZ);
+
+	if (len == 0 || len == IFNAMSIZ)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)name[i];
+
+		if (c <= ' ' || c == 0x7f || strchr("\"*\\:/", c))
+			return false;
+	}
+	return true;
+}
+
+static int check_network(const struct fw_network *n)
+{
+	if (!ifname_quotable(n->bridge))
+		return -EINVAL;
+	for (size_t i = 0; i < n->n_uplinks; i++)
+		if (!ifname_quotable(n->uplinks[i]) || strcmp(n->uplinks[i], n->bridge) == 0)
+			return -EINVAL;
+	if (n->subnet.len < 1 || n->subnet.len > 32)
+		return -EINVAL;
+	if (n->port_min < 1 || n->port_min > n->port_max)
+		return -EINVAL;
+	return 0;
+}
+
+static void network_elements(const struct fw_network *n, struct lines *out)
+{
+	char addr[IP4_STRLEN];
+
+	ip4_format(ip4_network(&n->subnet), addr);
+	lines_add(out, "bridges\t\"%s\"", n->bridge);
+	lines_add(out, "bridged\t\"%s\" . \"%s\"", n->bridge, n->bridge);
+	lines_add(out, "guests\t\"%s\" : goto guest_%u", n->bridge, n->subnet.len);
+	lines_add(out, "hosts\t\"%s\" : goto host_%u", n->bridge, n->subnet.len);
+	lines_add(out, "sources\t\"%s\" . %s", n->bridge, addr);
+	for (size_t i = 0; i < n->n_uplinks; i++) {
+		lines_add(out, "ways_out\t\"%s\" . \"%s\"", n->bridge, n->uplinks[i]);
+		lines_add(out, "translate\t\"%s\" . \"%s\" : goto snat_%u_%u", n->bridge,
+			  n->uplinks[i], n->port_min, n->port_max);
+	}
+}
+
+static const char table_head[] =
+	"table " TABLE " {\n"
+	"	counter spoofed { }\n"
+	"	counter refused_in { }\n"
+	"	counter refused_out { }\n"
+	"	counter invalid { }\n"
+	"	set bridges { type ifname; }\n"
+	"	set bridged { type ifname . ifname; }\n"
+	"	set sources { type ifname . ipv4_addr; }\n"
+	"	set ways_out { type ifname . ifname; }\n"
+	"	chain refuse_out {\n"
+	"		iifname . oifname @bridged accept\n"
+	"		counter name refused_out reject with icmpx admin-prohibited\n"
+	"	}\n"
+	"	chain stranger {\n"
+	"		iifname . oifname @bridged accept\n"
+	"		counter name spoofed drop\n"
+	"	}\n"
+	"	chain way_out {\n"
+	"		ct state invalid,untracked counter name invalid drop\n"
+	"		accept\n"
+	"	}\n"
+	"	chain to_guest {\n"
+	"		ct state established,related accept\n"
+	"		ct state invalid counter name invalid drop\n"
+	"		counter name refused_in reject with icmpx admin-prohibited\n"
+	"	}\n";
+
+static const char table_tail[] =
+	"	map guests { type ifname : verdict; }\n"
+	"	map hosts { type ifname : verdict; }\n"
+	"	map translate { type ifname . ifname : verdict; }\n"
+	"	chain forward {\n"
+	"		type filter hook forward priority filter; policy accept;\n"
+	"		iifname vmap @guests\n"
+	"		oifname @bridges goto to_guest\n"
+	"	}\n"
+	"	chain input {\n"
+	"		type filter hook input priority filter; policy accept;\n"
+	"		iifname vmap @hosts\n"
+	"	}\n"
+	"	chain postrouting {\n"
+	"		type nat hook postrouting priority srcnat; policy accept;\n"
+	"		iifname . oifname vmap @translate\n"
+	"	}\n"
+	"}\n";
+
+static void source_chains(unsigned int len, struct buf *out)
+{
+	char mask[IP4_STRLEN];
+
+	ip4_format(ip4_from_host(ip4_mask_host((uint8_t)len)), mask);
+	buf_printf(out, "	chain guest_%u {\n", len);
+	buf_puts(out, "		meta nfproto ipv6 goto refuse_out\n");
+	buf_printf(out, "		iifname . (ip saddr & %s) != @sources goto stranger\n",
+		   mask);
+	buf_puts(out, "		iifname . oifname @ways_out goto way_out\n"
+		      "		goto refuse_out\n"
+		      "	}\n");
+	buf_printf(out, "	chain host_%u {\n", len);
+	buf_puts(out, "		ip saddr 0.0.0.0 accept\n");
+	buf_printf(out,
+		   "		iifname . (ip saddr & %s) != @sources counter name spoofed drop\n",
+		   mask);
+	buf_puts(out, "	}\n");
+}
+
+/* Plain masquerade would keep privileged source ports, which NFS and others trust. */
+static void snat_chain(unsigned int min, unsigned int max, struct buf *out)
+{
+	buf_printf(out, "	chain snat_%u_%u {\n", min, max);
+	buf_puts(out, "		ip daddr { 224.0.0.0/24, 255.255.255.255 } return\n");
+	buf_printf(out, "		meta l4proto { tcp, udp } masquerade to :%u-%u\n", min,
+		   max);
+	buf_puts(out, "		masquerade\n"
+		      "	}\n");
+}
+
+/* A port range as one number, which sorts. */
+static uint32_t range_key(uint16_t min, uint16_t max)
+{
+	return (uint32_t)min << 16 | max;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int snat_chains(const struct fw_desired *d, struct buf *out)
+{
+	uint32_t *keys = calloc(d->n + 1, sizeof(*keys));
+
+	if (!keys)
+		return -ENOMEM;
+	for (size_t i = 0; i < d->n; i++)
+		keys[i] = range_key(d->networks[i].port_min, d->networks[i].port_max);
+	keys[d->n] = range_key(DEFAULT_PORT_MIN, DEFAULT_PORT_MAX);
+	qsort(keys, d->n + 1, sizeof(*keys), compare_keys);
+	for (size_t i = 0; i <= d->n; i++)
+		if (i == 0 || keys[i] != keys[i - 1])
+			snat_chain(keys[i] >> 16, keys[i] & 0xffff, out);
+	free(keys);
+	return 0;
+}
+
+static int build_skeleton(const struct fw_desired *d, char **ret)
+{
+	struct buf out = BUF_INIT(SKELETON_MAX);
+	bool lens[33] = {[DEFAULT_LEN] = true};
+	int r;
+
+	for (size_t i = 0; i < d->n; i++)
+		lens[d->networks[i].subnet.len] = true;
+	buf_puts(&out, table_head);
+	for (unsigned int len = 1; len < ARRAY_SIZE(lens); len++)
+		if (lens[len])
+			source_chains(len, &out);
+	r = snat_chains(d, &out);
+	buf_puts(&out, table_tail);
+	if (!r)
+		r = out.error;
+	if (!r)
+		*ret = buf_steal(&out);
+	buf_done(&out);
+	return r;
+}
+
+static int build_elements(const struct fw_desired *d, struct lines *ret)
+{
+	struct lines l = {0};
+
+	for (size_t i = 0; i < d->n; i++)
+		network_elements(&d->networks[i], &l);
+	lines_sort_unique(&l);
+	for (size_t i = 1; i < l.n && !l.error; i++)
+		if (same_key(l.v[i - 1], l.v[i]))
+			l.error = -EEXIST;
+	if (l.error) {
+		int r = l.error;
+
+		lines_done(&l);
+		return r;
+	}
+	*ret = l;
+	return 0;
+}
+
+int fw_ruleset_build(const struct fw_desired *d, struct fw_ruleset *ret)
+{
+	struct lines elements = {0};
+	char *skeleton = NULL;
+	int r;
+
+	for (size_t i = 0; i < d->n; i++) {
+		r = check_network(&d->networks[i]);
+		if (r < 0)
+			return r;
+	}
+	r = build_skeleton(d, &skeleton);
+	if (r < 0)
+		return r;
+	r = build_elements(d, &elements);
+	if (r < 0) {
+		free(skeleton);
+		return r;
+	}
+	*ret = (struct fw_ruleset){
+		.skeleton = skeleton, .elements = elements.v, .n_elements = elements.n};
+	return 0;
+}
+
+void fw_ruleset_done(struct fw_ruleset *r)
+{
+	for (size_t i = 0; i < r->n_elements; i++)
+		free(r->elements[i]);
+	free(r->elements);
+	free(r->skeleton);
+	*r = (struct fw_ruleset){0};
+}
+
+/**
+ * struct command - `add element` or `delete element` commands under construction
+ * @verb:	"add" or "delete"
+ * @set:	start of the line whose set the open command is for; NULL when none is open
+ * @set_len:	length of that set's name
+ */
+struct command {
+	struct buf *out;
+	const char *verb;
+	const char *set;
+	size_t set_len;
+};
+
+static void command_close(struct command *c)
+{
+	if (c->set)
+		buf_puts(c->out, " }\n");
+	c->set = NULL;
+}
+
+/* Lines of one set share a command: a thousand networks are seven commands. */
+static void command_element(struct command *c, const char *line, bool with_verdict)
+{
+	size_t set_len = strcspn(line, "\t");
+	size_t len = with_verdict ? strlen(line) : key_len(line);
+
+	if (c->set && c->set_len == set_len && memcmp(c->set, line, set_len) == 0) {
+		buf_puts(c->out, ", ");
+	} else {
+		command_close(c);
+		buf_printf(c->out, "%s element " TABLE " %.*s { ", c->verb, (int)set_len, line);
+		c->set = line;
+		c->set_len = set_len;
+	}
+	buf_append(c->out, line + set_len + 1, len - set_len - 1);
+}
+
+void fw_ruleset_full(const struct fw_ruleset *r, struct buf *out)
+{
+	struct command add = {.out = out, .verb = "add"};
+
+	/* The first line is for the second, which fails where there is no table. */
+	buf_puts(out, "add table " TABLE "\n"
+		      "delete table " TABLE "\n");
+	buf_puts(out, r->skeleton);
+	for (size_t i = 0; i < r->n_elements; i++)
+		command_element(&add, r->elements[i], true);
+	command_close(&add);
+}
+
+/* One command for each element of @a that is not in @b; returns how many. */
+static int difference(const struct fw_ruleset *a, const struct fw_ruleset *b, struct command *c)
+{
+	bool adding = c->verb[0] == 'a';
+	int count = 0;
+	size_t j = 0;
+
+	for (size_t i = 0; i < a->n_elements; i++) {
+		int order = 1;
+
+		while (j < b->n_elements && (order = strcmp(b->elements[j], a->elements[i])) < 0)
+			j++;
+		if (j < b->n_elements && order == 0)
+			continue;
+		command_element(c, a->elements[i], adding);
+		count++;
+	}
+	command_close(c);
+	return count;
+}
+
+int fw_ruleset_delta(const struct fw_ruleset *from, const struct fw_ruleset *to, struct buf *out)
+{
+	struct command del = {.out = out, .verb = "delete"};
+	struct command add = {.out = out, .verb = "add"};
+	int n;
+
+	if (strcmp(from->skeleton, to->skeleton) != 0)
+		return -ESTALE;
+	/* Deletions come first: a changed verdict is the same key once more. */
+	n = difference(from, to, &del);
+	n += difference(to, from, &add);
+	return out->error ? out->error : n;
+}
+
+uint64_t fw_ruleset_hash(const struct fw_ruleset *r)
+{
+	uint64_t h = hash_str(HASH_INIT, r->skeleton);
+
+	for (size_t i = 0; i < r->n_elements; i++)
+		h = hash_str(h, r->elements[i]);
+	return h;
+}

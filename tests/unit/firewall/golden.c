@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* golden.c - see golden.h. */
+#include "golden.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/macro.h"
+#include "base/text.h"
+
+static FILE *open_case(const char *name, const char *suffix, const char *mode)
+{
+	char path[PATH_MAX];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s.%s", GOLDEN_DIR, name, suffix);
+	f = fopen(path, mode);
+	if (!f)
+		fail_msg("%s: cannot be opened", path);
+	return f;
+}
+
+void golden_each(void (*fn)(const char *name))
+{
+	glob_t found;
+
+	assert_int_equal(glob(GOLDEN_DIR "/*.networks", 0, NULL, &found), 0);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		char name[NAME_MAX + 1];
+
+		snprintf(name, sizeof(name), "%s", strrchr(found.gl_pathv[i], '/') + 1);
+		*strrchr(name, '.') = '\0';
+		print_message("case %s\n", name);
+		fn(name);
+	}
+	globfree(&found);
+}
+
+static void read_network(char *line, struct fw_network *n, char (*uplinks)[IFNAMSIZ])
+{
+	char *save, *range, *word = strtok_r(line, " \n", &save);
+	uint32_t min, max;
+
+	snprintf(n->bridge, sizeof(n->bridge), "%s", word);
+	assert_int_equal(ip4_prefix_parse(strtok_r(NULL, " \n", &save), &n->subnet), 0);
+	range = strtok_r(NULL, " \n", &save);
+	assert_int_equal(text_u32(strsep(&range, "-"), 1, 65535, &min), 0);
+	assert_int_equal(text_u32(range, 1, 65535, &max), 0);
+	n->port_min = (uint16_t)min;
+	n->port_max = (uint16_t)max;
+	n->uplinks = (const char(*)[IFNAMSIZ])uplinks;
+	while ((word = strtok_r(NULL, " \n", &save)) != NULL) {
+		assert_true(n->n_uplinks < GOLDEN_UPLINKS);
+		snprintf(uplinks[n->n_uplinks++], IFNAMSIZ, "%s", word);
+	}
+}
+
+void golden_input_read(const char *name, struct golden_input *ret)
+{
+	FILE *f = open_case(name, "networks", "r");
+	size_t n = 0;
+	char line[256];
+
+	memset(ret, 0, sizeof(*ret));
+	while (fgets(line, sizeof(line), f)) {
+		if (line[0] == '#')
+			continue;
+		assert_true(n < GOLDEN_NETWORKS);
+		read_network(line, &ret->networks[n], ret->uplinks[n]);
+		n++;
+	}
+	fclose(f);
+	ret->desired = (struct fw_desired){.networks = ret->networks, .n = n};
+}
+
+void golden_check(const char *name, const char *suffix, const char *text)
+{
+	_cleanup_(freep) char *expected = calloc(1, GOLDEN_TEXT_MAX);
+	FILE *f;
+
+	if (getenv("GOLDEN_UPDATE")) {
+		f = open_case(name, suffix, "w");
+		fputs(text, f);
+		assert_int_equal(fclose(f), 0);
+	}
+	assert_non_null(expected);
+	f = open_case(name, suffix, "r");
+	assert_true(fread(expected, 1, GOLDEN_TEXT_MAX - 1, f) > 0);
+	fclose(f);
+	assert_string_equal(text, expected);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * golden.h - the cases of tests/golden/ruleset: NAME.networks (the input, one network a line:
+ * BRIDGE SUBNET MIN-MAX UPLINK...), NAME.nft (the transaction), NAME.listing (what the kernel then
+ * has). GOLDEN_UPDATE=1 in the environment writes the expectations anew.
+ */
+#ifndef VMLANE_TESTS_GOLDEN_H
+#define VMLANE_TESTS_GOLDEN_H
+
+#include "firewall/ruleset.h"
+
+#define GOLDEN_NETWORKS 16
+#define GOLDEN_UPLINKS 8
+#define GOLDEN_TEXT_MAX (1 << 20)
+
+/* struct golden_input - storage behind @desired. */
+struct golden_input {
+	struct fw_network networks[GOLDEN_NETWORKS];
+	char uplinks[GOLDEN_NETWORKS][GOLDEN_UPLINKS][IFNAMSIZ];
+	struct fw_desired desired;
+};
+
+/* golden_each() - call @fn for every case, by its name; fails the test when there is none. */
+void golden_each(void (*fn)(const char *name));
+void golden_input_read(const char *name, struct golden_input *ret);
+/* golden_check() - @text has to be what NAME.@suffix holds. */
+void golden_check(const char *name, const char *suffix, const char *text);
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tests of src/firewall/nft.c and of the golden rulesets, against the kernel in a namespace. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../netns.h"
+#include "firewall/nft.h"
+#include "golden.h"
+
+static struct nft *nft;
+
+static void list(struct buf *out)
+{
+	struct err e;
+
+	*out = BUF_INIT(GOLDEN_TEXT_MAX);
+	assert_int_equal(nft_list(nft, out, &e), 0);
+}
+
+static void commit_full(const struct fw_ruleset *r)
+{
+	struct buf text = BUF_INIT(GOLDEN_TEXT_MAX);
+	struct err e = {0};
+
+	fw_ruleset_full(r, &text);
+	assert_int_equal(text.error, 0);
+	if (nft_run(nft, buf_str(&text), &e) != 0)
+		fail_msg("%s", e.message);
+	buf_done(&text);
+}
+
+static void golden_listing(const char *name)
+{
+	struct golden_input in;
+	struct fw_ruleset r;
+	struct buf listing;
+
+	golden_input_read(name, &in);
+	assert_int_equal(fw_ruleset_build(&in.desired, &r), 0);
+	commit_full(&r);
+	commit_full(&r); /* over itself */
+	list(&listing);
+	golden_check(name, "listing", buf_str(&listing));
+	fw_ruleset_done(&r);
+	buf_done(&listing);
+}
+
+static void test_golden(void **state)
+{
+	(void)state;
+	golden_each(golden_listing);
+}
+
+static struct fw_network numbered(unsigned int i, unsigned int shift)
+{
+	static const char uplinks[][IFNAMSIZ] = {"eth0", "wlan0", "wwan0"};
+	struct fw_network n = {.port_min = 1024, .port_max = 65535, .uplinks = uplinks};
+
+	snprintf(n.bridge, sizeof(n.bridge), "vl-%u", (i * 7919) % 10007);
+	n.subnet.addr = ip4_from_host(0x0a000000u + ((i + shift) << 8));
+	n.subnet.len = 24;
+	n.n_uplinks = (i + shift) % 4;
+	return n;
+}
+
+static void build_numbered(size_t first, size_t n, unsigned int shift, struct fw_ruleset *ret)
+{
+	struct fw_network *networks = calloc(n, sizeof(*networks));
+	const struct fw_desired d = {.networks = networks, .n = n};
+
+	assert_non_null(networks);
+	for (size_t i = 0; i < n; i++)
+		networks[i] = numbered((unsigned int)(first + i), shift);
+	assert_int_equal(fw_ruleset_build(&d, ret), 0);
+	free(networks);
+}
+
+/* Whatever way led there, the same ruleset is the same listing: restarts are told by it. */
+static void test_delta_ends_where_full_does(void **state)
+{
+	struct buf delta = BUF_INIT(GOLDEN_TEXT_MAX), by_delta, by_full;
+	struct fw_ruleset from, to;
+	struct err e = {0};
+
+	(void)state;
+	build_numbered(0, 40, 0, &from);
+	build_numbered(20, 40, 1, &to);
+	commit_full(&from);
+	assert_true(fw_ruleset_delta(&from, &to, &delta) > 0);
+	if (nft_run(nft, buf_str(&delta), &e) != 0)
+		fail_msg("%s", e.message);
+	list(&by_delta);
+	assert_int_equal(nft_delete(nft, &e), 0);
+	commit_full(&to);
+	list(&by_full);
+	assert_string_equal(buf_str(&by_delta), buf_str(&by_full));
+	fw_ruleset_done(&from);
+	fw_ruleset_done(&to);
+	buf_done(&delta);
+	buf_done(&by_delta);
+	buf_done(&by_full);
+}
+
+static void test_thousand_networks(void **state)
+{
+	struct fw_ruleset r;
+	struct buf listing;
+
+	(void)state;
+	build_numbered(0, 1000, 0, &r);
+	commit_full(&r);
+	list(&listing);
+	assert_non_null(strstr(buf_str(&listing), "\"vl-7919\" . 10.0.1.0"));
+	fw_ruleset_done(&r);
+	buf_done(&listing);
+}
+
+static void test_no_table(void **state)
+{
+	struct fw_counters c = {.spoofed = 42};
+	uint64_t before;
+	struct err e = {0};
+	struct buf out;
+
+	(void)state;
+	assert_int_equal(nft_delete(nft, &e), 0);
+	before = nft_transactions(nft);
+	assert_int_equal(nft_delete(nft, &e), 0);
+	assert_int_equal(nft_transactions(nft), before);
+	list(&out);
+	assert_string_equal(buf_str(&out), "");
+	assert_int_equal(nft_counters(nft, &c, &e), -ENOENT);
+	assert_int_equal(c.spoofed, 42);
+	buf_done(&out);
+}
+
+static void test_counters(void **state)
+{
+	static const char table[] = "table inet vmlane {\n"
+				    "counter spoofed { packets 1 bytes 10 }\n"
+				    "counter refused_in { packets 2 bytes 20 }\n"
+				    "counter refused_out { packets 3 bytes 30 }\n"
+				    "counter invalid { packets 4 bytes 40 }\n"
+				    "counter other { packets 5 bytes 50 }\n"
+				    "}\n";
+	struct fw_counters c;
+	struct err e = {0};
+	struct buf out;
+
+	(void)state;
+	assert_int_equal(nft_delete(nft, &e), 0);
+	assert_int_equal(nft_run(nft, table, &e), 0);
+	assert_int_equal(nft_counters(nft, &c, &e), 0);
+	assert_int_equal(c.spoofed, 1);
+	assert_int_equal(c.refused_in, 2);
+	assert_int_equal(c.refused_out, 3);
+	assert_int_equal(c.invalid, 4);
+	list(&out);
+	assert_null(strstr(buf_str(&out), "packets"));
+	buf_done(&out);
+}
+
+static void test_all_or_nothing(void **state)
+{
+	struct buf before, after;
+	struct fw_ruleset r;
+	struct err e = {0};
+	uint64_t n;
+
+	(void)state;
+	build_numbered(0, 2, 0, &r);
+	commit_full(&r);
+	n = nft_transactions(nft);
+	list(&before);
+	assert_int_equal(nft_run(nft,
+				 "add element inet vmlane bridges { \"vl-x\" }\n"
+				 "delete element inet vmlane bridges { \"vl-absent\" }\n",
+				 &e),
+			 -ENOENT);
+	assert_string_equal(e.code, "firewall");
+	assert_non_null(strstr(e.message, "No such file or directory"));
+	list(&after);
+	assert_string_equal(buf_str(&before), buf_str(&after));
+	assert_int_equal(nft_transactions(nft), n + 1);
+	assert_int_equal(nft_run(nft, "add elemint inet vmlane", &e), -EIO);
+	assert_non_null(strstr(e.message, "syntax error"));
+	assert_int_equal(nft_run(nft, "add elemint inet vmlane", NULL), -EIO);
+	fw_ruleset_done(&r);
+	buf_done(&before);
+	buf_done(&after);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_delta_ends_where_full_does),
+		cmocka_unit_test(test_thousand_networks),
+		cmocka_unit_test(test_no_table),
+		cmocka_unit_test(test_counters),
+		cmocka_unit_test(test_all_or_nothing),
+	};
+	int failed;
+
+	netns_enter();
+	if (nft_new(&nft) < 0)
+		netns_skip("libnftables has no context for us");
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	nft_free(nft);
+	return failed;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tests of src/firewall/ruleset.c: structs to text, and the differences between two rulesets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "firewall/ruleset.h"
+#include "golden.h"
+
+static const char uplinks[][IFNAMSIZ] = {"eth0", "wlan0", "wwan0"};
+
+static struct fw_network network(const char *bridge, const char *subnet)
+{
+	struct fw_network n = {.port_min = 1024, .port_max = 65535, .uplinks = uplinks};
+
+	n.n_uplinks = 1;
+	strncpy(n.bridge, bridge, IFNAMSIZ - 1);
+	assert_int_equal(ip4_prefix_parse(subnet, &n.subnet), 0);
+	return n;
+}
+
+static void build(const struct fw_network *n, size_t count, struct fw_ruleset *ret)
+{
+	const struct fw_desired d = {.networks = n, .n = count};
+
+	assert_int_equal(fw_ruleset_build(&d, ret), 0);
+}
+
+static void golden_text(const char *name)
+{
+	struct buf out = BUF_INIT(GOLDEN_TEXT_MAX);
+	struct golden_input in;
+	struct fw_ruleset r;
+
+	golden_input_read(name, &in);
+	assert_int_equal(fw_ruleset_build(&in.desired, &r), 0);
+	fw_ruleset_full(&r, &out);
+	assert_int_equal(out.error, 0);
+	golden_check(name, "nft", buf_str(&out));
+	fw_ruleset_done(&r);
+	buf_done(&out);
+}
+
+static void test_golden(void **state)
+{
+	(void)state;
+	golden_each(golden_text);
+}
+
+static void test_refused(void **state)
+{
+	static const char *const bad_names[] = {"",	"a\"b", "vl-*", "a\\b", "a b",
+						"a\tb", "a\nb", "a:b",	"a/b",	"a\x7f"};
+	struct fw_network n = network("vl-a", "10.0.0.0/24");
+	struct fw_desired d = {.networks = &n, .n = 1};
+	struct fw_ruleset r = {0};
+	char uplink[1][IFNAMSIZ];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad_names); i++) {
+		n = network(bad_names[i], "10.0.0.0/24");
+		assert_int_equal(fw_ruleset_build(&d, &r), -EINVAL);
+		n = network("vl-a", "10.0.0.0/24");
+		strcpy(uplink[0], bad_names[i]);
+		n.uplinks = (const char(*)[IFNAMSIZ])uplink;
+		assert_int_equal(fw_ruleset_build(&d, &r), -EINVAL);
+	}
+	n = network("eth0", "10.0.0.0/24"); /* its own uplink */
+	assert_int_equal(fw_ruleset_build(&d, &r), -EINVAL);
+	n = network("vl-a", "0.0.0.0/0");
+	assert_int_equal(fw_ruleset_build(&d, &r), -EINVAL);
+	n = network("vl-a", "10.0.0.0/24");
+	n.port_min = 0;
+	assert_int_equal(fw_ruleset_build(&d, &r), -EINVAL);
+	n.port_min = 2000;
+	n.port_max = 1999;
+	assert_int_equal(fw_ruleset_build(&d, &r), -EINVAL);
+	assert_null(r.skeleton); /* outputs are untouched by failures */
+}
+
+/* Two networks on one bridge that want different verdicts cannot both have theirs. */
+static void test_contradiction(void **state)
+{
+	struct fw_network n[2] = {network("vl-a", "10.0.0.0/24"), network("vl-a", "10.0.1.0/24")};
+	const struct fw_desired d = {.networks = n, .n = 2};
+	struct fw_ruleset r;
+
+	(void)state;
+	n[1].port_min = 5000;
+	assert_int_equal(fw_ruleset_build(&d, &r), -EEXIST);
+}
+
+static void test_order_does_not_matter(void **state)
+{
+	struct fw_network a[2] = {network("vl-a", "10.0.0.0/24"), network("vl-b", "10.0.1.0/25")};
+	struct fw_network b[2] = {a[1], a[0]};
+	const char twice[][IFNAMSIZ] = {"wlan0", "eth0", "wlan0"};
+	struct buf out = BUF_INIT(4096);
+	struct fw_ruleset x, y, z;
+
+	(void)state;
+	a[0].n_uplinks = 2;
+	b[1].uplinks = twice;
+	b[1].n_uplinks = 3;
+	build(a, 2, &x);
+	build(b, 2, &y);
+	build(b, 1, &z);
+	assert_int_equal(fw_ruleset_hash(&x), fw_ruleset_hash(&y));
+	assert_int_not_equal(fw_ruleset_hash(&x), fw_ruleset_hash(&z));
+	assert_int_equal(fw_ruleset_delta(&x, &y, &out), 0);
+	assert_string_equal(buf_str(&out), "");
+	fw_ruleset_done(&x);
+	fw_ruleset_done(&y);
+	fw_ruleset_done(&z);
+	buf_done(&out);
+}
+
+static void test_delta_of_an_uplink(void **state)
+{
+	struct fw_network n = network("vl-a", "10.0.0.0/24");
+	struct buf out = BUF_INIT(4096);
+	struct fw_ruleset from, to;
+
+	(void)state;
+	build(&n, 1, &from);
+	n.uplinks = &uplinks[1];
+	build(&n, 1, &to);
+	assert_int_equal(fw_ruleset_delta(&from, &to, &out), 4);
+	assert_string_equal(buf_str(&out),
+			    "delete element inet vmlane translate { \"vl-a\" . \"eth0\" }\n"
+			    "delete element inet vmlane ways_out { \"vl-a\" . \"eth0\" }\n"
+			    "add element inet vmlane translate { \"vl-a\" . \"wlan0\" : goto "
+			    "snat_1024_65535 }\n"
+			    "add element inet vmlane ways_out { \"vl-a\" . \"wlan0\" }\n");
+	fw_ruleset_done(&from);
+	fw_ruleset_done(&to);
+	buf_done(&out);
+}
+
+/* The same key with another verdict has to go before it comes back. */
+static void test_delta_of_a_verdict(void **state)
+{
+	struct fw_network n[2] = {network("vl-a", "10.0.0.0/24"), network("vl-b", "10.0.1.0/24")};
+	struct buf out = BUF_INIT(4096);
+	struct fw_ruleset from, to;
+
+	(void)state;
+	n[0].port_min = 5000;
+	build(n, 2, &from);
+	n[0].port_min = 1024;
+	n[1].port_min = 5000;
+	build(n, 2, &to);
+	assert_int_equal(fw_ruleset_delta(&from, &to, &out), 4);
+	assert_string_equal(
+		buf_str(&out),
+		"delete element inet vmlane translate { \"vl-a\" . \"eth0\", \"vl-b\" . \"eth0\" "
+		"}\n"
+		"add element inet vmlane translate { \"vl-a\" . \"eth0\" : goto snat_1024_65535, "
+		"\"vl-b\" . \"eth0\" : goto snat_5000_65535 }\n");
+	fw_ruleset_done(&from);
+	fw_ruleset_done(&to);
+	buf_done(&out);
+}
+
+static void test_delta_needs_the_same_chains(void **state)
+{
+	struct fw_network n = network("vl-a", "10.0.0.0/24");
+	struct buf out = BUF_INIT(4096);
+	struct fw_ruleset from, ports, length;
+
+	(void)state;
+	build(&n, 1, &from);
+	n.port_min = 5000;
+	build(&n, 1, &ports);
+	n = network("vl-a", "10.0.0.0/25");
+	build(&n, 1, &length);
+	assert_int_equal(fw_ruleset_delta(&from, &ports, &out), -ESTALE);
+	assert_int_equal(fw_ruleset_delta(&from, &length, &out), -ESTALE);
+	assert_string_equal(buf_str(&out), "");
+	fw_ruleset_done(&from);
+	fw_ruleset_done(&ports);
+	fw_ruleset_done(&length);
+	buf_done(&out);
+}
+
+static void test_full_buffer_is_told(void **state)
+{
+	struct fw_network n = network("vl-a", "10.0.0.0/24");
+	struct buf out = BUF_INIT(16);
+	struct fw_ruleset none, one;
+
+	(void)state;
+	build(NULL, 0, &none);
+	build(&n, 1, &one);
+	assert_int_equal(fw_ruleset_delta(&none, &one, &out), -E2BIG);
+	fw_ruleset_done(&none);
+	fw_ruleset_done(&one);
+	buf_done(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_contradiction),
+		cmocka_unit_test(test_order_does_not_matter),
+		cmocka_unit_test(test_delta_of_an_uplink),
+		cmocka_unit_test(test_delta_of_a_verdict),
+		cmocka_unit_test(test_delta_needs_the_same_chains),
+		cmocka_unit_test(test_full_buffer_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
