@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""conftest.py - the fixtures: a world, the daemon in it, guests on its networks.
+
+Run by run.sh only: outside of namespaces of its own nothing here may start.
+"""
+import glob
+import os
+import shutil
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+# pylint: disable=wrong-import-position,redefined-outer-name
+from daemon import BUILD, Vmlaned, qemu  # noqa: E402
+from guest import RunGuest, TapGuest  # noqa: E402
+from world import World  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: left out of the run with the sanitized programs")
+    if not BUILD or os.listdir("/sys/class/net") != ["lo"]:
+        raise pytest.UsageError("these tests run in namespaces of their own: tests/netns/run.sh BUILD_DIR")
+
+
+@pytest.fixture
+def tmp(request):
+    path = f"/run/test/{request.node.name.replace('/', '_')[:60]}"
+    os.makedirs(path)
+    yield path
+    failed = getattr(request.node, "failed", False)
+    if not failed:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows what the daemon said."""
+    report = (yield).get_result()
+    if report.failed:
+        item.failed = True
+        path = f"/run/test/{item.name.replace('/', '_')[:60]}"
+        for log in sorted(glob.glob(f"{path}/*.log") + glob.glob(f"{path}/*/*.log") + glob.glob(f"{path}/*/*/log")):
+            with open(log, encoding="utf-8", errors="replace") as f:
+                text = f.read()
+            if text:
+                report.sections.append((os.path.relpath(log, path), text[-6000:]))
+
+
+@pytest.fixture
+def sanitizers(tmp):
+    """Whatever a sanitizer says in any program of ours fails the test."""
+    path = f"{tmp}/sanitizer"
+    saved = {k: os.environ.get(k) for k in ("ASAN_OPTIONS", "UBSAN_OPTIONS")}
+    os.environ["ASAN_OPTIONS"] = f"detect_leaks=1:exitcode=99:log_path={path}"
+    os.environ["UBSAN_OPTIONS"] = f"halt_on_error=1:print_stacktrace=1:exitcode=99:log_path={path}"
+    yield
+    for key, value in saved.items():
+        if value is None:
+            os.environ.pop(key)
+        else:
+            os.environ[key] = value
+    found = glob.glob(f"{path}.*")
+    for log in found:
+        with open(log, encoding="utf-8", errors="replace") as f:
+            print(f.read())
+    assert not found, "a sanitizer found a mistake"
+
+
+@pytest.fixture
+def world(tmp, sanitizers):
+    w = World(tmp)
+    yield w
+    w.done()
+
+
+@pytest.fixture
+def daemon(world):
+    """Makes a daemon with other networks than the usual one: daemon({"lab.yaml": "..."})."""
+    made = []
+
+    def make(networks=None, start=True, args=()):
+        d = Vmlaned(world, networks, args)
+        made.append(d)
+        return d.start() if start else d
+
+    yield make
+    for d in made:
+        if d.p and d.p.alive():
+            d.stop()
+
+
+@pytest.fixture
+def vmlaned(daemon):
+    """The daemon with network `default`."""
+    return daemon()
+
+
+@pytest.fixture
+def guest(vmlaned):
+    """Makes guests: guest("web1", mac=...) by `vmlane run`, guest("db", tap=True) by attach."""
+
+    def make(name, tap=False, d=None, **kw):
+        return (TapGuest if tap else RunGuest)(d or vmlaned, name, **kw)
+
+    return make
+
+
+@pytest.fixture
+def need_qemu():
+    name = qemu()
+    if not name:
+        pytest.skip("no QEMU is installed (qemu-system-x86)")
+    return name

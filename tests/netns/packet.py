@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""packet.py - DHCP messages that no honest client sends, and frames as they are on a wire."""
+import logging
+import random
+import select
+import socket
+import time
+
+logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
+# pylint: disable=wrong-import-position,no-name-in-module
+from scapy.layers.dhcp import BOOTP, DHCP  # noqa: E402
+from scapy.layers.inet import IP, UDP  # noqa: E402
+from scapy.layers.l2 import Ether  # noqa: E402
+
+BROADCAST = "ff:ff:ff:ff:ff:ff"
+TYPES = {1: "discover", 2: "offer", 3: "request", 4: "decline", 5: "ack", 6: "nak", 7: "release", 8: "inform"}
+
+
+class Wire:
+    """A packet socket on an interface of a namespace."""
+
+    def __init__(self, ns, dev="eth0", proto=3):
+        with ns.enter():
+            self.s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(proto))
+            self.s.bind((dev, proto))
+
+    def send(self, frame):
+        self.s.send(bytes(frame))
+
+    def frames(self, timeout):
+        """What arrives until @timeout seconds are over."""
+        end = time.monotonic() + timeout
+        while True:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self.s], [], [], left)[0]:
+                return
+            yield Ether(self.s.recv(65536))
+
+    def close(self):
+        self.s.close()
+
+
+class DhcpPeer:
+    """One client by hand: @mac speaks from the guest's wire."""
+
+    def __init__(self, ns, mac, dev="eth0"):
+        self.wire, self.mac, self.xid = Wire(ns, dev), mac, random.getrandbits(32)
+
+    def send(self, kind, *options, ciaddr="0.0.0.0", src="0.0.0.0", flags=0x8000, dst="255.255.255.255",
+             eth_dst=BROADCAST, hops=0, chaddr=None):
+        chaddr = bytes.fromhex((chaddr or self.mac).replace(":", ""))
+        bootp = BOOTP(op=1, xid=self.xid, flags=flags, ciaddr=ciaddr, chaddr=chaddr + b"\0" * 10, hops=hops)
+        self.wire.send(Ether(src=self.mac, dst=eth_dst) / IP(src=src, dst=dst) / UDP(sport=68, dport=67) / bootp
+                       / DHCP(options=[("message-type", kind), *options, "end"]))
+
+    def receive(self, timeout=3):
+        """(type, yiaddr, options) of the next answer to us, or None."""
+        for frame in self.wire.frames(timeout):
+            if BOOTP in frame and frame[BOOTP].op == 2 and frame[BOOTP].xid == self.xid:
+                options = dict(o[:2] if len(o) == 2 else (o[0], o[1:]) for o in frame[DHCP].options
+                               if isinstance(o, tuple))
+                return TYPES[options["message-type"]], frame[BOOTP].yiaddr, options
+        return None
+
+    def ask(self, kind, *options, timeout=3, **kw):
+        self.send(kind, *options, **kw)
+        return self.receive(timeout)
+
+    def bind(self, *options):
+        """DISCOVER to ACK; (address, options)."""
+        self.xid = random.getrandbits(32)
+        offer = self.ask("discover", *options)
+        assert offer and offer[0] == "offer", f"no offer: {offer}"
+        ack = self.ask("request", ("requested_addr", offer[1]), ("server_id", offer[2]["server_id"]), *options)
+        assert ack and ack[0] == "ack" and ack[1] == offer[1], f"{offer} then {ack}"
+        return ack[1], ack[2]

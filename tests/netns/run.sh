@@ -1,0 +1,33 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# run.sh BUILD_DIR [PYTEST OPTION...] - the namespace tests, with the programs of BUILD_DIR.
+#
+# Everything happens inside namespaces of its own (net, mount, pid): nothing here can reach the
+# machine's interfaces, and everything is gone when this ends, also by kill -9: the kernel ends a
+# pid namespace with its first process.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+VMLANE_BUILD=$(cd "$1" && pwd)
+shift
+export VMLANE_BUILD PYTHONDONTWRITEBYTECODE=1
+if [ "$(id -u)" != 0 ]; then
+	echo "network namespaces need root: sudo $0 $VMLANE_BUILD" >&2
+	exit 77
+fi
+
+exec unshare --net --mount --uts --pid --fork --kill-child --mount-proc bash -c '
+	set -eu
+	mount -t tmpfs -o mode=755 tmpfs /run
+	# What DHCP clients write outside of the files they are told to use.
+	for d in /var/lib/dhcp /var/lib/dhcpcd; do
+		[ ! -d $d ] || mount -t tmpfs tmpfs $d
+	done
+	mkdir -p /run/netns /run/test
+	mount -t sysfs sysfs /sys
+	ip link set lo up
+	cd "$1"
+	shift
+	status=0
+	/usr/bin/python3 -m pytest -p no:cacheprovider -q -rs "$@" || status=$?
+	exit $status
+' run "$here" "$@"

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""server.py - the Internet's only server: TCP 80 speaks HTTP, UDP 7777 answers; both say who asked.
+
+Answers are JSON: {"address": A, "port": P, "seq": what a UDP client sent}. Prints "ready" first.
+"""
+import http.server
+import json
+import socket
+import threading
+
+
+class Who(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):  # pylint: disable=invalid-name
+        body = json.dumps({"address": self.client_address[0], "port": self.client_address[1]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):  # pylint: disable=arguments-differ
+        pass
+
+
+def echo(sock):
+    while True:
+        data, peer = sock.recvfrom(2048)
+        answer = {"address": peer[0], "port": peer[1], "seq": data.decode("latin-1")}
+        sock.sendto(json.dumps(answer).encode(), peer)
+
+
+def main():
+    web = http.server.ThreadingHTTPServer(("0.0.0.0", 80), Who)
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.bind(("0.0.0.0", 7777))
+    threading.Thread(target=echo, args=(udp,), daemon=True).start()
+    print("ready", flush=True)
+    web.serve_forever()
+
+
+main()
