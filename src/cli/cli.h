@@ -2,8 +2,9 @@
 /*
  * cli.h - the command `vmlane`: what its verbs share.
  *
- * main.c has the table of nouns; each noun is a cmd_*.c with a table of its verbs. Everything goes
- * through the daemon's API (api/client.h) but `check FILE...`, `demo` and what says so.
+ * main.c has the table of nouns; each noun is a cmd_*.c with a table of its verbs (verb.h), from
+ * which help is made. Everything goes through the daemon's API (request.h) but `check FILE...`,
+ * `demo` and what says so. Next on the walk: verb.h.
  */
 #ifndef VMLANE_CLI_CLI_H
 #define VMLANE_CLI_CLI_H
@@ -38,13 +39,7 @@ struct cli {
  */
 typedef int (*cli_fn)(struct cli *cli, int argc, char **argv);
 
-int cmd_network(struct cli *cli, int argc, char **argv);
-int cmd_apply(struct cli *cli, int argc, char **argv); /* apply, diff, check */
-int cmd_guest(struct cli *cli, int argc, char **argv);
-int cmd_run(struct cli *cli, int argc, char **argv);
-int cmd_switch(struct cli *cli, int argc, char **argv); /* port, mac */
-int cmd_lease(struct cli *cli, int argc, char **argv);
-int cmd_status(struct cli *cli, int argc, char **argv);
+/* cmd_demo() - the one noun that reads its own options; the others are tables, see verb.h. */
 int cmd_demo(struct cli *cli, int argc, char **argv);
 
 /* cli_print_errors() - each of @errs on stderr as "vmlane: where: message". */

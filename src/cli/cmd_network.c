@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cmd_network.c - vmlane network: list, show, create, delete, start, stop. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "cli/output.h"
+#include "cli/picture.h"
+#include "cli/request.h"
+#include "cli/verb.h"
+
+/* The uplinks in use, or what was asked for where none is. */
+static void cell_uplink(const json_t *row, const char *key, struct buf *out)
+{
+	if (json_array_size(json_object_get(row, key)) > 0)
+		out_cell_list(row, key, out);
+	else
+		out_cell_text(row, "uplink", out);
+}
+
+static const struct out_col columns[] = {
+	{"NAME", "name", out_cell_text},
+	{"MODE", "mode", out_cell_text},
+	{"STATE", "state", out_cell_text, .state = true},
+	{"BRIDGE", "bridge", out_cell_text},
+	{"SUBNET", "subnet", out_cell_text},
+	{"GATEWAY", "gateway", out_cell_text},
+	{"UPLINK", "uplinks", cell_uplink},
+	{"LEASES", "leases", out_cell_text, .right = true},
+	{"GUESTS", "guests", out_cell_list},
+};
+
+static int run_list(struct cli *cli, const struct verb_args *a)
+{
+	static const struct cli_list list = {
+		.path = "/v1/networks",
+		.key = "networks",
+		.cols = columns,
+		.n_cols = ARRAY_SIZE(columns),
+		.empty = "no networks; create one: "
+			 "vmlane network create default --subnet 192.168.122.0/24",
+	};
+
+	return cli_print_list(cli, &list, NULL);
+}
+
+/* "failed: why" on stderr; such a network is an answer, but not the one that was wanted. */
+static int print_problem(const json_t *network)
+{
+	const char *problem = out_str(network, "problem"), *state = out_str(network, "state");
+
+	if (!problem && (!state || strcmp(state, "failed") != 0))
+		return EXIT_OK;
+	fputs("vmlane: network ", stderr);
+	out_print_escaped(stderr, out_str(network, "name") ? out_str(network, "name") : "?");
+	fputs(": ", stderr);
+	out_print_escaped(stderr, problem ? problem : "failed");
+	fputc('\n', stderr);
+	return EXIT_REFUSED;
+}
+
+static void print_setting(const char *name, const char *value)
+{
+	if (value && *value)
+		printf("  %-9s %s\n", name, value);
+}
+
+static void print_list_setting(const char *name, const json_t *network, const char *key)
+{
+	_cleanup_(buf_done) struct buf text = BUF_INIT(OUT_TEXT_MAX);
+
+	out_cell_list(network, key, &text);
+	print_setting(name, buf_str(&text));
+}
+
+static void print_dhcp(const json_t *network)
+{
+	_cleanup_(buf_done) struct buf text = BUF_INIT(OUT_TEXT_MAX);
+	const json_t *dhcp = json_object_get(network, "dhcp");
+	const char *range = out_str(dhcp, "range");
+
+	if (!json_is_object(dhcp)) {
+		print_setting("dhcp", "off");
+		return;
+	}
+	buf_printf(&text, "%s, for ", range ? range : "?");
+	out_duration(&text, out_int(dhcp, "lease_s", 0));
+	buf_printf(&text, ", %" PRId64 " leases", out_int(network, "leases", 0));
+	print_setting("dhcp", buf_str(&text));
+}
+
+static void print_network(const struct cli *cli, const json_t *network)
+{
+	_cleanup_(buf_done) struct buf way = BUF_INIT(OUT_TEXT_MAX);
+	const char *state = out_str(network, "state");
+
+	picture_network(network, &way);
+	printf("%s\n\n", buf_str(&way));
+	print_setting("name", out_str(network, "name"));
+	print_setting("mode", out_str(network, "mode"));
+	printf("  %-9s %s%s%s\n", "state", out_color(cli->color, out_state_color(state)),
+	       state ? state : "?", out_color(cli->color, OUT_PLAIN));
+	print_setting("bridge", out_str(network, "bridge"));
+	print_setting("subnet", out_str(network, "subnet"));
+	print_setting("gateway", out_str(network, "gateway"));
+	print_setting("uplink", out_str(network, "uplink"));
+	print_setting("ports", out_str(network, "ports"));
+	printf("  %-9s %" PRId64 "\n", "mtu", out_int(network, "mtu", 0));
+	print_dhcp(network);
+	print_setting("domain", out_str(network, "domain"));
+	print_list_setting("dns", network, "dns");
+	print_list_setting("guests", network, "guests");
+	print_setting("file", out_str(network, "file"));
+}
+
+/* One request about one network. The answer's reference is the caller's. */
+static int ask(struct cli *cli, const char *method, const char *name, const char *rest,
+	       json_t **ret)
+{
+	char path[CLI_PATH_MAX];
+	int r = cli_check_name("network", name);
+
+	if (r != EXIT_OK)
+		return r;
+	snprintf(path, sizeof(path), "/v1/networks/%s%s", name, rest);
+	return cli_call(cli, method, path, NULL, ret);
+}
+
+static int run_show(struct cli *cli, const struct verb_args *a)
+{
+	json_t *network = NULL;
+	int r = ask(cli, "GET", a->arg[0], "", &network);
+
+	if (r == EXIT_OK && !cli_print_json(cli, network)) {
+		print_network(cli, network);
+		(void)print_problem(network);
+	}
+	json_decref(network);
+	return r;
+}
+
+enum {
+	CREATE_SUBNET,
+	CREATE_GATEWAY,
+	CREATE_RANGE,
+	CREATE_LEASE,
+	CREATE_DOMAIN,
+	CREATE_DNS,
+	CREATE_UPLINK,
+	CREATE_PORTS,
+	CREATE_MTU,
+	CREATE_BRIDGE,
+	CREATE_NO_DHCP,
+	CREATE_MODE,
+	CREATE_COUNT,
+};
+
+static const struct verb_opt create_opts[] = {
+	[CREATE_SUBNET] = {"subnet", "CIDR", "the guests' addresses: 192.168.122.0/24"},
+	[CREATE_GATEWAY] = {"gateway", "ADDRESS", "the host's own; default: the first address"},
+	[CREATE_RANGE] = {"range", "A-B", "what DHCP gives out; default: all that are free"},
+	[CREATE_LEASE] = {"lease", "TIME", "for how long: 45m, 12h; default: 1h"},
+	[CREATE_DOMAIN] = {"domain", "NAME", "the guests' domain name"},
+	[CREATE_DNS] = {"dns", "A,B", "resolvers for the guests; default: the host's own"},
+	[CREATE_UPLINK] = {"uplink", "IFACE", "way out; default: auto, follows the default route"},
+	[CREATE_PORTS] = {"ports", "A-B", "source ports that NAT uses; default: 1024-65535"},
+	[CREATE_MTU] = {"mtu", "BYTES", "of the bridge and its guests; default: 1500"},
+	[CREATE_BRIDGE] = {"bridge", "IFACE", "the bridge's name; default: vl-NAME"},
+	[CREATE_NO_DHCP] = {"no-dhcp", NULL, "no DHCP server"},
+	[CREATE_MODE] = {"mode", "MODE", "nat (the default)"},
+};
+_Static_assert(ARRAY_SIZE(create_opts) == CREATE_COUNT, "an option without a row");
+_Static_assert(CREATE_COUNT <= VERB_OPTS_MAX, "verb_args.opt is too small");
+
+/* Where in the configuration an option's text goes: section.key, or key alone. */
+static const struct {
+	int opt;
+	const char *section;
+	const char *key;
+} create_keys[] = {
+	{CREATE_MODE, NULL, "mode"},	   {CREATE_BRIDGE, NULL, "bridge"},
+	{CREATE_SUBNET, "ipv4", "subnet"}, {CREATE_GATEWAY, "ipv4", "gateway"},
+	{CREATE_PORTS, "nat", "ports"},	   {CREATE_UPLINK, "nat", "uplink"},
+	{CREATE_RANGE, "dhcp", "range"},   {CREATE_LEASE, "dhcp", "lease"},
+	{CREATE_DOMAIN, "dns", "domain"},  {CREATE_MTU, NULL, "mtu"},
+};
+
+static void put(json_t *body, const char *section, const char *key, json_t *value)
+{
+	json_t *in = body;
+
+	if (section) {
+		in = json_object_get(body, section);
+		if (!in) {
+			in = json_object();
+			json_object_set_new(body, section, in);
+		}
+	}
+	json_object_set_new(in, key, value);
+}
+
+static json_t *split_commas(const char *text)
+{
+	json_t *list = json_array();
+
+	for (;;) {
+		size_t len = strcspn(text, ",");
+
+		json_array_append_new(list, json_stringn(text, len));
+		if (!text[len])
+			return list;
+		text += len + 1;
+	}
+}
+
+static json_t *create_body(const struct verb_args *a)
+{
+	json_t *body = json_pack("{s:s}", "network", a->arg[0]);
+
+	for (size_t i = 0; i < ARRAY_SIZE(create_keys); i++)
+		if (a->opt[create_keys[i].opt])
+			put(body, create_keys[i].section, create_keys[i].key,
+			    json_string(a->opt[create_keys[i].opt]));
+	if (a->opt[CREATE_DNS])
+		put(body, "dns", "servers", split_commas(a->opt[CREATE_DNS]));
+	if (a->opt[CREATE_NO_DHCP])
+		put(body, "dhcp", "enabled", json_false());
+	return body;
+}
+
+static void print_done(const struct cli *cli, const json_t *network)
+{
+	const char *state = out_str(network, "state"), *bridge = out_str(network, "bridge");
+	const char *name = out_str(network, "name"), *subnet = out_str(network, "subnet");
+
+	printf("network %s is %s%s%s: bridge %s, subnet %s\n", name ? name : "?",
+	       out_color(cli->color, out_state_color(state)), state ? state : "?",
+	       out_color(cli->color, OUT_PLAIN), bridge ? bridge : "?", subnet ? subnet : "?");
+}
+
+/* What all changing verbs do with the network that came back; takes the reference over. */
+static int finish(const struct cli *cli, json_t *network)
+{
+	int r;
+
+	if (!cli_print_json(cli, network))
+		print_done(cli, network);
+	r = print_problem(network);
+	json_decref(network);
+	return r;
+}
+
+static int run_create(struct cli *cli, const struct verb_args *a)
+{
+	json_t *network = NULL;
+	int r = cli_check_name("network", a->arg[0]);
+
+	if (r != EXIT_OK)
+		return r;
+	if (!a->opt[CREATE_SUBNET])
+		return cli_usage_error("network create",
+				       "--subnet is missing, such as --subnet 192.168.122.0/24");
+	if (a->opt[CREATE_NO_DHCP] && (a->opt[CREATE_RANGE] || a->opt[CREATE_LEASE]))
+		return cli_usage_error("network create",
+				       "--no-dhcp leaves --range and --lease without a meaning");
+	r = cli_call(cli, "POST", "/v1/networks", create_body(a), &network);
+	return r == EXIT_OK ? finish(cli, network) : r;
+}
+
+static const struct verb_opt force_opts[] = {
+	{"force", NULL, "also while guests are plugged in"},
+};
+
+static int run_delete(struct cli *cli, const struct verb_args *a)
+{
+	json_t *answer = NULL;
+	int r = ask(cli, "DELETE", a->arg[0], a->opt[0] ? "?force=1" : "", &answer);
+
+	if (r == EXIT_OK && !cli_print_json(cli, answer))
+		printf("network %s is deleted\n", a->arg[0]);
+	json_decref(answer);
+	return r;
+}
+
+static int run_start(struct cli *cli, const struct verb_args *a)
+{
+	json_t *network = NULL;
+	int r = ask(cli, "POST", a->arg[0], "/start", &network);
+
+	return r == EXIT_OK ? finish(cli, network) : r;
+}
+
+static int run_stop(struct cli *cli, const struct verb_args *a)
+{
+	json_t *network = NULL;
+	int r = ask(cli, "POST", a->arg[0], a->opt[0] ? "/stop?force=1" : "/stop", &network);
+
+	return r == EXIT_OK ? finish(cli, network) : r;
+}
+
+static const struct verb verbs[] = {
+	{"list", "", "all networks and their state", .run = run_list},
+	{"show", "NAME", "one network: the way to the Internet and its settings", .min = 1,
+	 .max = 1, .run = run_show},
+	{"create", "NAME --subnet CIDR [OPTION...]", "write a network's file and start it",
+	 .more = "Example:\n  vmlane network create default --subnet 192.168.122.0/24\n",
+	 .opts = create_opts, .n_opts = ARRAY_SIZE(create_opts), .min = 1, .max = 1,
+	 .run = run_create},
+	{"delete", "NAME [--force]", "stop a network and remove its file", .opts = force_opts,
+	 .n_opts = ARRAY_SIZE(force_opts), .min = 1, .max = 1, .run = run_delete},
+	{"start", "NAME", "make a stopped network run", .min = 1, .max = 1, .run = run_start},
+	{"stop", "NAME [--force]", "take a network's bridge and rules down, keep its file",
+	 .opts = force_opts, .n_opts = ARRAY_SIZE(force_opts), .min = 1, .max = 1, .run = run_stop},
+};
+
+const struct noun noun_network = {
+	.name = "network",
+	.help = "Networks of virtual machines.",
+	.verbs = verbs,
+	.n_verbs = ARRAY_SIZE(verbs),
+};

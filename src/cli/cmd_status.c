@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cmd_status.c - vmlane status: the daemon, its networks, what is wrong, what was dropped. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "cli/output.h"
+#include "cli/request.h"
+#include "cli/verb.h"
+
+/* The column of what stands left; values begin behind it. */
+#define LEFT "%-11s"
+
+static void print_daemon(const struct cli *cli, const json_t *status)
+{
+	_cleanup_(buf_done) struct buf uptime = BUF_INIT(64);
+	const char *version = out_str(status, "version"), *dir = out_str(status, "config_dir");
+
+	out_duration(&uptime, out_int(status, "uptime_s", 0));
+	printf("%s" LEFT "%s%s, process %" PRId64 ", up %s, configuration in %s\n",
+	       out_color(cli->color, OUT_BOLD), "vmlaned", out_color(cli->color, OUT_PLAIN),
+	       version ? version : "?", out_int(status, "pid", 0), buf_str(&uptime),
+	       dir ? dir : "?");
+}
+
+static void print_words(const char *name, const json_t *status, const char *key, const char *none)
+{
+	_cleanup_(buf_done) struct buf text = BUF_INIT(OUT_TEXT_MAX);
+
+	out_cell_list(status, key, &text);
+	printf(LEFT "%s\n", name, text.len ? buf_str(&text) : none);
+}
+
+static void print_network(const struct cli *cli, const json_t *n, const char *left)
+{
+	_cleanup_(buf_done) struct buf uplinks = BUF_INIT(OUT_TEXT_MAX);
+	const char *state = out_str(n, "state"), *name = out_str(n, "name");
+	const char *subnet = out_str(n, "subnet"), *problem = out_str(n, "problem");
+
+	out_cell_list(n, "uplinks", &uplinks);
+	printf(LEFT "%s %s%s%s %s", left, name ? name : "?",
+	       out_color(cli->color, out_state_color(state)), state ? state : "?",
+	       out_color(cli->color, OUT_PLAIN), subnet ? subnet : "");
+	if (uplinks.len)
+		printf(" -> %s", buf_str(&uplinks));
+	printf(", guests: %zu, leases: %" PRId64 "\n",
+	       json_array_size(json_object_get(n, "guests")), out_int(n, "leases", 0));
+	if (problem)
+		printf(LEFT "  %s%s%s\n", "", out_color(cli->color, OUT_RED), problem,
+		       out_color(cli->color, OUT_PLAIN));
+}
+
+static void print_networks(const struct cli *cli, const json_t *networks)
+{
+	const json_t *n;
+	size_t i;
+
+	if (json_array_size(networks) == 0)
+		printf(LEFT "none; create one: vmlane network create default --subnet "
+			    "192.168.122.0/24\n",
+		       "networks");
+	json_array_foreach (networks, i, n)
+		print_network(cli, n, i ? "" : "networks");
+}
+
+static void print_problems(const struct cli *cli, const json_t *status)
+{
+	const json_t *p;
+	size_t i;
+
+	json_array_foreach (json_object_get(status, "problems"), i, p) {
+		const char *where = out_str(p, "where"), *message = out_str(p, "message");
+		bool placed = where && *where;
+
+		printf("%s" LEFT "%s%s%s%s\n", out_color(cli->color, OUT_RED), "problem",
+		       placed ? where : "", placed ? ": " : "", message ? message : "?",
+		       out_color(cli->color, OUT_PLAIN));
+	}
+}
+
+/**
+ * struct counter - a counter of the status
+ * @group:	"firewall" or "dhcp"
+ * @key:	in the group
+ * @words:	what people read
+ * @always:	shown even when zero
+ * @bad:	not zero is a reason to look closer
+ */
+struct counter {
+	const char *group;
+	const char *key;
+	const char *words;
+	bool always;
+	bool bad;
+};
+
+static const struct counter counters[] = {
+	{"firewall", "refused_in", "from outside refused", .always = true},
+	{"firewall", "refused_out", "from guests refused"},
+	{"firewall", "spoofed", "with a false source", .bad = true},
+	{"firewall", "invalid", "belonging to no connection"},
+	{"dhcp", "received", "received", .always = true},
+	{"dhcp", "sent", "sent", .always = true},
+	{"dhcp", "bad", "malformed", .bad = true},
+	{"dhcp", "ignored", "ignored"},
+	{"dhcp", "store_failed", "leases not stored", .bad = true},
+	{"dhcp", "send_failed", "not sent", .bad = true},
+	{"dhcp", "socket_drops", "lost for want of time", .bad = true},
+};
+
+static void print_counters(const struct cli *cli, const json_t *status, const char *group,
+			   const char *left)
+{
+	const json_t *values = json_object_get(json_object_get(status, "counters"), group);
+	const char *separator = "";
+
+	printf(LEFT, left);
+	for (size_t i = 0; i < ARRAY_SIZE(counters); i++) {
+		const struct counter *c = &counters[i];
+		int64_t n = strcmp(c->group, group) == 0 ? out_int(values, c->key, 0) : 0;
+		bool red = c->bad && n > 0;
+
+		if (strcmp(c->group, group) != 0 || (n == 0 && !c->always))
+			continue;
+		printf("%s%s%" PRId64 " %s%s", separator, red ? out_color(cli->color, OUT_RED) : "",
+		       n, c->words, red ? out_color(cli->color, OUT_PLAIN) : "");
+		separator = ", ";
+	}
+	putchar('\n');
+}
+
+static void print_status(const struct cli *cli, const json_t *status, const json_t *networks)
+{
+	print_daemon(cli, status);
+	print_networks(cli, json_object_get(networks, "networks"));
+	print_words("uplinks", status, "uplinks", "none: the host has no default route");
+	print_words("resolvers", status, "resolvers", "none: guests are told no DNS server");
+	print_counters(cli, status, "firewall", "packets");
+	print_counters(cli, status, "dhcp", "dhcp");
+	print_problems(cli, status);
+}
+
+static int run_status(struct cli *cli, const struct verb_args *a)
+{
+	json_t *status = NULL, *networks = NULL;
+	int r = cli_call(cli, "GET", "/v1/status", NULL, &status);
+
+	if (r == EXIT_OK && !cli_print_json(cli, status)) {
+		r = cli_call(cli, "GET", "/v1/networks", NULL, &networks);
+		if (r == EXIT_OK)
+			print_status(cli, status, networks);
+		json_decref(networks);
+	}
+	json_decref(status);
+	return r;
+}
+
+static const struct verb verb = {
+	"status",
+	"",
+	"the daemon, its networks, what is wrong",
+	.run = run_status,
+};
+
+const struct noun noun_status = {"status", "the daemon, its networks, what is wrong", &verb, 1};

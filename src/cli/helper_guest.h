@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* helper_guest.h - which network and which guest name a QEMU means that runs the bridge helper. */
+#ifndef VMLANE_CLI_HELPER_GUEST_H
+#define VMLANE_CLI_HELPER_GUEST_H
+
+#include <jansson.h>
+#include <sys/types.h>
+#include "base/err.h"
+#include "model/network.h"
+
+/**
+ * struct helper_guest - the guest to plug in
+ * @name:	from QEMU's -name when it can be a guest's name and is free, else "vm-PID"
+ * @pid:	QEMU's
+ */
+struct helper_guest {
+	char name[NAME_MAX_LEN + 1];
+	pid_t pid;
+};
+
+/*
+ * helper_network_find() - the network of @networks (GET /v1/networks) whose bridge, else whose name
+ * is @br; *ret is @networks'. 0, or -ENOENT and which there are in @errs.
+ */
+int helper_network_find(const json_t *networks, const char *br, const char **ret,
+			struct err_list *errs) __must_check;
+
+/*
+ * helper_name() - the guest's name for a process @pid whose -name is @vm_name ("" when not known),
+ * on @network, given the guests that there are (GET /v1/guests).
+ */
+void helper_name(const json_t *guests, const char *network, const char *vm_name, pid_t pid,
+		 char ret[static NAME_MAX_LEN + 1]);
+
+/* helper_guest_find() - the parent process, past a shell that stands between, and its name. */
+void helper_guest_find(const json_t *guests, const char *network, struct helper_guest *ret);
+
+/* helper_is_shell() - @comm is a shell's: QEMU runs `sh -c` when the helper's string has spaces. */
+bool helper_is_shell(const char *comm);
+
+/* helper_stat_ppid() - the parent's pid out of the text of /proc/PID/stat; 0 when it is not one. */
+pid_t helper_stat_ppid(const char *stat);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* picture.c - see picture.h. The same picture as in the manual and the demo. */
+#include "cli/picture.h"
+
+#include <string.h>
+
+#include "cli/output.h"
+
+#define ARROW " -> "
+
+static const char *or_unknown(const char *s)
+{
+	return s ? s : "?";
+}
+
+/* From the bridge on; of several uplinks (a multipath default route) all are named. */
+static void picture_out(const json_t *network, struct buf *out)
+{
+	const json_t *uplinks = json_object_get(network, "uplinks"), *u;
+	const char *state = out_str(network, "state");
+	size_t i;
+
+	buf_printf(out, "[bridge %s %s]", or_unknown(out_str(network, "bridge")),
+		   or_unknown(out_str(network, "gateway")));
+	if (state && strcmp(state, "running") != 0) {
+		buf_printf(out, ARROW "(%s)", state);
+		return;
+	}
+	if (json_array_size(uplinks) == 0) {
+		buf_puts(out, ARROW "(no uplink: the host has no default route)");
+		return;
+	}
+	buf_puts(out, ARROW "[NAT: ");
+	json_array_foreach (uplinks, i, u)
+		buf_printf(out, "%s%s", i ? ", " : "", or_unknown(out_str(u, "address")));
+	buf_puts(out, "]" ARROW "[uplink ");
+	out_cell_list(network, "uplinks", out);
+	buf_puts(out, "]" ARROW "Internet");
+}
+
+void picture_network(const json_t *network, struct buf *out)
+{
+	if (json_array_size(json_object_get(network, "guests")) == 0) {
+		buf_puts(out, "[no guests]" ARROW);
+	} else {
+		buf_puts(out, "[guests: ");
+		out_cell_list(network, "guests", out);
+		buf_puts(out, "]" ARROW);
+	}
+	picture_out(network, out);
+}
+
+void picture_guest(const json_t *guest, const json_t *network, struct buf *out)
+{
+	const char *ipv4 = out_str(guest, "ipv4"), *tap = out_str(guest, "tap");
+
+	buf_printf(out, "[guest %s%s%s]" ARROW, or_unknown(out_str(guest, "name")), ipv4 ? " " : "",
+		   ipv4 ? ipv4 : "");
+	if (!tap) {
+		buf_puts(out, "(not plugged in)");
+		return;
+	}
+	buf_printf(out, "[tap %s]" ARROW, tap);
+	if (network)
+		picture_out(network, out);
+	else
+		buf_printf(out, "[bridge %s]", or_unknown(out_str(guest, "bridge")));
+}
