@@ -10,6 +10,7 @@
 
 #include <net/if.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "base/addr.h"
 #include "base/err.h"
@@ -25,6 +26,14 @@ struct location {
 	unsigned int line;
 	unsigned int col;
 };
+
+#define LOCATION_STRLEN 256 /* as long as err.where */
+
+/*
+ * location_format() - "FILE:LINE:COL" (or "FILE" when @at is unknown) into @buf of @size, at least
+ * LOCATION_STRLEN; the front of a long FILE is cut. Returns @buf.
+ */
+const char *location_format(const char *file, struct location at, char *buf, size_t size);
 
 enum network_mode {
 	NETWORK_NAT,

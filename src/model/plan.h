@@ -79,7 +79,10 @@ struct sysctl_state {
 	char value[SYSCTL_VALUE_MAX];
 };
 
-/* struct actual - a snapshot of the namespace; the arrays are owned. */
+/*
+ * struct actual - a snapshot of the namespace; the arrays are owned. @addrs stand in the order of
+ * the kernel's dump, in which a primary address comes before its secondaries.
+ */
 struct actual {
 	struct link_state *links;
 	size_t n_links;
@@ -95,7 +98,8 @@ const struct link_state *actual_link_by_index(const struct actual *a, int ifinde
 
 /*
  * actual_uplinks() - the names of the interfaces that carry a default route in the main table
- * (254), without duplicates and without bridges of ours, into @ret (at most @max); their number.
+ * (254), without duplicates and without bridges of ours, the lowest metric first, into @ret (at
+ * most @max); their number.
  */
 size_t actual_uplinks(const struct actual *a, char (*ret)[IFNAMSIZ], size_t max);
 
@@ -131,7 +135,10 @@ struct desired {
 	size_t n_networks;
 	struct desired_tap *taps;
 	size_t n_taps;
-	/* sysctls as they should be; the value now is in @sysctls_now at the same index */
+	/*
+	 * sysctls as they should be; the value now is in @sysctls_now at the same index, "" when
+	 * there is no such file: it comes with its interface
+	 */
 	struct sysctl_state *sysctls;
 	struct sysctl_state *sysctls_now;
 	size_t n_sysctls;
@@ -144,26 +151,30 @@ void desired_done(struct desired *d);
 enum step_kind {
 	STEP_TAP_DELETE,
 	STEP_BRIDGE_DELETE,
-	STEP_BRIDGE_CREATE, /* name, mac, alias; created down */
+	STEP_BRIDGE_CREATE, /* name, mac, alias, stp 0, forward_delay 0; created down */
 	STEP_LINK_MTU,
 	STEP_LINK_MAC,
-	STEP_LINK_ALIAS,
+	STEP_LINK_ALIAS,     /* of an interface of ours that was left half made */
 	STEP_BRIDGE_STP_OFF, /* stp 0, forward_delay 0 */
 	STEP_ADDR_DEL,
 	STEP_ADDR_ADD,
 	STEP_SYSCTL_SET,
 	STEP_LINK_UP,
-	STEP_TAP_CREATE, /* name, queues, owner_uid, alias */
+	STEP_TAP_CREATE, /* name, queues, owner_uid, alias; persistent, down */
 	STEP_TAP_ENSLAVE,
 	STEP_KIND_COUNT,
 };
+
+#define REPLACES_MAX 32
 
 /**
  * struct plan_step - one write to the kernel
  * @kind:	what to do
  * @ifname:	the interface it is done to
- * Which of the other fields matter depends on @kind, as their names say.
+ * @bridge:	STEP_TAP_CREATE, STEP_TAP_ENSLAVE: where the tap belongs, "" for nowhere
  * @replaces:	the value found before, for the text ("1500", "0"); "" when there was none
+ *
+ * Which of the other fields matter depends on @kind, as their names say.
  */
 struct plan_step {
 	enum step_kind kind;
@@ -176,7 +187,7 @@ struct plan_step {
 	struct sysctl_state sysctl;
 	unsigned int queues;
 	uint32_t owner_uid;
-	char replaces[SYSCTL_VALUE_MAX];
+	char replaces[REPLACES_MAX];
 };
 
 /* struct plan - @steps is owned, in the order they are to be done. */
@@ -193,11 +204,23 @@ void plan_done(struct plan *p);
  * @errs:	what stands in the way, e.g. an interface of a wanted name that is not ours
  *		("eth7 is in the way: ..."), a `uplink` that does not exist is NOT an error here
  *
- * Bridges and taps of ours (by alias) that @desired does not have are deleted, except taps that a
- * VMM may hold (alias present, not in @desired: deleted too; desired must list all known guests).
+ * Bridges and taps of ours (by alias) that @desired does not have are deleted, taps also when a VMM
+ * holds them: @desired must list all known guests.
  * Foreign ports on our bridges and foreign addresses elsewhere are never touched; on our bridges
  * IPv4 addresses other than the gateway are removed.
- * Returns 0, -EEXIST (see @errs), -ENOMEM.
+ *
+ * What a daemon that was killed left half made is taken over: the kernel gives an interface its
+ * alias only after it was made, so a bridge of the wanted name without an alias but with the
+ * wanted MAC is ours, and so is a tap of a wanted name without alias that is down and in no bridge.
+ *
+ * A tap whose bridge @desired does not have is left out of bridges and not set up. A sysctl that
+ * has no file, of an interface that this plan does not make, is passed over.
+ *
+ * Order: deletions; each network whole (bridge, mtu, stp, mac, alias, addresses, sysctls, up); the
+ * other sysctls; each tap whole (tap, alias, mtu, bridge, up).
+ *
+ * Returns 0, -EEXIST (see @errs; .where is "network NAME" or "guest NAME", so that the caller can
+ * leave that one out and ask again), -ENOMEM.
  */
 int plan_diff(const struct desired *desired, const struct actual *actual, struct plan *ret,
 	      struct err_list *errs) __must_check;

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * config_emit.c - a network back to YAML, and whether two networks mean the same; see config.h.
+ *
+ * What a reader of the file wants to see (subnet, gateway, ports, range, lease) is always written,
+ * the rest only where it is not the default.
+ */
+#include "model/config.h"
+
+#include <string.h>
+#include "model/config_value.h"
+
+/* Words that YAML readers, ours or others, take for something else than text. */
+static bool word_is_special(const char *s)
+{
+	static const char *const words[] = {"null", "true", "false", "yes", "no",
+					    "on",   "off",  "y",     "n",   "auto"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcasecmp(s, words[i]) == 0)
+			return true;
+	return false;
+}
+
+/* A name: plain where that can only be read as text. Names have no quotes and no backslashes. */
+static void emit_name(struct buf *out, const char *s)
+{
+	bool letter = (s[0] >= 'a' && s[0] <= 'z') || (s[0] >= 'A' && s[0] <= 'Z');
+
+	buf_printf(out, letter && !word_is_special(s) ? "%s" : "\"%s\"", s);
+}
+
+static void emit_name_line(struct buf *out, const char *key, const char *value)
+{
+	buf_puts(out, key);
+	emit_name(out, value);
+	buf_puts(out, "\n");
+}
+
+static void emit_access(const struct network_config *n, struct buf *out)
+{
+	if (n->open_access)
+		return;
+	buf_puts(out, "access: [");
+	for (size_t i = 0; i < n->n_access; i++)
+		buf_printf(out, "%s\"%s:%s\"", i ? ", " : "",
+			   n->access[i].is_group ? "group" : "user", n->access[i].name);
+	buf_puts(out, "]\n");
+}
+
+static void emit_head(const struct network_config *n, struct buf *out)
+{
+	char derived[IFNAMSIZ];
+
+	ifname_derive(n->name, derived);
+	emit_name_line(out, "network: ", n->name);
+	buf_printf(out, "mode: %s\n", network_mode_name(n->mode));
+	if (strcmp(derived, n->bridge) != 0)
+		emit_name_line(out, "bridge: ", n->bridge);
+	if (n->mtu)
+		buf_printf(out, "mtu: %u\n", n->mtu);
+	emit_access(n, out);
+}
+
+static void emit_ipv4(const struct network_config *n, struct buf *out)
+{
+	char subnet[IP4_PREFIX_STRLEN], gateway[IP4_STRLEN];
+
+	buf_printf(out, "ipv4:\n  subnet: %s\n  gateway: %s\n",
+		   ip4_prefix_format(&n->subnet, subnet), ip4_format(n->gateway, gateway));
+}
+
+static void emit_nat(const struct network_config *n, struct buf *out)
+{
+	buf_printf(out, "nat:\n  ports: %u-%u\n", n->port_min, n->port_max);
+	if (n->uplink[0])
+		emit_name_line(out, "  uplink: ", n->uplink);
+	else
+		buf_puts(out, "  uplink: auto\n");
+}
+
+static void emit_dhcp(const struct network_config *n, struct buf *out)
+{
+	char first[IP4_STRLEN], last[IP4_STRLEN], lease[16];
+
+	buf_puts(out, "dhcp:\n");
+	if (!n->dhcp)
+		buf_puts(out, "  enabled: false\n");
+	buf_printf(out, "  range: %s-%s\n  lease: %s\n", ip4_format(n->range_first, first),
+		   ip4_format(n->range_last, last), config_duration_format(n->lease_s, lease));
+}
+
+static void emit_dns(const struct network_config *n, struct buf *out)
+{
+	char addr[IP4_STRLEN];
+
+	if (!n->domain[0] && n->n_dns == 0)
+		return;
+	buf_puts(out, "dns:\n");
+	if (n->domain[0])
+		emit_name_line(out, "  domain: ", n->domain);
+	if (n->n_dns == 0)
+		return;
+	buf_puts(out, "  servers: [");
+	for (size_t i = 0; i < n->n_dns; i++)
+		buf_printf(out, "%s%s", i ? ", " : "", ip4_format(n->dns[i], addr));
+	buf_puts(out, "]\n");
+}
+
+static void emit_guest(const struct guest_config *g, struct buf *out)
+{
+	char mac[MAC_STRLEN], addr[IP4_STRLEN];
+
+	buf_puts(out, "  ");
+	emit_name(out, g->name);
+	buf_puts(out, g->has_mac || g->has_ipv4 ? ":\n" : ": {}\n");
+	if (g->has_mac)
+		buf_printf(out, "    mac: %s\n", mac_format(&g->mac, mac));
+	if (g->has_ipv4)
+		buf_printf(out, "    ipv4: %s\n", ip4_format(g->ipv4, addr));
+}
+
+void network_config_emit(const struct network_config *n, struct buf *out)
+{
+	emit_head(n, out);
+	emit_ipv4(n, out);
+	emit_nat(n, out);
+	emit_dhcp(n, out);
+	emit_dns(n, out);
+	if (n->n_guests)
+		buf_puts(out, "guests:\n");
+	for (size_t i = 0; i < n->n_guests; i++)
+		emit_guest(&n->guests[i], out);
+}
+
+/* ---- equality ---- */
+
+static bool access_equal(const struct network_config *a, const struct network_config *b)
+{
+	if (a->open_access != b->open_access || a->n_access != b->n_access)
+		return false;
+	for (size_t i = 0; i < a->n_access; i++)
+		if (a->access[i].is_group != b->access[i].is_group ||
+		    strcmp(a->access[i].name, b->access[i].name) != 0)
+			return false;
+	return true;
+}
+
+static bool dns_equal(const struct network_config *a, const struct network_config *b)
+{
+	if (strcmp(a->domain, b->domain) != 0 || a->n_dns != b->n_dns)
+		return false;
+	for (size_t i = 0; i < a->n_dns; i++)
+		if (!ip4_equal(a->dns[i], b->dns[i]))
+			return false;
+	return true;
+}
+
+static bool guest_equal(const struct guest_config *a, const struct guest_config *b)
+{
+	return strcmp(a->name, b->name) == 0 && a->has_mac == b->has_mac &&
+	       (!a->has_mac || mac_equal(&a->mac, &b->mac)) && a->has_ipv4 == b->has_ipv4 &&
+	       (!a->has_ipv4 || ip4_equal(a->ipv4, b->ipv4));
+}
+
+static bool guests_equal(const struct network_config *a, const struct network_config *b)
+{
+	if (a->n_guests != b->n_guests)
+		return false;
+	for (size_t i = 0; i < a->n_guests; i++)
+		if (!guest_equal(&a->guests[i], &b->guests[i]))
+			return false;
+	return true;
+}
+
+static bool link_equal(const struct network_config *a, const struct network_config *b)
+{
+	return strcmp(a->name, b->name) == 0 && strcmp(a->bridge, b->bridge) == 0 &&
+	       a->mode == b->mode && a->mtu == b->mtu;
+}
+
+static bool ipv4_equal(const struct network_config *a, const struct network_config *b)
+{
+	return ip4_equal(a->subnet.addr, b->subnet.addr) && a->subnet.len == b->subnet.len &&
+	       ip4_equal(a->gateway, b->gateway) && strcmp(a->uplink, b->uplink) == 0 &&
+	       a->port_min == b->port_min && a->port_max == b->port_max;
+}
+
+static bool dhcp_equal(const struct network_config *a, const struct network_config *b)
+{
+	return a->dhcp == b->dhcp && ip4_equal(a->range_first, b->range_first) &&
+	       ip4_equal(a->range_last, b->range_last) && a->lease_s == b->lease_s;
+}
+
+bool network_config_equal(const struct network_config *a, const struct network_config *b)
+{
+	return link_equal(a, b) && ipv4_equal(a, b) && dhcp_equal(a, b) && dns_equal(a, b) &&
+	       access_equal(a, b) && guests_equal(a, b);
+}

@@ -1,0 +1,779 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * config_parse.c - a tree of nodes to a network: which keys there are, and what they may hold.
+ *
+ * Each block of keys is a table of struct key; its setters look at one value each. What needs two
+ * values (is the gateway inside the subnet?) is looked at after the whole file was read, as keys
+ * come in any order. What needs other files is config_validate.c's. vmlane.yaml(5) follows this.
+ */
+#include "model/config.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/text.h"
+#include "model/claim.h"
+#include "model/config_value.h"
+#include "model/node.h"
+
+#define NAT_PORT_MIN 1024
+#define NAT_PORT_MAX 65535
+#define LEASE_DEFAULT_S 3600
+#define SUBNET_LEN_MIN 8
+#define SUBNET_LEN_MAX 30
+
+/* struct guest_places - where a guest's values were written, beside its struct guest_config. */
+struct guest_places {
+	struct location mac;
+	struct location ipv4;
+};
+
+/**
+ * struct reader - a network while its file is read
+ * @doc:	the file; takes the mistakes
+ * @n:		what was read so far
+ * @subnet, @gateway, @range, @uplink: the values, once they are valid by themselves, else NULL
+ * @guest:	the guest whose block is being read; @places its places
+ * @places_of:	of each guest; owned
+ * @error:	0 or -ENOMEM
+ */
+struct reader {
+	struct document *doc;
+	struct network_config *n;
+	const struct node *subnet;
+	const struct node *gateway;
+	const struct node *range;
+	const struct node *uplink;
+	struct guest_config *guest;
+	struct guest_places *places;
+	struct guest_places *places_of;
+	int error;
+};
+
+/**
+ * struct key - one key of a block
+ * @kind:	what its value must be
+ * @expected:	the same in words, for mistakes: "expected ..."
+ * @set:	takes a value of @kind that is not null
+ */
+struct key {
+	const char *name;
+	enum node_kind kind;
+	bool required;
+	const char *expected;
+	void (*set)(struct reader *r, const struct key *key, const struct node *value);
+};
+
+#define KEYS_MAX 16
+
+/* ---- words for mistakes ---- */
+
+static void not_expected(struct reader *r, const struct key *key, const struct node *v)
+{
+	char text[QUOTE_MAX];
+
+	document_mistake(r->doc, v->at, "bad-value", "`%s`: %s is wrong; expected %s", key->name,
+			 text_quote(v->text, text), key->expected);
+}
+
+static void wrong_kind(struct reader *r, const struct key *key, const struct node *v)
+{
+	char text[QUOTE_MAX];
+
+	if (node_is_null(v))
+		document_mistake(r->doc, v->at, "empty-value",
+				 "`%s` has an empty value; expected %s", key->name, key->expected);
+	else if (v->kind == NODE_TEXT)
+		document_mistake(r->doc, v->at, "bad-value", "`%s`: found the text %s; expected %s",
+				 key->name, text_quote(v->text, text), key->expected);
+	else
+		document_mistake(r->doc, v->at, "bad-value", "`%s`: found %s; expected %s",
+				 key->name, node_kind_name(v->kind), key->expected);
+}
+
+static void unknown_key(struct reader *r, const struct key *keys, size_t n, const struct node *key,
+			const char *block)
+{
+	const char *names[KEYS_MAX];
+	char all[160] = "", text[QUOTE_MAX];
+	const char *near;
+	size_t used = 0;
+
+	assert(n <= KEYS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		names[i] = keys[i].name;
+		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "",
+					 keys[i].name);
+		assert(used < sizeof(all));
+	}
+	near = text_suggest(key->text, names, n);
+	if (near)
+		document_mistake(r->doc, key->at, "unknown-key",
+				 "unknown key %s%s; did you mean `%s`?",
+				 text_quote(key->text, text), block, near);
+	else
+		document_mistake(r->doc, key->at, "unknown-key",
+				 "unknown key %s%s; the keys here are %s",
+				 text_quote(key->text, text), block, all);
+}
+
+/* ---- the walk ---- */
+
+static const struct key *find_key(const struct key *keys, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+/* @block: " in `nat`" for mistakes, "" for the whole file; @at: where a missing key is missing. */
+static void read_block(struct reader *r, const struct key *keys, size_t n, const struct node *map,
+		       const char *block, struct location at)
+{
+	bool seen[KEYS_MAX] = {false};
+
+	for (const struct node *v = map->first; v; v = v->next) {
+		const struct key *key;
+
+		if (v->key->kind != NODE_TEXT)
+			continue;
+		key = find_key(keys, n, v->key->text);
+		if (!key) {
+			unknown_key(r, keys, n, v->key, block);
+			continue;
+		}
+		seen[key - keys] = true;
+		if (v->kind == NODE_BROKEN)
+			continue;
+		if (v->kind != key->kind || node_is_null(v))
+			wrong_kind(r, key, v);
+		else
+			key->set(r, key, v);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (keys[i].required && !seen[i])
+			document_mistake(r->doc, at, "missing-key",
+					 "key `%s` is missing%s; expected %s", keys[i].name, block,
+					 keys[i].expected);
+}
+
+#define READ_BLOCK(r, keys, map, block, at) read_block(r, keys, ARRAY_SIZE(keys), map, block, at)
+
+/* The texts of list @v, each handed to @item; at most @max. @key tells what an item is. */
+static void read_list(struct reader *r, const struct key *key, const struct node *v, size_t max,
+		      void (*item)(struct reader *r, const struct key *key, const struct node *v))
+{
+	size_t n = 0;
+
+	for (const struct node *i = v->first; i; i = i->next) {
+		if (i->kind == NODE_BROKEN)
+			continue;
+		if (n++ == max) {
+			document_mistake(r->doc, i->at, "too-big", "`%s`: more than %zu entries",
+					 key->name, max);
+			return;
+		}
+		if (i->kind != NODE_TEXT || node_is_null(i))
+			wrong_kind(r, key, i);
+		else
+			item(r, key, i);
+	}
+}
+
+/* ---- setters: ipv4 ---- */
+
+static void set_subnet(struct reader *r, const struct key *key, const struct node *v)
+{
+	struct ip4_prefix p, network;
+	char text[IP4_PREFIX_STRLEN];
+	const char *unusable;
+
+	if (ip4_prefix_parse(v->text, &p) < 0) {
+		not_expected(r, key, v);
+		return;
+	}
+	network = (struct ip4_prefix){ip4_network(&p), p.len};
+	unusable = ip4_unusable(&network);
+	if (p.len < SUBNET_LEN_MIN || p.len > SUBNET_LEN_MAX)
+		document_mistake(r->doc, v->at, "bad-value",
+				 "`subnet`: the prefix length is /%u; expected /%d to /%d", p.len,
+				 SUBNET_LEN_MIN, SUBNET_LEN_MAX);
+	else if (!ip4_equal(network.addr, p.addr))
+		document_mistake(r->doc, v->at, "bad-value",
+				 "`subnet`: %s is an address inside the subnet; expected %s",
+				 v->text, ip4_prefix_format(&network, text));
+	else if (unusable)
+		document_mistake(r->doc, v->at, "bad-value", "`subnet`: %s has %s; expected %s",
+				 v->text, unusable, key->expected);
+	else
+		r->subnet = v;
+	r->n->subnet = network;
+	r->n->subnet_at = v->at;
+}
+
+static void set_gateway(struct reader *r, const struct key *key, const struct node *v)
+{
+	if (ip4_parse(v->text, &r->n->gateway) < 0)
+		not_expected(r, key, v);
+	else
+		r->gateway = v;
+}
+
+static const struct key ipv4_keys[] = {
+	{"subnet", NODE_TEXT, true, "an address and prefix length such as 192.168.122.0/24",
+	 set_subnet},
+	{"gateway", NODE_TEXT, false, "an address inside the subnet such as 192.168.122.1",
+	 set_gateway},
+};
+
+static void set_ipv4(struct reader *r, const struct key *key, const struct node *v)
+{
+	READ_BLOCK(r, ipv4_keys, v, " in `ipv4`", v->at);
+}
+
+/* ---- setters: nat ---- */
+
+static void set_ports(struct reader *r, const struct key *key, const struct node *v)
+{
+	if (config_port_range(v->text, &r->n->port_min, &r->n->port_max) < 0)
+		not_expected(r, key, v);
+}
+
+static void set_uplink(struct reader *r, const struct key *key, const struct node *v)
+{
+	if (strcmp(v->text, "auto") == 0) {
+		r->n->uplink[0] = '\0';
+	} else if (!config_ifname_valid(v->text)) {
+		not_expected(r, key, v);
+	} else {
+		strcpy(r->n->uplink, v->text);
+		r->uplink = v;
+	}
+}
+
+static const struct key nat_keys[] = {
+	{"ports", NODE_TEXT, false, "a range of 1 to 65535 such as 1024-65535", set_ports},
+	{"uplink", NODE_TEXT, false, "`auto` or the name of an interface such as eth0", set_uplink},
+};
+
+static void set_nat(struct reader *r, const struct key *key, const struct node *v)
+{
+	READ_BLOCK(r, nat_keys, v, " in `nat`", v->at);
+}
+
+/* ---- setters: dhcp, dns ---- */
+
+static void set_enabled(struct reader *r, const struct key *key, const struct node *v)
+{
+	if (strcmp(v->text, "true") == 0)
+		r->n->dhcp = true;
+	else if (strcmp(v->text, "false") == 0)
+		r->n->dhcp = false;
+	else
+		not_expected(r, key, v);
+}
+
+static void set_range(struct reader *r, const struct key *key, const struct node *v)
+{
+	char text[QUOTE_MAX];
+	int e = config_ip4_range(v->text, &r->n->range_first, &r->n->range_last);
+
+	if (e == -ERANGE)
+		document_mistake(
+			r->doc, v->at, "bad-value",
+			"`range`: %s begins after its end; expected the lower address first",
+			text_quote(v->text, text));
+	else if (e < 0)
+		not_expected(r, key, v);
+	else
+		r->range = v;
+}
+
+static void set_lease(struct reader *r, const struct key *key, const struct node *v)
+{
+	if (config_duration(v->text, &r->n->lease_s) < 0)
+		not_expected(r, key, v);
+}
+
+static const struct key dhcp_keys[] = {
+	{"enabled", NODE_TEXT, false, "`true` or `false`", set_enabled},
+	{"range", NODE_TEXT, false,
+	 "two addresses of the subnet such as 192.168.122.2-192.168.122.254", set_range},
+	{"lease", NODE_TEXT, false, "a time such as 90s, 30m, 1h, 2d or 1w, from 60s to 365d",
+	 set_lease},
+};
+
+static void set_dhcp(struct reader *r, const struct key *key, const struct node *v)
+{
+	READ_BLOCK(r, dhcp_keys, v, " in `dhcp`", v->at);
+}
+
+static void set_domain(struct reader *r, const struct key *key, const struct node *v)
+{
+	if (config_domain_valid(v->text))
+		strcpy(r->n->domain, v->text);
+	else
+		not_expected(r, key, v);
+}
+
+static void add_server(struct reader *r, const struct key *key, const struct node *v)
+{
+	struct ip4_prefix p = {.len = 32};
+	char text[QUOTE_MAX];
+	const char *unusable;
+
+	if (ip4_parse(v->text, &p.addr) < 0) {
+		not_expected(r, key, v);
+		return;
+	}
+	unusable = ip4_unusable(&p);
+	/* Cloud providers have their resolver at 169.254.169.254 and such. */
+	if (unusable && !strstr(unusable, "link-local")) {
+		document_mistake(r->doc, v->at, "bad-value",
+				 "`servers`: %s is one of the %s, which guests cannot ask",
+				 text_quote(v->text, text), unusable);
+		return;
+	}
+	for (size_t i = 0; i < r->n->n_dns; i++)
+		if (ip4_equal(r->n->dns[i], p.addr)) {
+			document_mistake(r->doc, v->at, "duplicate", "`servers`: %s is there twice",
+					 text_quote(v->text, text));
+			return;
+		}
+	r->n->dns[r->n->n_dns++] = p.addr;
+}
+
+static void set_servers(struct reader *r, const struct key *key, const struct node *v)
+{
+	static const struct key item = {"servers", NODE_TEXT, false,
+					"the address of a DNS server such as 192.0.2.53", NULL};
+
+	read_list(r, &item, v, NETWORK_DNS_MAX, add_server);
+}
+
+static const struct key dns_keys[] = {
+	{"domain", NODE_TEXT, false, "a domain name such as default.vm, without a dot at its end",
+	 set_domain},
+	{"servers", NODE_LIST, false, "a list of addresses such as [ 192.0.2.53 ]", set_servers},
+};
+
+static void set_dns(struct reader *r, const struct key *key, const struct node *v)
+{
+	READ_BLOCK(r, dns_keys, v, " in `dns`", v->at);
+}
+
+/* ---- setters: guests ---- */
+
+static void set_mac(struct reader *r, const struct key *key, const struct node *v)
+{
+	struct mac m;
+
+	if (mac_parse(v->text, &m) < 0 || mac_is_multicast(&m) || mac_is_zero(&m)) {
+		not_expected(r, key, v);
+		return;
+	}
+	r->guest->mac = m;
+	r->guest->has_mac = true;
+	r->places->mac = v->at;
+}
+
+static void set_guest_ipv4(struct reader *r, const struct key *key, const struct node *v)
+{
+	if (ip4_parse(v->text, &r->guest->ipv4) < 0) {
+		not_expected(r, key, v);
+		return;
+	}
+	r->guest->has_ipv4 = true;
+	r->places->ipv4 = v->at;
+}
+
+static const struct key guest_keys[] = {
+	{"mac", NODE_TEXT, false, "a unicast MAC such as 52:54:00:39:d3:fe", set_mac},
+	{"ipv4", NODE_TEXT, false, "an address inside the subnet such as 192.168.122.10",
+	 set_guest_ipv4},
+};
+
+static const struct key guest_key = {"guests", NODE_MAP, false,
+				     "a block with `mac` and `ipv4`, or {} for a guest without",
+				     NULL};
+
+#define NAME_EXPECTED "a-z, 0-9 and `_` `.` `-`, beginning with a letter or digit, at most 32 long"
+
+static void add_guest(struct reader *r, const struct node *v)
+{
+	struct key key = guest_key;
+	char text[QUOTE_MAX], block[64];
+
+	if (!name_valid(v->key->text)) {
+		document_mistake(r->doc, v->key->at, "bad-value",
+				 "%s cannot be a guest's name; expected " NAME_EXPECTED,
+				 text_quote(v->key->text, text));
+		return;
+	}
+	key.name = v->key->text;
+	if (v->kind != NODE_MAP) {
+		wrong_kind(r, &key, v);
+		return;
+	}
+	r->guest = &r->n->guests[r->n->n_guests];
+	r->places = &r->places_of[r->n->n_guests];
+	r->n->n_guests++;
+	strcpy(r->guest->name, v->key->text);
+	r->guest->at = v->key->at;
+	snprintf(block, sizeof(block), " in guest `%s`", v->key->text);
+	READ_BLOCK(r, guest_keys, v, block, v->at);
+}
+
+static void set_guests(struct reader *r, const struct key *key, const struct node *v)
+{
+	size_t n = 0;
+
+	for (const struct node *g = v->first; g; g = g->next)
+		n++;
+	if (n > NETWORK_GUESTS_MAX) {
+		document_mistake(r->doc, v->at, "too-big", "%zu guests; at most %d in one network",
+				 n, NETWORK_GUESTS_MAX);
+		return;
+	}
+	r->n->guests = calloc(n + 1, sizeof(*r->n->guests));
+	r->places_of = calloc(n + 1, sizeof(*r->places_of));
+	if (!r->n->guests || !r->places_of) {
+		r->error = -ENOMEM;
+		return;
+	}
+	for (const struct node *g = v->first; g; g = g->next)
+		if (g->key->kind == NODE_TEXT && g->kind != NODE_BROKEN)
+			add_guest(r, g);
+}
+
+/* ---- setters: the network itself ---- */
+
+static void set_name(struct reader *r, const struct key *key, const struct node *v)
+{
+	r->n->name_at = v->at;
+	if (name_valid(v->text))
+		strcpy(r->n->name, v->text);
+	else
+		not_expected(r, key, v);
+}
+
+static void set_mode(struct reader *r, const struct key *key, const struct node *v)
+{
+	for (int i = 0; i < NETWORK_MODE_COUNT; i++)
+		if (strcmp(v->text, network_mode_name((enum network_mode)i)) == 0) {
+			r->n->mode = (enum network_mode)i;
+			return;
+		}
+	not_expected(r, key, v);
+}
+
+static void set_bridge(struct reader *r, const struct key *key, const struct node *v)
+{
+	if (config_ifname_valid(v->text))
+		strcpy(r->n->bridge, v->text);
+	else
+		not_expected(r, key, v);
+}
+
+static void set_mtu(struct reader *r, const struct key *key, const struct node *v)
+{
+	uint32_t mtu;
+
+	if (text_u32(v->text, CONFIG_MTU_MIN, CONFIG_MTU_MAX, &mtu) < 0)
+		not_expected(r, key, v);
+	else
+		r->n->mtu = (uint16_t)mtu;
+}
+
+static void add_access(struct reader *r, const struct key *key, const struct node *v)
+{
+	struct access_entry e, *old = r->n->access;
+	char text[QUOTE_MAX];
+
+	if (config_access(v->text, &e) < 0) {
+		not_expected(r, key, v);
+		return;
+	}
+	for (size_t i = 0; i < r->n->n_access; i++)
+		if (old[i].is_group == e.is_group && strcmp(old[i].name, e.name) == 0) {
+			document_mistake(r->doc, v->at, "duplicate", "`access`: %s is there twice",
+					 text_quote(v->text, text));
+			return;
+		}
+	r->n->access[r->n->n_access++] = e;
+}
+
+static void set_access(struct reader *r, const struct key *key, const struct node *v)
+{
+	static const struct key item = {"access", NODE_TEXT, false,
+					"\"user:NAME\" or \"group:NAME\"", NULL};
+
+	r->n->open_access = false;
+	read_list(r, &item, v, NETWORK_ACCESS_MAX, add_access);
+}
+
+static const struct key network_keys[] = {
+	{"network", NODE_TEXT, true, "a name: " NAME_EXPECTED, set_name},
+	{"mode", NODE_TEXT, false, "nat", set_mode},
+	{"bridge", NODE_TEXT, false,
+	 "the name of an interface: letters, digits and `_.-@+`, at most 15 long, such as vl-lab",
+	 set_bridge},
+	{"mtu", NODE_TEXT, false, "a number from 576 to 65521", set_mtu},
+	{"access", NODE_LIST, false, "a list such as [ \"user:alice\", \"group:students\" ]",
+	 set_access},
+	{"ipv4", NODE_MAP, true,
+	 "a block with `subnet`, such as ipv4: { subnet: 192.168.122.0/24 }", set_ipv4},
+	{"nat", NODE_MAP, false, "a block with `ports` and `uplink`", set_nat},
+	{"dhcp", NODE_MAP, false, "a block with `enabled`, `range` and `lease`", set_dhcp},
+	{"dns", NODE_MAP, false, "a block with `domain` and `servers`", set_dns},
+	{"guests", NODE_MAP, false, "a block of guests by name, such as web1: {}", set_guests},
+};
+static_assert(ARRAY_SIZE(network_keys) <= KEYS_MAX, "KEYS_MAX is too small");
+
+/* ---- what needs more than one value ---- */
+
+/* Why @a cannot be a host of the subnet, or NULL. */
+static const char *not_a_host(const struct network_config *n, struct in_addr a)
+{
+	if (!ip4_in(&n->subnet, a))
+		return "is outside the subnet";
+	if (ip4_equal(a, n->subnet.addr))
+		return "is the address of the subnet itself";
+	if (ip4_equal(a, ip4_broadcast(&n->subnet)))
+		return "is the broadcast address of the subnet";
+	return NULL;
+}
+
+static bool check_host(struct reader *r, const char *key, struct location at, struct in_addr a)
+{
+	char addr[IP4_STRLEN], first[IP4_STRLEN], last[IP4_STRLEN], subnet[IP4_PREFIX_STRLEN];
+	const struct network_config *n = r->n;
+	const char *why = not_a_host(n, a);
+
+	if (!why)
+		return true;
+	document_mistake(r->doc, at, "bad-value", "`%s`: %s %s %s; expected %s to %s", key,
+			 ip4_format(a, addr), why, ip4_prefix_format(&n->subnet, subnet),
+			 ip4_format(ip4_from_host(ip4_host(n->subnet.addr) + 1), first),
+			 ip4_format(ip4_from_host(ip4_host(ip4_broadcast(&n->subnet)) - 1), last));
+	return false;
+}
+
+static void finish_gateway(struct reader *r)
+{
+	if (r->gateway)
+		check_host(r, "gateway", r->gateway->at, r->n->gateway);
+	else
+		r->n->gateway = ip4_from_host(ip4_host(r->n->subnet.addr) + 1);
+}
+
+/* All of the subnet; the gateway is left out when it is the first or the last host. */
+static void default_range(struct network_config *n)
+{
+	uint32_t first = ip4_host(n->subnet.addr) + 1;
+	uint32_t last = ip4_host(ip4_broadcast(&n->subnet)) - 1;
+
+	if (ip4_host(n->gateway) == first)
+		first++;
+	else if (ip4_host(n->gateway) == last)
+		last--;
+	n->range_first = ip4_from_host(first);
+	n->range_last = ip4_from_host(last);
+}
+
+static void finish_range(struct reader *r)
+{
+	struct network_config *n = r->n;
+
+	if (!r->range) {
+		default_range(n);
+		return;
+	}
+	if (!check_host(r, "range", r->range->at, n->range_first))
+		return;
+	if (!check_host(r, "range", r->range->at, n->range_last))
+		return;
+	if (ip4_equal(n->range_first, n->range_last) && ip4_equal(n->range_first, n->gateway))
+		document_mistake(r->doc, r->range->at, "bad-value",
+				 "`range`: it holds only the gateway's address; expected one more");
+}
+
+static void finish_guests(struct reader *r)
+{
+	struct network_config *n = r->n;
+	char addr[IP4_STRLEN];
+
+	for (size_t i = 0; i < n->n_guests; i++) {
+		const struct guest_config *g = &n->guests[i];
+
+		if (!g->has_ipv4 || !check_host(r, "ipv4", r->places_of[i].ipv4, g->ipv4))
+			continue;
+		if (ip4_equal(g->ipv4, n->gateway))
+			document_mistake(r->doc, r->places_of[i].ipv4, "bad-value",
+					 "`ipv4`: %s is the gateway's address; choose another",
+					 ip4_format(g->ipv4, addr));
+	}
+}
+
+static void finish_bridge(struct reader *r)
+{
+	struct network_config *n = r->n;
+
+	if (!n->bridge[0] && n->name[0])
+		ifname_derive(n->name, n->bridge);
+	if (r->uplink && strcmp(n->uplink, n->bridge) == 0)
+		document_mistake(r->doc, r->uplink->at, "bad-value",
+				 "`uplink`: %s is the network's own bridge; expected `auto` or the "
+				 "interface that leads out",
+				 n->uplink);
+}
+
+/* Names, MACs and addresses that two guests of this file want, or a guest and the bridge. */
+static void finish_claims(struct reader *r)
+{
+	struct claim base = {.network = r->n->name, .file = r->doc->file};
+	_cleanup_(claims_done) struct claims claims = {0};
+	struct claim bridge = base;
+	int found;
+
+	bridge.kind = CLAIM_IFNAME;
+	bridge.at = r->n->name_at;
+	strcpy(bridge.key, r->n->bridge);
+	claims_add(&claims, &bridge);
+	for (size_t i = 0; i < r->n->n_guests; i++)
+		claims_add_guest(&claims, &base, &r->n->guests[i], r->places_of[i].mac,
+				 r->places_of[i].ipv4);
+	found = claims_check(&claims, r->doc->errs);
+	if (found < 0)
+		r->error = found;
+	else
+		r->doc->mistakes += (size_t)found;
+}
+
+static int guest_cmp(const void *a, const void *b)
+{
+	return strcmp(((const struct guest_config *)a)->name,
+		      ((const struct guest_config *)b)->name);
+}
+
+static void finish(struct reader *r)
+{
+	if (r->error)
+		return;
+	finish_bridge(r);
+	if (r->subnet) {
+		finish_gateway(r);
+		finish_range(r);
+		finish_guests(r);
+	}
+	finish_claims(r);
+	if (r->n->n_guests)
+		qsort(r->n->guests, r->n->n_guests, sizeof(*r->n->guests), guest_cmp);
+}
+
+/* ---- the file ---- */
+
+static struct network_config *network_new(void)
+{
+	struct network_config *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return NULL;
+	n->mode = NETWORK_NAT;
+	n->port_min = NAT_PORT_MIN;
+	n->port_max = NAT_PORT_MAX;
+	n->dhcp = true;
+	n->lease_s = LEASE_DEFAULT_S;
+	n->open_access = true;
+	return n;
+}
+
+static void read_document(struct reader *r)
+{
+	const struct location top = {1, 1};
+	const struct node *root = r->doc->root;
+
+	if (!root) {
+		/* With a mistake told already there is a file, only not one that can be read. */
+		if (r->doc->mistakes == 0)
+			document_mistake(r->doc, top, "empty-value",
+					 "the file is empty; expected `network: NAME` and so on");
+	} else if (node_is_null(root)) {
+		document_mistake(r->doc, root->at, "empty-value",
+				 "the document is empty; expected `network: NAME` and so on");
+	} else if (root->kind == NODE_MAP) {
+		READ_BLOCK(r, network_keys, root, "", top);
+		finish(r);
+	} else if (root->kind != NODE_BROKEN) {
+		document_mistake(r->doc, root->at, "bad-value",
+				 "found %s; expected keys such as `network: NAME`",
+				 node_kind_name(root->kind));
+	}
+}
+
+/* "FILE:LINE:COL" back to a number that sorts by place. */
+static uint64_t error_place(const struct err *e)
+{
+	const char *col = strrchr(e->where, ':');
+	const char *line = col ? memrchr(e->where, ':', (size_t)(col - e->where)) : NULL;
+
+	if (!line)
+		return 0;
+	return strtoull(line + 1, NULL, 10) << 32 | strtoull(col + 1, NULL, 10);
+}
+
+static int error_cmp(const void *a, const void *b)
+{
+	uint64_t x = error_place(a), y = error_place(b);
+
+	if (x != y)
+		return x < y ? -1 : 1;
+	return strcmp(((const struct err *)a)->message, ((const struct err *)b)->message);
+}
+
+/* Mistakes come in the order of the checks; a person goes through a file from its top. */
+static void sort_errors(struct err_list *errs, size_t first)
+{
+	if (errs && errs->n > first)
+		qsort(errs->items + first, errs->n - first, sizeof(errs->items[0]), error_cmp);
+}
+
+static int parse(struct document *doc, const char *text, size_t len, struct network_config **ret)
+{
+	_cleanup_(network_config_freep) struct network_config *n = network_new();
+	struct reader r = {.doc = doc, .n = n};
+	int error;
+
+	if (!n)
+		return -ENOMEM;
+	error = document_parse(doc, text, len);
+	if (error < 0)
+		return error;
+	read_document(&r);
+	free(r.places_of);
+	if (r.error)
+		return r.error;
+	if (doc->mistakes)
+		return -EINVAL;
+	*ret = n;
+	n = NULL;
+	return 0;
+}
+
+int network_config_parse(const char *file, const char *text, size_t len,
+			 struct network_config **ret, struct err_list *errs)
+{
+	struct document doc = {.file = file, .errs = errs};
+	size_t first = errs ? errs->n : 0;
+	int r;
+
+	if (len > CONFIG_FILE_MAX)
+		return err_add(errs, -EINVAL, "too-big", file,
+			       "the file has %zu bytes; at most %d are read", len, CONFIG_FILE_MAX);
+	r = parse(&doc, text, len, ret);
+	document_done(&doc);
+	sort_errors(errs, first);
+	return r;
+}

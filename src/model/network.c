@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * network.c - names, interface names and MACs of networks and guests; see network.h.
+ *
+ * It does not read YAML. Next on the walk: node.c and config_parse.c make networks out of text.
+ */
+#include "model/network.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/text.h"
+
+static const char *const mode_names[] = {
+	[NETWORK_NAT] = "nat",
+};
+static_assert(ARRAY_SIZE(mode_names) == NETWORK_MODE_COUNT, "a name for every mode");
+
+const char *network_mode_name(enum network_mode mode)
+{
+	assert(mode < NETWORK_MODE_COUNT);
+	return mode_names[mode];
+}
+
+void network_config_free(struct network_config *n)
+{
+	if (!n)
+		return;
+	free(n->guests);
+	free(n);
+}
+
+static int guest_name_cmp(const void *name, const void *guest)
+{
+	return strcmp(name, ((const struct guest_config *)guest)->name);
+}
+
+const struct guest_config *network_guest_find(const struct network_config *n, const char *name)
+{
+	if (n->n_guests == 0)
+		return NULL;
+	return bsearch(name, n->guests, n->n_guests, sizeof(*n->guests), guest_name_cmp);
+}
+
+static bool lower_or_digit(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+bool name_valid(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || len > NAME_MAX_LEN || !lower_or_digit(name[0]))
+		return false;
+	for (size_t i = 1; i < len; i++)
+		if (!lower_or_digit(name[i]) && !strchr("_.-", name[i]))
+			return false;
+	return true;
+}
+
+bool ifname_valid(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || len >= IFNAMSIZ || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)name[i];
+
+		/* 0xa0: the kernel's isspace() is Latin-1's. */
+		if (c == '/' || c == ':' || c == ' ' || (c >= '\t' && c <= '\r') || c == 0xa0)
+			return false;
+	}
+	return true;
+}
+
+#define DERIVED_PREFIX "vl-"
+#define DERIVED_CUT 7 /* letters of a long name that stay: "vl-" 7 "-" 4 hex digits make 15 */
+
+void ifname_derive(const char *name, char ret[static IFNAMSIZ])
+{
+	size_t room = IFNAMSIZ - sizeof(DERIVED_PREFIX);
+
+	if (strlen(name) <= room)
+		snprintf(ret, IFNAMSIZ, DERIVED_PREFIX "%.*s", (int)room, name);
+	else
+		snprintf(ret, IFNAMSIZ, DERIVED_PREFIX "%.*s-%04x", DERIVED_CUT, name,
+			 (unsigned int)(hash_mix(hash_str(HASH_INIT, name)) & 0xffff));
+}
+
+struct mac mac_derive(const uint8_t *host_id, const char *network, const char *guest,
+		      unsigned int attempt)
+{
+	/* Bytes, not the integer: the MAC is the same whatever the host's byte order. */
+	uint8_t count[] = {(uint8_t)attempt, (uint8_t)(attempt >> 8), (uint8_t)(attempt >> 16),
+			   (uint8_t)(attempt >> 24)};
+	uint64_t h = HASH_INIT;
+
+	if (host_id)
+		h = hash_bytes(h, host_id, 16);
+	h = hash_str(hash_str(h, network), guest);
+	h = hash_mix(hash_bytes(h, count, sizeof(count)));
+	return (struct mac){{0x52, 0x54, 0x00, (uint8_t)(h >> 16), (uint8_t)(h >> 8), (uint8_t)h}};
+}
+
+#define WHERE_FILE_MAX 220 /* leaves room for ":LINE:COL" in err.where */
+
+const char *location_format(const char *file, struct location at, char *buf, size_t size)
+{
+	size_t len = strlen(file);
+	const char *dots = len > WHERE_FILE_MAX ? "..." : "";
+
+	/* Of a long path the end stays: it tells files apart, and the position must not be cut. */
+	if (len > WHERE_FILE_MAX)
+		file += len - WHERE_FILE_MAX;
+	if (at.line == 0)
+		snprintf(buf, size, "%s%s", dots, file);
+	else
+		snprintf(buf, size, "%s%s:%u:%u", dots, file, at.line, at.col);
+	return buf;
+}

@@ -1,0 +1,615 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * plan.c - the steps from what the kernel has to what it should have; see plan.h.
+ *
+ * It looks everything up in sorted indexes, so that thousands of networks and taps take
+ * milliseconds. Next on the walk: daemon/reconcile.c carries the steps out.
+ */
+#include "model/plan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "model/node.h"
+
+/* struct sysctl_ref - the sysctl of @index, by the interface its path names ("" for none). */
+struct sysctl_ref {
+	char ifname[IFNAMSIZ];
+	size_t index;
+};
+
+/**
+ * struct differ - a plan in the making
+ * @links:	the kernel's, by name
+ * @addrs:	the kernel's, by interface, else in the order of the dump
+ * @networks:	the desired, by bridge
+ * @taps:	the desired, by name
+ * @sysctls:	the desired that differ, by interface; @n_sysctls of them
+ * @spare:	what add() gives after -ENOMEM
+ */
+struct differ {
+	const struct desired *d;
+	const struct actual *a;
+	const struct link_state **links;
+	const struct addr_state **addrs;
+	const struct desired_network **networks;
+	const struct desired_tap **taps;
+	struct sysctl_ref *sysctls;
+	size_t n_sysctls;
+	struct plan plan;
+	size_t cap;
+	int error;
+	struct plan_step spare;
+};
+
+/* ---- indexes ---- */
+
+#define INDEX(array, n) make_index(array, n, sizeof(*(array)))
+
+/* Pointers to the @n elements of @array; NULL when out of memory. */
+static void *make_index(const void *array, size_t n, size_t size)
+{
+	const char **index = calloc(n + 1, sizeof(*index));
+
+	for (size_t i = 0; index && i < n; i++)
+		index[i] = (const char *)array + i * size;
+	return index;
+}
+
+static int link_cmp(const void *a, const void *b)
+{
+	return strcmp((*(const struct link_state *const *)a)->name,
+		      (*(const struct link_state *const *)b)->name);
+}
+
+static int network_cmp(const void *a, const void *b)
+{
+	return strcmp((*(const struct desired_network *const *)a)->config->bridge,
+		      (*(const struct desired_network *const *)b)->config->bridge);
+}
+
+static int tap_cmp(const void *a, const void *b)
+{
+	return strcmp((*(const struct desired_tap *const *)a)->name,
+		      (*(const struct desired_tap *const *)b)->name);
+}
+
+static int addr_cmp(const void *a, const void *b)
+{
+	const struct addr_state *x = *(const struct addr_state *const *)a;
+	const struct addr_state *y = *(const struct addr_state *const *)b;
+
+	if (x->ifindex != y->ifindex)
+		return x->ifindex < y->ifindex ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+static int sysctl_cmp(const void *a, const void *b)
+{
+	const struct sysctl_ref *x = a, *y = b;
+	int order = strcmp(x->ifname, y->ifname);
+
+	if (order)
+		return order;
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* "net/ipv4/conf/eth0/forwarding" is eth0's, "net/ipv4/ip_forward" and .../all/... nobody's. */
+static void sysctl_ifname(const char *path, char ret[static IFNAMSIZ])
+{
+	const char *name = strstr(path, "/conf/");
+	size_t len;
+
+	ret[0] = '\0';
+	if (!name)
+		return;
+	name += strlen("/conf/");
+	len = strcspn(name, "/");
+	if (len >= IFNAMSIZ || !name[len])
+		return;
+	memcpy(ret, name, len);
+	ret[len] = '\0';
+	if (strcmp(ret, "all") == 0 || strcmp(ret, "default") == 0)
+		ret[0] = '\0';
+}
+
+static void index_sysctls(struct differ *x)
+{
+	const struct desired *d = x->d;
+
+	for (size_t i = 0; i < d->n_sysctls; i++) {
+		struct sysctl_ref *ref = &x->sysctls[x->n_sysctls];
+
+		if (strcmp(d->sysctls[i].value, d->sysctls_now[i].value) == 0)
+			continue;
+		sysctl_ifname(d->sysctls[i].path, ref->ifname);
+		ref->index = i;
+		x->n_sysctls++;
+	}
+	qsort(x->sysctls, x->n_sysctls, sizeof(*x->sysctls), sysctl_cmp);
+}
+
+static int make_indexes(struct differ *x)
+{
+	const struct desired *d = x->d;
+	const struct actual *a = x->a;
+
+	x->links = INDEX(a->links, a->n_links);
+	x->addrs = INDEX(a->addrs, a->n_addrs);
+	x->networks = INDEX(d->networks, d->n_networks);
+	x->taps = INDEX(d->taps, d->n_taps);
+	x->sysctls = calloc(d->n_sysctls + 1, sizeof(*x->sysctls));
+	if (!x->links || !x->addrs || !x->networks || !x->taps || !x->sysctls)
+		return -ENOMEM;
+	qsort(x->links, a->n_links, sizeof(*x->links), link_cmp);
+	qsort(x->addrs, a->n_addrs, sizeof(*x->addrs), addr_cmp);
+	qsort(x->networks, d->n_networks, sizeof(*x->networks), network_cmp);
+	qsort(x->taps, d->n_taps, sizeof(*x->taps), tap_cmp);
+	index_sysctls(x);
+	return 0;
+}
+
+static void differ_done(struct differ *x)
+{
+	free(x->links);
+	free(x->addrs);
+	free(x->networks);
+	free(x->taps);
+	free(x->sysctls);
+	plan_done(&x->plan);
+}
+
+static int link_find_cmp(const void *name, const void *link)
+{
+	return strcmp(name, (*(const struct link_state *const *)link)->name);
+}
+
+static const struct link_state *find_link(const struct differ *x, const char *name)
+{
+	const struct link_state **l =
+		bsearch(name, x->links, x->a->n_links, sizeof(*x->links), link_find_cmp);
+
+	return l ? *l : NULL;
+}
+
+static int network_find_cmp(const void *bridge, const void *network)
+{
+	return strcmp(bridge, (*(const struct desired_network *const *)network)->config->bridge);
+}
+
+static const struct desired_network *find_network(const struct differ *x, const char *bridge)
+{
+	const struct desired_network **n = bsearch(bridge, x->networks, x->d->n_networks,
+						   sizeof(*x->networks), network_find_cmp);
+
+	return n ? *n : NULL;
+}
+
+static int tap_find_cmp(const void *name, const void *tap)
+{
+	return strcmp(name, (*(const struct desired_tap *const *)tap)->name);
+}
+
+static const struct desired_tap *find_tap(const struct differ *x, const char *name)
+{
+	const struct desired_tap **t =
+		bsearch(name, x->taps, x->d->n_taps, sizeof(*x->taps), tap_find_cmp);
+
+	return t ? *t : NULL;
+}
+
+/* ---- whose is it? ---- */
+
+enum owner {
+	OWNER_NONE, /* there is no such interface */
+	OWNER_US,
+	OWNER_US_HALF_MADE, /* ours, killed before it got its alias */
+	OWNER_OTHER,
+};
+
+/* The name behind @prefix when @l carries an alias of that kind, else NULL. */
+static const char *alias_name(const struct link_state *l, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return strncmp(l->alias, prefix, len) == 0 ? l->alias + len : NULL;
+}
+
+static bool is_our_bridge(const struct link_state *l, const char *network)
+{
+	const char *name = alias_name(l, ALIAS_NETWORK);
+
+	return strcmp(l->kind, "bridge") == 0 && name && (!network || strcmp(name, network) == 0);
+}
+
+static bool is_our_tap(const struct link_state *l, const char *guest)
+{
+	const char *name = alias_name(l, ALIAS_GUEST);
+
+	return strcmp(l->kind, "tun") == 0 && name && (!guest || strcmp(name, guest) == 0);
+}
+
+static enum owner bridge_owner(const struct link_state *l, const struct desired_network *n)
+{
+	if (!l)
+		return OWNER_NONE;
+	if (is_our_bridge(l, n->config->name))
+		return OWNER_US;
+	if (strcmp(l->kind, "bridge") == 0 && !l->alias[0] && mac_equal(&l->mac, &n->mac))
+		return OWNER_US_HALF_MADE;
+	return OWNER_OTHER;
+}
+
+static enum owner tap_owner(const struct link_state *l, const struct desired_tap *t)
+{
+	if (!l)
+		return OWNER_NONE;
+	if (is_our_tap(l, t->guest))
+		return OWNER_US;
+	if (strcmp(l->kind, "tun") == 0 && !l->alias[0] && !l->up && l->master == 0)
+		return OWNER_US_HALF_MADE;
+	return OWNER_OTHER;
+}
+
+#define WHAT_MAX 200
+
+/* What @l is, for the message that it is in the way. */
+static const char *what_it_is(const struct link_state *l, char buf[static WHAT_MAX])
+{
+	const char *network = alias_name(l, ALIAS_NETWORK);
+	const char *guest = alias_name(l, ALIAS_GUEST);
+	char name[QUOTE_MAX];
+
+	if (network)
+		snprintf(buf, WHAT_MAX, "the bridge of network %s", text_quote(network, name));
+	else if (guest)
+		snprintf(buf, WHAT_MAX, "the tap of guest %s", text_quote(guest, name));
+	else if (!l->kind[0])
+		snprintf(buf, WHAT_MAX, "a physical interface");
+	else
+		snprintf(buf, WHAT_MAX, "somebody else's (a %s)", l->kind);
+	return buf;
+}
+
+static void bridge_in_the_way(const struct link_state *l, const struct desired_network *n,
+			      struct err_list *errs)
+{
+	char where[64], what[WHAT_MAX], mend[64] = "";
+
+	snprintf(where, sizeof(where), "network %s", n->config->name);
+	if (l->kind[0])
+		snprintf(mend, sizeof(mend), " or delete it (ip link delete %s)", l->name);
+	err_add(errs, -EEXIST, "in-the-way", where,
+		"interface %s is in the way: it is %s; choose another name with `bridge:`%s",
+		l->name, what_it_is(l, what), mend);
+}
+
+static void tap_in_the_way(const struct link_state *l, const struct desired_tap *t,
+			   struct err_list *errs)
+{
+	char where[64], what[WHAT_MAX], mend[64] = "";
+
+	snprintf(where, sizeof(where), "guest %s", t->guest);
+	if (l->kind[0])
+		snprintf(mend, sizeof(mend), " or delete it (ip link delete %s)", l->name);
+	err_add(errs, -EEXIST, "in-the-way", where,
+		"interface %s is in the way: it is %s; choose another name for the guest%s",
+		l->name, what_it_is(l, what), mend);
+}
+
+static int check_owners(const struct differ *x, struct err_list *errs)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < x->d->n_networks; i++) {
+		const struct desired_network *n = &x->d->networks[i];
+		const struct link_state *l = find_link(x, n->config->bridge);
+
+		if (bridge_owner(l, n) != OWNER_OTHER)
+			continue;
+		bridge_in_the_way(l, n, errs);
+		r = -EEXIST;
+	}
+	for (size_t i = 0; i < x->d->n_taps; i++) {
+		const struct desired_tap *t = &x->d->taps[i];
+		const struct link_state *l = find_link(x, t->name);
+
+		if (tap_owner(l, t) != OWNER_OTHER)
+			continue;
+		tap_in_the_way(l, t, errs);
+		r = -EEXIST;
+	}
+	return r;
+}
+
+/* ---- steps ---- */
+
+static struct plan_step *add(struct differ *x, enum step_kind kind, const char *ifname)
+{
+	struct plan_step *s = &x->spare;
+
+	if (x->plan.n == x->cap) {
+		size_t cap = x->cap ? 2 * x->cap : 16;
+		struct plan_step *steps = reallocarray(x->plan.steps, cap, sizeof(*steps));
+
+		if (steps) {
+			x->plan.steps = steps;
+			x->cap = cap;
+		}
+	}
+	if (x->plan.n < x->cap)
+		s = &x->plan.steps[x->plan.n++];
+	else
+		x->error = -ENOMEM;
+	*s = (struct plan_step){.kind = kind};
+	snprintf(s->ifname, sizeof(s->ifname), "%s", ifname);
+	return s;
+}
+
+static void add_deletions(struct differ *x)
+{
+	for (size_t i = 0; i < x->a->n_links; i++) {
+		const struct link_state *l = &x->a->links[i];
+		const struct desired_tap *t = find_tap(x, l->name);
+
+		if (is_our_tap(l, NULL) && !(t && is_our_tap(l, t->guest)))
+			add(x, STEP_TAP_DELETE, l->name);
+	}
+	for (size_t i = 0; i < x->a->n_links; i++) {
+		const struct link_state *l = &x->a->links[i];
+		const struct desired_network *n = find_network(x, l->name);
+
+		if (is_our_bridge(l, NULL) && !(n && is_our_bridge(l, n->config->name)))
+			add(x, STEP_BRIDGE_DELETE, l->name);
+	}
+}
+
+/* @l NULL: the interface is new and has the kernel's default. */
+static void add_mtu(struct differ *x, const char *ifname, const struct link_state *l, uint32_t mtu)
+{
+	uint32_t now = l ? l->mtu : 1500;
+	struct plan_step *s;
+
+	if (mtu == 0 || mtu == now)
+		return;
+	s = add(x, STEP_LINK_MTU, ifname);
+	s->mtu = mtu;
+	snprintf(s->replaces, sizeof(s->replaces), "%u", now);
+}
+
+static void add_alias(struct differ *x, const char *ifname, const char *prefix, const char *name)
+{
+	struct plan_step *s = add(x, STEP_LINK_ALIAS, ifname);
+
+	snprintf(s->alias, sizeof(s->alias), "%s%s", prefix, name);
+}
+
+static void add_up(struct differ *x, const char *ifname, const struct link_state *l)
+{
+	if (!l || !l->up)
+		add(x, STEP_LINK_UP, ifname);
+}
+
+/* The sysctls of @ifname ("" for those of no interface); @created: their files come with it. */
+static void add_sysctls(struct differ *x, const char *ifname, bool created)
+{
+	size_t low = 0, high = x->n_sysctls;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (strcmp(x->sysctls[mid].ifname, ifname) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (; low < x->n_sysctls && strcmp(x->sysctls[low].ifname, ifname) == 0; low++) {
+		size_t i = x->sysctls[low].index;
+		const char *now = x->d->sysctls_now[i].value;
+		struct plan_step *s;
+
+		if (!now[0] && !created)
+			continue; /* this kernel does not have it */
+		s = add(x, STEP_SYSCTL_SET, ifname);
+		s->sysctl = x->d->sysctls[i];
+		snprintf(s->replaces, sizeof(s->replaces), "%s", now);
+	}
+}
+
+static void add_other_sysctls(struct differ *x)
+{
+	const char *last = NULL;
+
+	for (size_t i = 0; i < x->n_sysctls; i++) {
+		const char *ifname = x->sysctls[i].ifname;
+
+		if (last && strcmp(last, ifname) == 0)
+			continue;
+		last = ifname;
+		if (!find_network(x, ifname) && !find_tap(x, ifname))
+			add_sysctls(x, ifname, false);
+	}
+}
+
+/* ---- addresses ---- */
+
+/* The first of @x->addrs on @ifindex, or past its end. */
+static size_t first_addr(const struct differ *x, int ifindex)
+{
+	size_t low = 0, high = x->a->n_addrs;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (x->addrs[mid]->ifindex < ifindex)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static bool prefix_equal(const struct ip4_prefix *a, const struct ip4_prefix *b)
+{
+	return a->len == b->len && ip4_equal(a->addr, b->addr);
+}
+
+static bool same_subnet(const struct ip4_prefix *a, const struct ip4_prefix *b)
+{
+	return a->len == b->len && ip4_equal(ip4_network(a), ip4_network(b));
+}
+
+static void add_addr_step(struct differ *x, enum step_kind kind, const char *ifname,
+			  const struct ip4_prefix *p)
+{
+	add(x, kind, ifname)->addr = *p;
+}
+
+/*
+ * One address, the gateway's. The kernel deletes an address's secondaries with it (unless
+ * promote_secondaries is set), so a gateway that is a secondary of one that has to go is taken off
+ * first and put on again.
+ */
+static void add_addrs(struct differ *x, const struct network_config *c, const struct link_state *l)
+{
+	const struct ip4_prefix gateway = {c->gateway, c->subnet.len};
+	size_t first = l ? first_addr(x, l->ifindex) : x->a->n_addrs;
+	size_t end = first;
+	bool have = false, secondary = false, wrong_before = false;
+
+	for (; end < x->a->n_addrs && x->addrs[end]->ifindex == l->ifindex; end++) {
+		if (prefix_equal(&x->addrs[end]->prefix, &gateway)) {
+			have = true;
+			secondary = wrong_before;
+		} else if (same_subnet(&x->addrs[end]->prefix, &gateway)) {
+			wrong_before = true;
+		}
+	}
+	if (secondary)
+		add_addr_step(x, STEP_ADDR_DEL, c->bridge, &gateway);
+	for (size_t i = first; i < end; i++)
+		if (!prefix_equal(&x->addrs[i]->prefix, &gateway))
+			add_addr_step(x, STEP_ADDR_DEL, c->bridge, &x->addrs[i]->prefix);
+	if (!have || secondary)
+		add_addr_step(x, STEP_ADDR_ADD, c->bridge, &gateway);
+}
+
+/* ---- networks and taps ---- */
+
+static void add_bridge_create(struct differ *x, const struct desired_network *n)
+{
+	struct plan_step *s = add(x, STEP_BRIDGE_CREATE, n->config->bridge);
+
+	s->mac = n->mac;
+	snprintf(s->alias, sizeof(s->alias), ALIAS_NETWORK "%s", n->config->name);
+}
+
+static void add_bridge_mend(struct differ *x, const struct desired_network *n,
+			    const struct link_state *l)
+{
+	char mac[MAC_STRLEN];
+	struct plan_step *s;
+
+	if (l->stp || l->forward_delay)
+		add(x, STEP_BRIDGE_STP_OFF, l->name);
+	if (!mac_equal(&l->mac, &n->mac)) {
+		s = add(x, STEP_LINK_MAC, l->name);
+		s->mac = n->mac;
+		snprintf(s->replaces, sizeof(s->replaces), "%s", mac_format(&l->mac, mac));
+	}
+	if (bridge_owner(l, n) == OWNER_US_HALF_MADE)
+		add_alias(x, l->name, ALIAS_NETWORK, n->config->name);
+}
+
+static void add_network(struct differ *x, const struct desired_network *n)
+{
+	const struct network_config *c = n->config;
+	const struct link_state *l = find_link(x, c->bridge);
+
+	if (!l)
+		add_bridge_create(x, n);
+	add_mtu(x, c->bridge, l, c->mtu);
+	if (l)
+		add_bridge_mend(x, n, l);
+	add_addrs(x, c, l);
+	add_sysctls(x, c->bridge, !l);
+	add_up(x, c->bridge, l);
+}
+
+static void add_tap_create(struct differ *x, const struct desired_tap *t, bool bridged)
+{
+	struct plan_step *s = add(x, STEP_TAP_CREATE, t->name);
+
+	s->queues = t->queues;
+	s->owner_uid = t->owner_uid;
+	snprintf(s->alias, sizeof(s->alias), ALIAS_GUEST "%s", t->guest);
+	if (bridged)
+		snprintf(s->bridge, sizeof(s->bridge), "%s", t->bridge);
+}
+
+static void add_enslave(struct differ *x, const struct desired_tap *t, const struct link_state *l)
+{
+	const struct link_state *bridge = find_link(x, t->bridge);
+	const struct link_state *old = NULL;
+	struct plan_step *s;
+
+	if (l && bridge && l->master == bridge->ifindex)
+		return;
+	s = add(x, STEP_TAP_ENSLAVE, t->name);
+	snprintf(s->bridge, sizeof(s->bridge), "%s", t->bridge);
+	if (l && l->master)
+		old = actual_link_by_index(x->a, l->master);
+	if (old)
+		snprintf(s->replaces, sizeof(s->replaces), "%s", old->name);
+}
+
+static void add_tap(struct differ *x, const struct desired_tap *t)
+{
+	const struct desired_network *n = find_network(x, t->bridge);
+	const struct link_state *l = find_link(x, t->name);
+
+	if (!l && !t->persistent)
+		return; /* gone with its VMM */
+	if (!l)
+		add_tap_create(x, t, n);
+	else if (tap_owner(l, t) == OWNER_US_HALF_MADE)
+		add_alias(x, t->name, ALIAS_GUEST, t->guest);
+	add_sysctls(x, t->name, !l);
+	if (!n)
+		return;
+	/* Before it becomes a port: a bridge takes the lowest MTU of its ports for its own. */
+	add_mtu(x, t->name, l, n->config->mtu);
+	add_enslave(x, t, l);
+	add_up(x, t->name, l);
+}
+
+static int build(struct differ *x, struct err_list *errs)
+{
+	int r = make_indexes(x);
+
+	if (r == 0)
+		r = check_owners(x, errs);
+	if (r < 0)
+		return r;
+	add_deletions(x);
+	for (size_t i = 0; i < x->d->n_networks; i++)
+		add_network(x, &x->d->networks[i]);
+	add_other_sysctls(x);
+	for (size_t i = 0; i < x->d->n_taps; i++)
+		add_tap(x, &x->d->taps[i]);
+	return x->error;
+}
+
+int plan_diff(const struct desired *desired, const struct actual *actual, struct plan *ret,
+	      struct err_list *errs)
+{
+	struct differ x = {.d = desired, .a = actual};
+	int r = build(&x, errs);
+
+	if (r == 0) {
+		*ret = x.plan;
+		x.plan = (struct plan){0};
+	}
+	differ_done(&x);
+	return r;
+}
