@@ -5,29 +5,36 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include "base/buf.h"
 #include "base/err.h"
 
 #define API_SOCKET_DEFAULT "/run/vmlane/api.sock"
 #define API_REPLY_MAX (64 * 1024 * 1024)
+#define API_TIMEOUT_S 30 /* without a byte from the daemon */
 
 /**
  * api_call() - one request
  * @socket:	path of api.sock
+ * @path:	with the query, if any; printable ASCII: see api_path_add() for names
  * @body:	JSON to send, or NULL
  * @ret:	the answer's JSON, new reference; set when 0 is returned
  * @errs:	the daemon's words, or why it could not be reached
  *
  * 0 on 2xx; -ECONNREFUSED (also: no socket) with the mend in @errs; -EACCES when the socket may not
- * be used (names the group); otherwise -EREMOTEIO with the daemon's errors in @errs.
+ * be used (names the group); -EINVAL when @path cannot be sent; -ENOMEM; otherwise -EREMOTEIO with
+ * the daemon's errors in @errs.
  */
 int api_call(const char *socket, const char *method, const char *path, json_t *body, json_t **ret,
 	     struct err_list *errs) __must_check;
 
 /*
  * api_open() - POST @path with "Upgrade: vmlane-tap"; gets the JSON and the tap's descriptors by
- * SCM_RIGHTS (close-on-exec set), at most @max. *ret_n is how many.
+ * SCM_RIGHTS (close-on-exec set), at most @max. *ret_n is how many. Errors as api_call()'s.
  */
 int api_open(const char *socket, const char *path, json_t *body, json_t **ret, int *fds, size_t max,
 	     size_t *ret_n, struct err_list *errs) __must_check;
+
+/* api_path_add() - append "/" and @name, percent-encoded, to a path under construction. */
+void api_path_add(struct buf *path, const char *name);
 
 #endif
