@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "api/client.h"
 #include "cli/output.h"
 #include "cli/request.h"
 #include "cli/verb.h"
@@ -51,7 +52,7 @@ static int run_apply(struct cli *cli, const struct verb_args *a)
 		if (count_changes(answer) == 0)
 			printf("nothing to change\n");
 		else
-			printf("%zu changes, %" PRId64 " writes to the kernel\n",
+			printf("%zu change(s), %" PRId64 " write(s) to the kernel\n",
 			       count_changes(answer), out_int(answer, "kernel_writes", 0));
 	}
 	json_decref(answer);
@@ -224,9 +225,22 @@ static json_t *errors_body(const struct err_list *errs)
 static void print_check(const struct cli *cli, json_t *counts)
 {
 	if (!cli_print_json(cli, counts))
-		printf("good: %" PRId64 " networks in %" PRId64 " files\n",
+		printf("good: %" PRId64 " network(s) in %" PRId64 " file(s)\n",
 		       out_int(counts, "networks", 0), out_int(counts, "files", 0));
 	json_decref(counts);
+}
+
+/* The mistakes are the result that was asked for: with -o json they are printed as such. */
+static int fail_check(const struct cli *cli, int r, const struct err_list *errs)
+{
+	json_t *body;
+
+	if (!cli->json || errs->n == 0 || cli_exit_code(r) == EXIT_UNREACHABLE)
+		return cli_fail(r, errs);
+	body = errors_body(errs);
+	out_json(body);
+	json_decref(body);
+	return EXIT_REFUSED;
 }
 
 static int check_local(struct cli *cli, const struct verb_args *a)
@@ -247,29 +261,22 @@ static int check_local(struct cli *cli, const struct verb_args *a)
 		print_check(cli, json_pack("{s:I, s:I}", "files", (json_int_t)set.n, "networks",
 					   (json_int_t)count_networks(&set)));
 	config_set_done(&set);
-	if (r == 0)
-		return EXIT_OK;
-	if (cli->json && errs.n) {
-		json_t *body = errors_body(&errs);
-
-		out_json(body);
-		json_decref(body);
-		return EXIT_REFUSED;
-	}
-	return cli_fail(r, &errs);
+	return r == 0 ? EXIT_OK : fail_check(cli, r, &errs);
 }
 
 static int run_check(struct cli *cli, const struct verb_args *a)
 {
+	struct err_list errs = {0};
 	json_t *counts = NULL;
 	int r;
 
 	if (a->n > 0)
 		return check_local(cli, a);
-	r = cli_call(cli, "GET", "/v1/check", NULL, &counts);
-	if (r == EXIT_OK)
-		print_check(cli, counts);
-	return r;
+	r = api_call(cli->socket, "GET", "/v1/check", NULL, &counts, &errs);
+	if (r < 0)
+		return fail_check(cli, r, &errs);
+	print_check(cli, counts);
+	return EXIT_OK;
 }
 
 static const struct verb_opt apply_opts[] = {

@@ -43,17 +43,32 @@ static int run_list(struct cli *cli, const struct verb_args *a)
 	return cli_print_list(cli, &list, NULL);
 }
 
-/* "failed: why" on stderr; such a network is an answer, but not the one that was wanted. */
+/* What is wrong with a network, in words; "" when nothing is. */
+static void problem_text(const json_t *network, struct buf *out)
+{
+	const json_t *problem = json_object_get(network, "problem");
+	const char *message = out_str(problem, "message"), *state = out_str(network, "state");
+
+	if (message)
+		buf_puts(out, message);
+	else if (state && strcmp(state, "failed") == 0)
+		buf_puts(out, "failed, for an unknown reason; vmlaned's log may tell");
+}
+
+/* On stderr; a network with a problem is an answer, but not the one that was wanted. */
 static int print_problem(const json_t *network)
 {
-	const char *problem = out_str(network, "problem"), *state = out_str(network, "state");
+	_cleanup_(buf_done) struct buf text = BUF_INIT(OUT_TEXT_MAX);
+	const char *name = out_str(network, "name");
 
-	if (!problem && (!state || strcmp(state, "failed") != 0))
+	problem_text(network, &text);
+	if (!text.len)
 		return EXIT_OK;
+	fflush(stdout);
 	fputs("vmlane: network ", stderr);
-	out_print_escaped(stderr, out_str(network, "name") ? out_str(network, "name") : "?");
+	out_print_escaped(stderr, name ? name : "?");
 	fputs(": ", stderr);
-	out_print_escaped(stderr, problem ? problem : "failed");
+	out_print_escaped(stderr, buf_str(&text));
 	fputc('\n', stderr);
 	return EXIT_REFUSED;
 }

@@ -34,7 +34,7 @@ static void print_network(const struct cli *cli, const json_t *n, const char *le
 {
 	_cleanup_(buf_done) struct buf uplinks = BUF_INIT(OUT_TEXT_MAX);
 	const char *state = out_str(n, "state"), *name = out_str(n, "name");
-	const char *subnet = out_str(n, "subnet"), *problem = out_str(n, "problem");
+	const char *subnet = out_str(n, "subnet");
 
 	out_cell_list(n, "uplinks", &uplinks);
 	printf(LEFT "%s %s%s%s %s", left, name ? name : "?",
@@ -44,9 +44,6 @@ static void print_network(const struct cli *cli, const json_t *n, const char *le
 		printf(" -> %s", buf_str(&uplinks));
 	printf(", guests: %zu, leases: %" PRId64 "\n",
 	       json_array_size(json_object_get(n, "guests")), out_int(n, "leases", 0));
-	if (problem)
-		printf(LEFT "  %s%s%s\n", "", out_color(cli->color, OUT_RED), problem,
-		       out_color(cli->color, OUT_PLAIN));
 }
 
 static void print_networks(const struct cli *cli, const json_t *networks)

@@ -6,8 +6,8 @@
 #include "cli/output.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <libsmartcols.h>
-#include <stdint.h>
 #include <string.h>
 #include <wchar.h>
 #include <wctype.h>
@@ -99,18 +99,23 @@ void out_cell_list(const json_t *row, const char *key, struct buf *out)
 	}
 }
 
+/* The largest unit and, where it is not zero, the next smaller one. */
 void out_duration(struct buf *out, int64_t seconds)
 {
-	long long s = seconds < 0 ? 0 : seconds;
+	static const struct {
+		int64_t s;
+		char unit;
+	} units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+	int64_t s = seconds < 0 ? 0 : seconds;
+	size_t u = 0;
 
-	if (s < 60)
-		buf_printf(out, "%llds", s);
-	else if (s < 3600)
-		buf_printf(out, "%lldm", s / 60);
-	else if (s < 86400)
-		buf_printf(out, "%lldh %lldm", s / 3600, s / 60 % 60);
-	else
-		buf_printf(out, "%lldd %lldh", s / 86400, s / 3600 % 24);
+	while (s < units[u].s && u + 1 < ARRAY_SIZE(units))
+		u++;
+	buf_printf(out, "%" PRId64 "%c", s / units[u].s, units[u].unit);
+	s %= units[u].s;
+	/* 59m, not 59m 12s: nobody waits for it */
+	if (units[u].s > 60 && s >= units[u + 1].s)
+		buf_printf(out, " %" PRId64 "%c", s / units[u + 1].s, units[u + 1].unit);
 }
 
 static const struct {

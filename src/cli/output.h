@@ -44,7 +44,7 @@ struct out_col {
 /**
  * out_table() - render @rows (an array of objects) to text
  * @color:	colours may be used
- * @ret:	free() it
+ * @ret:	free() it; no newline behind its last line
  *
  * 0, -EINVAL when @rows is not an array, or -ENOMEM.
  */
@@ -63,7 +63,7 @@ int out_sanitize(json_t *j) __must_check;
 /* out_print_escaped() - out_escape() straight to @f. */
 void out_print_escaped(FILE *f, const char *s);
 
-/* out_duration() - 42s, 59m, 5h 12m, 3d 4h. */
+/* out_duration() - 42s, 59m, 5h 12m, 3d 4h, 1h; negative is 0s. */
 void out_duration(struct buf *out, int64_t seconds);
 
 /* out_str() - the string under @key, or NULL (also when @obj is no object). */

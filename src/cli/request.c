@@ -108,7 +108,7 @@ static int print_rows(const struct cli *cli, const struct cli_list *list, const 
 	r = out_table(list->cols, list->n_cols, rows, cli->color, &text);
 	if (r < 0)
 		return cli_fail(r, NULL);
-	fputs(text, stdout);
+	puts(text);
 	return EXIT_OK;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "cli/verb.h"
 
+#include <ctype.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <string.h>
@@ -296,8 +297,8 @@ void verb_help(const struct noun *noun, const struct verb *verb, FILE *f)
 	char what[WHAT_MAX];
 
 	verb_what(noun, verb, what, sizeof(what));
-	fprintf(f, "Usage: vmlane %s%s%s\n\n%s\n\nOptions:\n", what, *verb->args ? " " : "",
-		verb->args, verb->help);
+	fprintf(f, "Usage: vmlane %s%s%s\n\n%c%s.\n\nOptions:\n", what, *verb->args ? " " : "",
+		verb->args, toupper((unsigned char)verb->help[0]), verb->help + 1);
 	for (size_t i = 0; i < verb->n_opts; i++)
 		help_option(f, "    ", verb->opts[i].name, verb->opts[i].value, verb->opts[i].help);
 	help_option(f, "-o, ", "output", "FORMAT", "table (the default) or json");
