@@ -435,6 +435,14 @@ static int do_sysctl(struct work *w, const struct plan_step *s, struct err *e)
 	return r < 0 ? r : sysctl_write(s->sysctl.path, s->sysctl.value, e);
 }
 
+/* The alias makes it ours; plan_diff() mends a tap that we were killed before giving it one. */
+static int do_tap_create(struct work *w, const struct plan_step *s, struct err *e)
+{
+	int r = tap_create(s->ifname, s->queues, s->owner_uid, e);
+
+	return r < 0 ? r : rtnl_link_set_alias(w->m->rtnl, s->ifname, s->alias, e);
+}
+
 static int do_step(struct work *w, const struct plan_step *s, struct err *e)
 {
 	struct rtnl *r = w->m->rtnl;
@@ -462,7 +470,7 @@ static int do_step(struct work *w, const struct plan_step *s, struct err *e)
 	case STEP_LINK_UP:
 		return rtnl_link_set_up(r, s->ifname, true, e);
 	case STEP_TAP_CREATE:
-		return tap_create(s->ifname, s->queues, s->owner_uid, e);
+		return do_tap_create(w, s, e);
 	case STEP_TAP_ENSLAVE:
 		return rtnl_link_enslave(r, s->ifname, s->bridge[0] ? s->bridge : NULL, e);
 	case STEP_KIND_COUNT:
