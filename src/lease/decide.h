@@ -11,14 +11,16 @@
 
 #define LEASE_OFFER_S 60    /* how long an offer is held */
 #define LEASE_DECLINE_S 600 /* how long a declined address rests */
+#define LEASE_MIN_S 10	    /* shorter ones leave no time between T1, T2 and the end */
 
 /**
  * struct lease_config - what the server of one network answers with
  * @network:	subnet, gateway, range, lease time, domain, fixed guests; not owned
  * @dns:	resolvers to hand out: the network's own, or else the host's; @n_dns of them
  * @mtu:	0: not told
- * @guests:	fixed MAC -> name, address (0: dynamic), besides those in @network: guests that are
- *		attached at run time; not owned
+ * @guests:	fixed MAC -> name, address, besides those in @network: guests that are attached at run
+ *		time; not owned. Address 0: dynamic, unless @network has a guest of that name with
+ *		an address and no MAC
  */
 struct lease_guest {
 	char name[NAME_MAX_LEN + 1];
@@ -61,6 +63,11 @@ struct lease_decision {
 /*
  * lease_decide() - @req came at @now_s (wall clock); @eth_src is the frame's sender. Fixed
  * addresses are kept out of the pool, also from ranges they lie in. The table is only read.
+ * @ret->why is a constant; it is set always.
+ *
+ * A guest whose fixed address cannot be had (still leased to another, declined, in use) gets one
+ * from the pool, and is moved when it renews and its own has become free. A lease that the
+ * configuration no longer allows is refused (NAK) and forgotten when its holder renews.
  */
 void lease_decide(const struct lease_config *cfg, const struct lease_table *t, int64_t now_s,
 		  const struct mac *eth_src, const struct dhcp4_msg *req,

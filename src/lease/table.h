@@ -26,7 +26,9 @@ const char *lease_state_name(enum lease_state s);
 /**
  * struct lease - one address and who has it
  * @mac:	key; all zero for a declined address
- * @expires_s:	wall clock, seconds since 1970
+ * @expires_s:	wall clock, seconds since 1970; LEASE_RELEASED: when it was given back
+ * @hostname:	the client's own word for itself
+ * @client_id:	as last sent, for show: it is no key; @client_id_len bytes
  */
 struct lease {
 	struct in_addr addr;
@@ -46,16 +48,36 @@ int lease_table_new(struct lease_table **ret) __must_check;
 void lease_table_free(struct lease_table *t);
 DEFINE_CLEANUP(struct lease_table *, lease_table_free)
 
+/* lease_find_mac(), lease_find_addr() - NULL: none. Good until the next put or remove. */
 const struct lease *lease_find_mac(const struct lease_table *t, const struct mac *mac);
 const struct lease *lease_find_addr(const struct lease_table *t, struct in_addr addr);
-/* lease_put() - insert, or replace what has the same MAC or the same address. -ENOSPC, -ENOMEM. */
+/* lease_live() - is it in force at @now_s: neither given back nor expired? Declined ones count. */
+bool lease_live(const struct lease *l, int64_t now_s);
+/*
+ * lease_put() - insert, or replace what has the same MAC and what has the same address. -ENOSPC,
+ * -ENOMEM, -EINVAL (no address, no such state); the table is as it was then.
+ */
 int lease_put(struct lease_table *t, const struct lease *l) __must_check;
 /* lease_remove() - by address; fine when there is none. */
 void lease_remove(struct lease_table *t, struct in_addr addr);
 size_t lease_count(const struct lease_table *t);
 typedef void (*lease_fn)(const struct lease *l, void *ctx);
-/* lease_each() - in order of address. */
+/* lease_each() - in order of address. @fn must not change the table. */
 void lease_each(const struct lease_table *t, lease_fn fn, void *ctx);
+
+/*
+ * lease_block() - which of the 64 addresses around @addr (those that differ from it in the last 6
+ * bits only) have a lease in any state: bit i is for last bits i. To find gaps without asking for
+ * each address.
+ */
+uint64_t lease_block(const struct lease_table *t, struct in_addr addr);
+typedef bool (*lease_usable_fn)(const struct lease *l, const void *ctx);
+/*
+ * lease_find_lapsed() - of the leases that are not live at @now_s and that @usable agrees to, the
+ * one given back the longest ago, or else expired the longest ago; NULL: none.
+ */
+const struct lease *lease_find_lapsed(const struct lease_table *t, int64_t now_s,
+				      lease_usable_fn usable, const void *ctx);
 
 /*
  * lease_seen() - @mac was seen (ARP, neighbour table) using @addr at @now_s. Bounded: the oldest
