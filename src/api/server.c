@@ -539,15 +539,6 @@ static int on_timer(sd_event_source *src, uint64_t usec, void *data)
 
 /* ---- life ---- */
 
-__printf(2, 0) static void on_log(void *cls, const char *fmt, va_list ap)
-{
-	char line[256];
-
-	vsnprintf(line, sizeof(line), fmt, ap);
-	line[strcspn(line, "\n")] = '\0';
-	log_debug("api: %s", line);
-}
-
 /* The path and its escapes are read by request.c, more strictly. */
 static size_t no_unescape(void *cls, struct MHD_Connection *conn, char *text)
 {
@@ -560,9 +551,8 @@ static int start_mhd(struct api_server *s, struct err *e)
 	const unsigned int limit = API_CONNECTIONS_MAX + 1;
 
 	s->mhd = MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG, 0,
-		NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-		MHD_OPTION_CONNECTION_LIMIT, limit, MHD_OPTION_CONNECTION_TIMEOUT,
+		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_UPGRADE, 0, NULL, NULL,
+		on_request, s, MHD_OPTION_CONNECTION_LIMIT, limit, MHD_OPTION_CONNECTION_TIMEOUT,
 		(unsigned int)API_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)API_HEADER_MAX, MHD_OPTION_URI_LOG_CALLBACK, on_target, s,
 		MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED,
