@@ -190,7 +190,7 @@ def test_forwarding_only_where_it_is_needed(world, vmlaned):
 
 
 def test_forwarding_that_was_on_before_stays_on(world, daemon):
-    world.host.run("sysctl", "-qw", "net.ipv4.conf.eth0.forwarding=1")
+    world.host.run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/eth0/forwarding")
     d = daemon()
     d.vmlane("network", "stop", "default")
     assert world.host.sysctl("net/ipv4/conf/eth0/forwarding") == "1"
