@@ -37,6 +37,8 @@ def judge(folder, target):
         return "a .c file is linked, never included"
     if target == "config.h":
         return None
+    if folder is None and target.startswith("../") and target.count("../") == 1:
+        return None  # what the tests share
     if target.startswith(("/", "../")) or "/../" in target:
         return 'name the folder instead: "FOLDER/FILE.h"'
     head, slash, _ = target.partition("/")
@@ -103,7 +105,7 @@ def self_test():
         ("wire", "wire/dhcp4.c", False), ("wire", "../base/err.h", False),
         ("wire", "config.h", True), ("wire", "nowhere/x.h", False),
         (None, "lease/decide.h", True), (None, "lease/decide.c", False),
-        (None, "helper.h", True),
+        (None, "helper.h", True), (None, "../netns.h", True), (None, "../../src/base/err.h", False),
     ]
     wrong = [c for c in cases if (judge(c[0], c[1]) is None) != c[2]]
     for folder, target, may in wrong:

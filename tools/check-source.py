@@ -4,7 +4,8 @@
 
 - the first two lines of every source file name the licence
 - a file has at most 800 lines, a function at most 100 (universal-ctags finds them)
-- no word that marks something unfinished, no C function that cannot be bounded, and only the
+- no word that marks something unfinished; below src/ no C function that nobody can bound (strcpy
+  of a checked name into an array of its size is fine: _FORTIFY_SOURCE watches it), and only the
   daemon and the commands print or exit
 - texts end with a newline and have no space at the end of a line
 
@@ -23,7 +24,7 @@ SPDX = "SPDX-License-Identifier: GPL-2.0-or-later"
 SOURCE = (".c", ".h", ".py", ".sh")
 # Split so that this file does not find itself.
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX|HA" r"CK)\b")
-UNBOUNDED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|strtok|system|popen|alloca|scanf)\(")
+UNBOUNDED = re.compile(r"\b(strcat|sprintf|vsprintf|gets|atoi|atol|strtok|system|popen|alloca|scanf)\(")
 PRINTS = re.compile(r"(?<![\w.>])(printf|puts|putchar|perror|exit|abort)\(")
 STDERR = re.compile(r"\bfprintf\(std(err|out)\b")
 MAY_PRINT = {"daemon", "cli", "base/log.c"}
@@ -58,7 +59,7 @@ def check_c(path, text):
     # Programs that stand beside a library have a main() and may speak.
     library = library and not re.search(r"^int main\(", text, re.M)
     for number, line in enumerate(COMMENT.sub(blank, text).split("\n"), 1):
-        m = UNBOUNDED.search(line)
+        m = parts[0] == "src" and UNBOUNDED.search(line)
         if m:
             mistakes.append((number, f"{m.group(1)}() has no bound or cannot say that it failed"))
         m = library and (PRINTS.search(line) or STDERR.search(line))
