@@ -17,6 +17,8 @@ void fd_closep(int *fd)
 }
 
 static void fill(struct err *e, const char *code, const char *where, const char *fmt, va_list ap)
+	__printf(4, 0);
+static void fill(struct err *e, const char *code, const char *where, const char *fmt, va_list ap)
 {
 	snprintf(e->code, sizeof(e->code), "%s", code);
 	snprintf(e->where, sizeof(e->where), "%s", where ? where : "");
