@@ -395,8 +395,8 @@ static void client_garbage(void)
 		"GET /v1/status HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n",
 		"GET /v1/status HTTP/1.1\r\nContent-Length: 1x\r\n\r\n",
 		"POST /v1/apply HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-		"POST /v1/apply HTTP/1.1\r\nTransfer-Encoding: "
-		"chunked\r\n\r\nffffffffffffffffff\r\n",
+		("POST /v1/apply HTTP/1.1\r\nTransfer-Encoding: "
+		 "chunked\r\n\r\nffffffffffffffffff\r\n"),
 		"POST /v1/apply HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
 		"GET http://vmlane/v1/status HTTP/1.1\r\nHost: x\r\n\r\n",
 		"GET /v1/networks/%00%zz?%&&&=&force=1=1 HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -462,7 +462,7 @@ static void client_idle(void)
 			return;
 		pause_ms(10);
 	}
-	CHECK(!"room came back");
+	CHECK(false /* room came back */);
 }
 
 static void test_idle(void **state)
