@@ -11,6 +11,7 @@
 
 #include "base/macro.h"
 #include "wire/dhcp4.h"
+#include "dhcp4_equal.h"
 
 #define FIXED 240
 #define SNAME_AT 44
@@ -483,7 +484,7 @@ static void test_round_trip(void **state)
 	len = dhcp4_build(&m, bytes, sizeof(bytes));
 	assert_true(len >= 300);
 	assert_int_equal(dhcp4_parse(bytes, (size_t)len, &back), 0);
-	assert_memory_equal(&back, &m, sizeof(m));
+	assert_null(dhcp4_difference(&back, &m));
 
 	reply_init(&m);
 	m.op = 1;
@@ -498,7 +499,7 @@ static void test_round_trip(void **state)
 	len = dhcp4_build(&m, bytes, sizeof(bytes));
 	assert_true(len >= 300);
 	assert_int_equal(dhcp4_parse(bytes, (size_t)len, &back), 0);
-	assert_memory_equal(&back, &m, sizeof(m));
+	assert_null(dhcp4_difference(&back, &m));
 }
 
 /* The bytes of a reply, as RFC 2131 and 2132 lay them out. */
