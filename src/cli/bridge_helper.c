@@ -127,6 +127,8 @@ static int open_tap(const struct request *req, const char *network,
 
 	snprintf(path, sizeof(path), "/v1/guests/%s/open", guest->name);
 	body = json_pack("{s:s, s:i}", "network", network, "pid", (int)guest->pid);
+	if (guest->mac[0])
+		json_object_set_new(body, "mac", json_string(guest->mac));
 	r = api_open(req->socket, path, body, &answer, &fd, 1, &n, errs);
 	json_decref(body);
 	json_decref(answer);
@@ -153,7 +155,7 @@ static int serve(const struct request *req, struct err_list *errs)
 	if (r == 0)
 		r = api_call(req->socket, "GET", "/v1/guests", NULL, &guests, errs);
 	if (r == 0) {
-		helper_guest_find(guests, network, &guest);
+		helper_guest_find(guests, network, req->br, &guest);
 		r = open_tap(req, network, &guest, &fd, errs);
 	}
 	json_decref(networks);

@@ -11,6 +11,7 @@
 #include "cli/output.h"
 #include "kernel/vmm.h"
 
+#define NICS_MAX 32
 #define PROC_FILE_MAX (2 * 1024 * 1024) /* command lines can be as long as ARG_MAX */
 
 static void list_networks(const json_t *networks, struct buf *out)
@@ -79,10 +80,100 @@ static bool name_free(const json_t *guests, const char *network, const char *nam
 void helper_name(const json_t *guests, const char *network, const char *vm_name, pid_t pid,
 		 char ret[static NAME_MAX_LEN + 1])
 {
-	if (name_valid(vm_name) && name_free(guests, network, vm_name))
+	if (name_valid(vm_name) && name_free(guests, network, vm_name)) {
 		snprintf(ret, NAME_MAX_LEN + 1, "%s", vm_name);
-	else
-		snprintf(ret, NAME_MAX_LEN + 1, "vm-%d", (int)pid);
+		return;
+	}
+	snprintf(ret, NAME_MAX_LEN + 1, "vm-%d", (int)pid);
+	for (int i = 2; i <= NICS_MAX && !name_free(guests, network, ret); i++)
+		snprintf(ret, NAME_MAX_LEN + 1, "vm-%d-%d", (int)pid, i);
+}
+
+/* The value of @key in QEMU's "type,key=value,..." into @buf; false when it is not there. */
+static bool option_get(const char *options, const char *key, char *buf, size_t size)
+{
+	size_t key_len = strlen(key);
+
+	for (const char *s = options; *s; s += strcspn(s, ",")) {
+		if (*s == ',')
+			s++;
+		if (strncmp(s, key, key_len) == 0 && s[key_len] == '=') {
+			const char *value = s + key_len + 1;
+
+			snprintf(buf, size, "%.*s", (int)strcspn(value, ","), value);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The next argument behind @arg, or NULL; @end is behind the last one's NUL. */
+static const char *next_arg(const char *arg, const char *end)
+{
+	arg += strlen(arg) + 1;
+	return arg < end ? arg : NULL;
+}
+
+/* @arg is option @name, as -name or --name. */
+static bool is_option(const char *arg, const char *name)
+{
+	return arg[0] == '-' && strcmp(arg + (arg[1] == '-' ? 2 : 1), name) == 0;
+}
+
+static bool is_our_bridge(const char *options, const char *br)
+{
+	char value[64] = "br0"; /* QEMU's default */
+
+	if (strncmp(options, "bridge", 6) != 0 || (options[6] && options[6] != ','))
+		return false;
+	option_get(options, "br", value, sizeof(value));
+	return strcmp(value, br) == 0;
+}
+
+/* The mac= of the -device at netdev @id. */
+static int device_mac(const char *argv, const char *end, const char *id, struct mac *ret)
+{
+	char value[64];
+
+	for (const char *arg = argv, *value_arg; arg; arg = next_arg(arg, end)) {
+		value_arg = next_arg(arg, end);
+		if (!value_arg || !is_option(arg, "device") ||
+		    !option_get(value_arg, "netdev", value, sizeof(value)) ||
+		    strcmp(value, id) != 0)
+			continue;
+		if (!option_get(value_arg, "mac", value, sizeof(value)))
+			return -ENOENT;
+		return mac_parse(value, ret) < 0 ? -ENOENT : 0;
+	}
+	return -ENOENT;
+}
+
+int helper_mac(const char *argv, size_t len, const char *br, struct mac *ret)
+{
+	const char *end = argv + len, *nic = NULL, *netdev = NULL;
+	char value[64];
+	int found = 0;
+
+	for (const char *arg = len ? argv : NULL, *options; arg; arg = next_arg(arg, end)) {
+		options = next_arg(arg, end);
+		if (!options || !is_our_bridge(options, br))
+			continue;
+		if (is_option(arg, "nic"))
+			nic = options;
+		else if (is_option(arg, "netdev"))
+			netdev = options;
+		else
+			continue;
+		found++;
+	}
+	if (found != 1)
+		return -ENOENT;
+	if (netdev)
+		return option_get(netdev, "id", value, sizeof(value))
+			       ? device_mac(argv, end, value, ret)
+			       : -ENOENT;
+	return option_get(nic, "mac", value, sizeof(value)) && mac_parse(value, ret) == 0 ? 0
+											  : -ENOENT;
 }
 
 /* A file of /proc/@pid, with a NUL behind it; -errno. */
@@ -144,15 +235,19 @@ static pid_t past_shell(pid_t pid)
 	return parent ? parent : pid;
 }
 
-void helper_guest_find(const json_t *guests, const char *network, struct helper_guest *ret)
+void helper_guest_find(const json_t *guests, const char *network, const char *br,
+		       struct helper_guest *ret)
 {
 	_cleanup_(buf_done) struct buf cmdline = BUF_INIT(PROC_FILE_MAX);
 	struct vmm_holder holder = {0};
-	pid_t pid = past_shell(getppid());
+	struct mac mac;
 
-	/* Not readable (another user's, hidden by hidepid): the name stays unknown. */
-	if (read_proc(pid, "cmdline", &cmdline) == 0)
+	*ret = (struct helper_guest){.pid = past_shell(getppid())};
+	/* Not readable (another user's, hidden by hidepid): name and MAC stay unknown. */
+	if (read_proc(ret->pid, "cmdline", &cmdline) == 0 && cmdline.len > 0) {
 		vmm_cmdline_parse(buf_str(&cmdline), cmdline.len, "", NULL, &holder);
-	ret->pid = pid;
-	helper_name(guests, network, holder.vm_name, pid, ret->name);
+		if (helper_mac(buf_str(&cmdline), cmdline.len, br, &mac) == 0)
+			mac_format(&mac, ret->mac);
+	}
+	helper_name(guests, network, holder.vm_name, ret->pid, ret->name);
 }

@@ -5,17 +5,21 @@
 
 #include <jansson.h>
 #include <sys/types.h>
+#include "base/addr.h"
 #include "base/err.h"
 #include "model/network.h"
 
 /**
  * struct helper_guest - the guest to plug in
- * @name:	from QEMU's -name when it can be a guest's name and is free, else "vm-PID"
+ * @name:	from QEMU's -name when it can be a guest's name and is free, else "vm-PID", and for
+ *		a further NIC "vm-PID-2"
  * @pid:	QEMU's
+ * @mac:	of the NIC, as QEMU's command line has it; "" when it has not
  */
 struct helper_guest {
 	char name[NAME_MAX_LEN + 1];
 	pid_t pid;
+	char mac[MAC_STRLEN];
 };
 
 /*
@@ -32,8 +36,19 @@ int helper_network_find(const json_t *networks, const char *br, const char **ret
 void helper_name(const json_t *guests, const char *network, const char *vm_name, pid_t pid,
 		 char ret[static NAME_MAX_LEN + 1]);
 
-/* helper_guest_find() - the parent process, past a shell that stands between, and its name. */
-void helper_guest_find(const json_t *guests, const char *network, struct helper_guest *ret);
+/*
+ * helper_mac() - the MAC of the NIC whose backend is `bridge,br=@br` in QEMU's command line @argv
+ * (arguments joined by NULs, as in /proc/PID/cmdline, @len bytes and a NUL behind). 0, or -ENOENT
+ * when none is given or when there are several such NICs.
+ */
+int helper_mac(const char *argv, size_t len, const char *br, struct mac *ret) __must_check;
+
+/*
+ * helper_guest_find() - the parent process, past a shell that stands between, its name, and the
+ * MAC of its NIC on @br.
+ */
+void helper_guest_find(const json_t *guests, const char *network, const char *br,
+		       struct helper_guest *ret);
 
 /* helper_is_shell() - @comm is a shell's: QEMU runs `sh -c` when the helper's string has spaces. */
 bool helper_is_shell(const char *comm);

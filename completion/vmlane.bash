@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# bash completion for vmlane(1): nouns, verbs, options, and the names of networks and guests that
+# there are now, asked from the daemon. Without a daemon names are not completed; nothing is said.
+
+# "noun verb:its options"; a noun that is its own verb stands alone. tests/docs-agree.py compares
+# this table with the command's help.
+_vmlane_table='
+status:
+network list:
+network show:
+network create:--subnet --gateway --range --lease --domain --dns --uplink --ports --mtu --bridge --no-dhcp --mode
+network delete:--force
+network start:
+network stop:--force
+guest list:--network
+guest show:
+guest attach:--network --mac --owner --queues
+guest detach:
+run:--network --name --mac --queues --model
+port list:--network
+mac list:--network
+lease list:--network
+lease release:
+apply:--force
+diff:
+check:
+demo:
+help:
+'
+
+# The values of key $1 in the objects of the list that the other arguments ask for. The command
+# indents its JSON, so that the keys of the list's own objects, and no others, stand at column 7.
+_vmlane_values() {
+	local key=$1
+	shift
+	timeout 2 "${_vmlane_cmd[@]}" -o json "$@" 2>/dev/null </dev/null |
+		sed -n "s/^      \"$key\": \"\\([A-Za-z0-9_.:-]*\\)\",\\{0,1\\}\$/\\1/p"
+}
+
+_vmlane_nouns() {
+	sed -n 's/[ :].*//p' <<<"$_vmlane_table" | sort -u
+}
+
+_vmlane_verbs() {
+	sed -n "s/^$1 \\([a-z]*\\):.*/\\1/p" <<<"$_vmlane_table"
+}
+
+_vmlane_options() {
+	sed -n "s/^$1://p" <<<"$_vmlane_table"
+}
+
+_vmlane_reply() {
+	mapfile -t COMPREPLY < <(compgen "$@" -- "$cur")
+}
+
+_vmlane_takes_value() {
+	case $1 in
+	-o | --output | --socket | --network | --owner | --uplink | --mode | --model | --name | --mac | \
+		--subnet | --gateway | --range | --lease | --domain | --dns | --ports | --mtu | --bridge | \
+		--queues | --enter) ;;
+	*) return 1 ;;
+	esac
+}
+
+# What may stand as the value of option $1.
+_vmlane_option_value() {
+	case $1 in
+	-o | --output) _vmlane_reply -W 'table json' ;;
+	--socket) _vmlane_reply -f ;;
+	--network) _vmlane_reply -W "$(_vmlane_values name network list)" ;;
+	--name) _vmlane_reply -W "$(_vmlane_values name guest list)" ;;
+	--owner) _vmlane_reply -u ;;
+	--uplink) _vmlane_reply -W "auto $(ls /sys/class/net 2>/dev/null)" ;;
+	--mode) _vmlane_reply -W 'nat' ;;
+	--model) _vmlane_reply -W 'virtio-net-pci e1000e e1000 rtl8139' ;;
+	esac
+}
+
+# What may stand as the $2-th argument of "noun verb" $1; $3 is the argument before it.
+_vmlane_argument() {
+	case "$1 $2" in
+	'network show 1' | 'network delete 1' | 'network start 1' | 'network stop 1' | 'lease release 1')
+		_vmlane_reply -W "$(_vmlane_values name network list)"
+		;;
+	'guest show 1' | 'guest detach 1' | 'guest attach 1')
+		_vmlane_reply -W "$(_vmlane_values name guest list)"
+		;;
+	'lease release 2')
+		_vmlane_reply -W "$(_vmlane_values address lease list --network "$3")"
+		;;
+	check\ *)
+		_vmlane_reply -f
+		compopt -o filenames 2>/dev/null
+		;;
+	'help 1') _vmlane_reply -W "$(_vmlane_nouns)" ;;
+	'help 2') _vmlane_reply -W "$(_vmlane_verbs "$3")" ;;
+	'run 1')
+		_vmlane_reply -c
+		;;
+	run\ *)
+		_vmlane_reply -f
+		compopt -o filenames 2>/dev/null
+		;;
+	esac
+}
+
+_vmlane() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	local _vmlane_cmd=("${COMP_WORDS[0]}") noun='' verb='' last='' word i n=0 command=0
+
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		if ((command)); then
+			((++n))
+			continue
+		fi
+		case $word in
+		--)
+			command=1
+			continue
+			;;
+		--socket)
+			_vmlane_cmd+=(--socket "${COMP_WORDS[i + 1]}")
+			((++i))
+			continue
+			;;
+		-*)
+			_vmlane_takes_value "$word" && ((++i))
+			continue
+			;;
+		esac
+		if [[ -z $noun ]]; then
+			noun=$word
+			[[ -z $(_vmlane_verbs "$noun") ]] && verb=-
+		elif [[ -z $verb ]]; then
+			verb=$word
+		else
+			((++n))
+			last=$word
+			[[ $noun == run ]] && command=1
+		fi
+	done
+
+	local what=$noun
+	[[ -n $verb && $verb != - ]] && what="$noun $verb"
+	if ((!command)); then
+		if _vmlane_takes_value "$prev"; then
+			_vmlane_option_value "$prev"
+			return
+		fi
+		if [[ $cur == -* ]]; then
+			_vmlane_reply -W "$(_vmlane_options "$what") --output --socket --help"
+			return
+		fi
+	fi
+	if [[ -z $noun ]]; then
+		_vmlane_reply -W "$(_vmlane_nouns)"
+	elif [[ -z $verb ]]; then
+		_vmlane_reply -W "$(_vmlane_verbs "$noun")"
+	else
+		_vmlane_argument "$what" $((n + 1)) "$last"
+	fi
+}
+
+complete -F _vmlane vmlane
