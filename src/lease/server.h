@@ -20,7 +20,7 @@ struct lease_counters {
 	uint64_t ignored; /* valid, and not answered on purpose */
 	uint64_t sent[DHCP4_TYPE_COUNT];
 	uint64_t got[DHCP4_TYPE_COUNT];
-	uint64_t store_failed; /* the ACK was not sent: the lease could not be stored */
+	uint64_t store_failed; /* dropped: its change could not be stored, on disk or in memory */
 	uint64_t send_failed;
 	uint64_t socket_drops; /* PACKET_STATISTICS: the kernel's queue was full */
 };
@@ -28,6 +28,8 @@ struct lease_counters {
 /**
  * struct lease_event - told to the daemon after a message was answered
  * @type:	of the answer; @request: of the question
+ * @lease:	as it is now; where the answer changed nothing: @lease.addr, @lease.mac and
+ *		@lease.hostname as asked for
  */
 struct lease_event {
 	const char *network;
@@ -40,7 +42,8 @@ typedef void (*lease_event_fn)(const struct lease_event *ev, void *ctx);
 struct lease_server;
 /*
  * lease_server_new() - serve on interface @ifindex, whose MAC is @mac. Loads the network's leases
- * from @store. @cfg is copied (its pointers are not: see lease_server_configure()).
+ * from @store. @cfg is copied (its pointers are not: see lease_server_configure()). @fn may be
+ * NULL; it must not free the server.
  */
 int lease_server_new(sd_event *loop, struct lease_store *store, int ifindex, const struct mac *mac,
 		     const struct lease_config *cfg, lease_event_fn fn, void *ctx,
@@ -51,6 +54,8 @@ void lease_server_configure(struct lease_server *s, const struct lease_config *c
 struct lease_table *lease_server_table(struct lease_server *s);
 /* lease_server_release() - an operator takes a lease away; -ENOENT. */
 int lease_server_release(struct lease_server *s, struct in_addr addr, struct err *e) __must_check;
+/* lease_server_problem() - why the store failed the last time; NULL while it works. */
+const struct err *lease_server_problem(const struct lease_server *s);
 void lease_server_counters(struct lease_server *s, struct lease_counters *ret);
 
 #endif
