@@ -11,6 +11,9 @@
 /**
  * struct vmm_holder - a process that has a tap open
  * @tap:	the tap's name (matched whole: tap1 is not tap10)
+ * @pid:	the process
+ * @fd:		a descriptor of the tap in that process; 0: not known. Tells which NIC is behind it
+ *		where the command line names descriptors (`fd=`) only
  * @comm:	the process' name: "qemu-system-x86", ...
  * @nic_model:	what the guest sees: "virtio-net", "e1000e", "rtl8139", ... ; "" when not known
  * @vm_name:	from `-name`, "" when not known
@@ -18,6 +21,7 @@
 struct vmm_holder {
 	char tap[IFNAMSIZ];
 	pid_t pid;
+	int fd;
 	char comm[32];
 	char nic_model[32];
 	char vm_name[64];
@@ -25,15 +29,21 @@ struct vmm_holder {
 
 /*
  * vmm_scan() - all processes of the machine that hold a tap fd and that this process may look at,
- * free() *ret. A process whose /proc/PID/fd is not readable for us is passed over.
+ * each once per tap and described (vmm_describe()); free() *ret. A process whose /proc/PID/fd is
+ * not readable for us is passed over, and so are taps of other network namespaces where the kernel
+ * lets us see that (it takes the right to trace the process).
  */
 int vmm_scan(struct vmm_holder **ret, size_t *ret_n) __must_check;
 /*
  * vmm_describe() - fill comm, nic_model and vm_name of @h from /proc/@h->pid/{comm,cmdline};
  * @mac (may be NULL) tells which -device belongs to the tap when there are several.
+ * -ESRCH: no such process.
  */
 int vmm_describe(struct vmm_holder *h, const struct mac *mac) __must_check;
-/* vmm_cmdline_nic() - the pure part: @argv joined by NULs (@len bytes) as in /proc/PID/cmdline. */
+/*
+ * vmm_cmdline_parse() - the pure part: nic_model and vm_name of @h from @argv, joined by NULs (@len
+ * bytes) as in /proc/PID/cmdline; @h->comm and @h->fd help where they are set.
+ */
 void vmm_cmdline_parse(const char *argv, size_t len, const char *tap, const struct mac *mac,
 		       struct vmm_holder *h);
 

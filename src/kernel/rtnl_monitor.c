@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * rtnl_monitor.c - hearing of changes to links, IPv4 addresses and IPv4 routes, on a socket of its
+ * own, so that a flood of events never mixes with the answers to our requests.
+ *
+ * Not heard of: STP states of ports (the kernel tells them apart from the link's own changes); a
+ * snapshot has them.
+ */
+#include "kernel/rtnl_internal.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#define MONITOR_RCVBUF (4 << 20)
+/* Datagrams read in one go, so that a flood does not starve the rest of the event loop. */
+#define MONITOR_BATCH 256
+
+/**
+ * struct rtnl_monitor - an event socket
+ * @sk:		owned, non-blocking
+ * @buf:	RTNL_RECV_SIZE bytes; owned
+ * @fn:		called for each event with @ctx
+ */
+struct rtnl_monitor {
+	struct mnl_socket *sk;
+	char *buf;
+	rtnl_event_fn fn;
+	void *ctx;
+};
+
+static int open_monitor(struct rtnl_monitor *m)
+{
+	static const int groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE};
+	int size = MONITOR_RCVBUF, fd;
+
+	m->sk = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (!m->sk)
+		return -errno;
+	fd = mnl_socket_get_fd(m->sk);
+	/* FORCE goes past net.core.rmem_max; without CAP_NET_ADMIN take what there is. */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0)
+		return -errno;
+	if (mnl_socket_bind(m->sk, 0, MNL_SOCKET_AUTOPID) < 0)
+		return -errno;
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		int group = groups[i];
+
+		if (mnl_socket_setsockopt(m->sk, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int rtnl_monitor_new(rtnl_event_fn fn, void *ctx, struct rtnl_monitor **ret, int *ret_fd)
+{
+	struct rtnl_monitor *m = calloc(1, sizeof(*m));
+	int err;
+
+	if (!m)
+		return -ENOMEM;
+	m->fn = fn;
+	m->ctx = ctx;
+	m->buf = malloc(RTNL_RECV_SIZE);
+	err = m->buf ? open_monitor(m) : -ENOMEM;
+	if (err < 0) {
+		rtnl_monitor_free(m);
+		return err;
+	}
+	*ret = m;
+	*ret_fd = mnl_socket_get_fd(m->sk);
+	return 0;
+}
+
+void rtnl_monitor_free(struct rtnl_monitor *m)
+{
+	if (!m)
+		return;
+	if (m->sk)
+		mnl_socket_close(m->sk);
+	free(m->buf);
+	free(m);
+}
+
+static bool link_event(const struct nlmsghdr *nlh, struct rtnl_event *ev)
+{
+	ev->kind = nlh->nlmsg_type == RTM_NEWLINK ? RTNL_EVENT_LINK : RTNL_EVENT_LINK_DEL;
+	return rtnl_parse_link(nlh, &ev->link) > 0;
+}
+
+static bool addr_event(const struct nlmsghdr *nlh, struct rtnl_event *ev)
+{
+	struct addr_state a;
+
+	if (rtnl_parse_addr(nlh, &a) <= 0)
+		return false;
+	ev->kind = RTNL_EVENT_ADDR;
+	ev->link.ifindex = a.ifindex;
+	return true;
+}
+
+static bool route_event(const struct nlmsghdr *nlh, struct rtnl_event *ev)
+{
+	struct rtnl_array routes = {.size = sizeof(struct route_state)};
+	int n = rtnl_parse_route(nlh, &routes);
+
+	free(routes.v);
+	ev->kind = RTNL_EVENT_ROUTE;
+	/* Short of memory for a look at it: say that there was one. */
+	return n != 0;
+}
+
+static void deliver(struct rtnl_monitor *m, const struct nlmsghdr *nlh)
+{
+	struct rtnl_event ev = {0};
+	bool wanted = false;
+
+	switch (nlh->nlmsg_type) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		wanted = link_event(nlh, &ev);
+		break;
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		wanted = addr_event(nlh, &ev);
+		break;
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+		wanted = route_event(nlh, &ev);
+		break;
+	}
+	if (wanted)
+		m->fn(&ev, m->ctx);
+}
+
+int rtnl_monitor_read(struct rtnl_monitor *m)
+{
+	for (unsigned int i = 0; i < MONITOR_BATCH; i++) {
+		const struct rtnl_event resync = {.kind = RTNL_EVENT_RESYNC};
+		int left = rtnl_receive(m->sk, m->buf, RTNL_RECV_SIZE);
+		const struct nlmsghdr *nlh = (const struct nlmsghdr *)m->buf;
+
+		if (left == -EAGAIN)
+			return 0;
+		if (left == -ENOBUFS || left == -EMSGSIZE)
+			m->fn(&resync, m->ctx);
+		else if (left < 0)
+			return left;
+		for (; left > 0 && mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+			deliver(m, nlh);
+	}
+	return 0;
+}

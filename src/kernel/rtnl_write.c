@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * rtnl_write.c - changing links and addresses: one function, one request. Nothing is looked up
+ * beyond interface indexes, nothing is decided: model/plan.c knows what is to be written.
+ */
+#include "kernel/rtnl_internal.h"
+
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+/* A request about link @name, which has to fit and must not be a template ("vl-%d"). */
+static int begin_link(struct rtnl *r, struct rtnl_request *q, uint16_t type, uint16_t flags,
+		      const char *name, struct err *e)
+{
+	if (name[0] == '\0' || strlen(name) >= IFNAMSIZ || strchr(name, '%'))
+		return err_set(e, -EINVAL, "kernel", name, "`%s` cannot be an interface's name",
+			       name);
+	q->ifname = name;
+	rtnl_request_begin(r, q, type, (uint16_t)(flags | NLM_F_ACK), sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(q->last, IFLA_IFNAME, name);
+	return 0;
+}
+
+static int put_alias(struct rtnl_request *q, const char *alias, struct err *e)
+{
+	if (strlen(alias) >= ALIAS_MAX)
+		return err_set(e, -EINVAL, "kernel", q->ifname, "the alias is longer than %d bytes",
+			       ALIAS_MAX - 1);
+	mnl_attr_put(q->last, IFLA_IFALIAS, strlen(alias), alias);
+	return 0;
+}
+
+static void put_bridge(struct rtnl_request *q)
+{
+	struct nlattr *info = mnl_attr_nest_start(q->last, IFLA_LINKINFO);
+	struct nlattr *data;
+
+	mnl_attr_put_strz(q->last, IFLA_INFO_KIND, "bridge");
+	data = mnl_attr_nest_start(q->last, IFLA_INFO_DATA);
+	mnl_attr_put_u32(q->last, IFLA_BR_STP_STATE, 0);
+	mnl_attr_put_u32(q->last, IFLA_BR_FORWARD_DELAY, 0);
+	mnl_attr_nest_end(q->last, data);
+	mnl_attr_nest_end(q->last, info);
+}
+
+static int refuse_existing(struct rtnl *r, const char *name, struct err *e)
+{
+	struct link_state l;
+	int err = rtnl_link_get(r, name, 0, &l, e);
+
+	if (err == -ENODEV)
+		return 0;
+	if (err < 0)
+		return err;
+	return err_set(e, -EEXIST, "kernel", name, "an interface of this name is there already");
+}
+
+/*
+ * The kernel ignores IFLA_IFALIAS when it creates a link. The bridge must not be there without
+ * its alias for even a moment in which we could be killed, as it would not be known as ours again.
+ * So both messages go in one sendmsg(), which no signal cuts in two. The kernel carries the second
+ * out also when the first fails, hence the look beforehand.
+ */
+int rtnl_bridge_create(struct rtnl *r, const char *name, const struct mac *mac, const char *alias,
+		       struct err *e)
+{
+	struct rtnl_request q = {.what = "create the bridge"};
+	int err = refuse_existing(r, name, e);
+
+	/* Sequence numbers are given as a request is begun: nothing else may be asked from here. */
+	if (err == 0)
+		err = begin_link(r, &q, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name, e);
+	if (err < 0)
+		return err;
+	mnl_attr_put(q.last, IFLA_ADDRESS, sizeof(mac->b), mac->b);
+	put_bridge(&q);
+	err = begin_link(r, &q, RTM_SETLINK, 0, name, e);
+	if (err == 0)
+		err = put_alias(&q, alias, e);
+	if (err < 0)
+		return err;
+	return rtnl_request_write(r, &q, e);
+}
+
+int rtnl_bridge_stp_off(struct rtnl *r, const char *name, struct err *e)
+{
+	struct rtnl_request q = {.what = "switch STP off"};
+	int err = begin_link(r, &q, RTM_NEWLINK, 0, name, e);
+
+	if (err < 0)
+		return err;
+	put_bridge(&q);
+	return rtnl_request_write(r, &q, e);
+}
+
+int rtnl_link_delete(struct rtnl *r, const char *name, struct err *e)
+{
+	struct rtnl_request q = {.what = "delete the link"};
+	int err = begin_link(r, &q, RTM_DELLINK, 0, name, e);
+
+	return err < 0 ? err : rtnl_request_write(r, &q, e);
+}
+
+int rtnl_link_set_up(struct rtnl *r, const char *name, bool up, struct err *e)
+{
+	struct rtnl_request q = {.what = up ? "set the link up" : "set the link down"};
+	int err = begin_link(r, &q, RTM_SETLINK, 0, name, e);
+	struct ifinfomsg *ifi;
+
+	if (err < 0)
+		return err;
+	ifi = mnl_nlmsg_get_payload(q.last);
+	ifi->ifi_flags = up ? IFF_UP : 0;
+	ifi->ifi_change = IFF_UP;
+	return rtnl_request_write(r, &q, e);
+}
+
+int rtnl_link_set_mtu(struct rtnl *r, const char *name, uint32_t mtu, struct err *e)
+{
+	struct rtnl_request q = {.what = "set the MTU"};
+	int err = begin_link(r, &q, RTM_SETLINK, 0, name, e);
+
+	if (err < 0)
+		return err;
+	mnl_attr_put_u32(q.last, IFLA_MTU, mtu);
+	return rtnl_request_write(r, &q, e);
+}
+
+int rtnl_link_set_mac(struct rtnl *r, const char *name, const struct mac *mac, struct err *e)
+{
+	struct rtnl_request q = {.what = "set the MAC"};
+	int err = begin_link(r, &q, RTM_SETLINK, 0, name, e);
+
+	if (err < 0)
+		return err;
+	mnl_attr_put(q.last, IFLA_ADDRESS, sizeof(mac->b), mac->b);
+	return rtnl_request_write(r, &q, e);
+}
+
+int rtnl_link_set_alias(struct rtnl *r, const char *name, const char *alias, struct err *e)
+{
+	struct rtnl_request q = {.what = "set the alias"};
+	int err = begin_link(r, &q, RTM_SETLINK, 0, name, e);
+
+	if (err == 0)
+		err = put_alias(&q, alias, e);
+	return err < 0 ? err : rtnl_request_write(r, &q, e);
+}
+
+int rtnl_link_enslave(struct rtnl *r, const char *name, const char *bridge, struct err *e)
+{
+	struct rtnl_request q = {.what = bridge ? "plug the link into its bridge"
+						: "unplug the link from its bridge"};
+	int master = 0, err = 0;
+
+	if (bridge)
+		err = rtnl_ifindex(r, bridge, &master, e);
+	if (err == 0)
+		err = begin_link(r, &q, RTM_SETLINK, 0, name, e);
+	if (err < 0)
+		return err;
+	mnl_attr_put_u32(q.last, IFLA_MASTER, (uint32_t)master);
+	return rtnl_request_write(r, &q, e);
+}
+
+static int address(struct rtnl *r, struct rtnl_request *q, uint16_t type, uint16_t flags,
+		   const struct ip4_prefix *addr, struct err *e)
+{
+	int ifindex, err = rtnl_ifindex(r, q->ifname, &ifindex, e);
+	struct ifaddrmsg *ifa;
+
+	if (err < 0)
+		return err;
+	ifa = rtnl_request_begin(r, q, type, (uint16_t)(flags | NLM_F_ACK), sizeof(*ifa));
+	ifa->ifa_family = AF_INET;
+	ifa->ifa_index = (uint32_t)ifindex;
+	ifa->ifa_prefixlen = addr->len;
+	mnl_attr_put_u32(q->last, IFA_LOCAL, addr->addr.s_addr);
+	mnl_attr_put_u32(q->last, IFA_ADDRESS, addr->addr.s_addr);
+	/* There is no broadcast address in a /31 or /32 (RFC 3021). */
+	if (type == RTM_NEWADDR && addr->len < 31)
+		mnl_attr_put_u32(q->last, IFA_BROADCAST, ip4_broadcast(addr).s_addr);
+	return rtnl_request_write(r, q, e);
+}
+
+int rtnl_addr_add(struct rtnl *r, const char *ifname, const struct ip4_prefix *addr, struct err *e)
+{
+	struct rtnl_request q = {.what = "add the address", .ifname = ifname};
+
+	return address(r, &q, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, addr, e);
+}
+
+int rtnl_addr_del(struct rtnl *r, const char *ifname, const struct ip4_prefix *addr, struct err *e)
+{
+	struct rtnl_request q = {.what = "remove the address", .ifname = ifname};
+
+	return address(r, &q, RTM_DELADDR, 0, addr, e);
+}
