@@ -171,8 +171,9 @@ static void read_list(struct reader *r, const struct key *key, const struct node
 		if (i->kind == NODE_BROKEN)
 			continue;
 		if (n++ == max) {
-			document_mistake(r->doc, i->at, "too-big", "`%s`: more than %zu entries",
-					 key->name, max);
+			document_mistake(r->doc, i->at, "too-big",
+					 "`%s`: more than %zu entries; leave some out", key->name,
+					 max);
 			return;
 		}
 		if (i->kind != NODE_TEXT || node_is_null(i))
@@ -196,21 +197,23 @@ static void set_subnet(struct reader *r, const struct key *key, const struct nod
 	}
 	network = (struct ip4_prefix){ip4_network(&p), p.len};
 	unusable = ip4_unusable(&network);
-	if (p.len < SUBNET_LEN_MIN || p.len > SUBNET_LEN_MAX)
+	if (p.len < SUBNET_LEN_MIN || p.len > SUBNET_LEN_MAX) {
 		document_mistake(r->doc, v->at, "bad-value",
 				 "`subnet`: the prefix length is /%u; expected /%d to /%d", p.len,
 				 SUBNET_LEN_MIN, SUBNET_LEN_MAX);
-	else if (!ip4_equal(network.addr, p.addr))
-		document_mistake(r->doc, v->at, "bad-value",
-				 "`subnet`: %s is an address inside the subnet; expected %s",
-				 v->text, ip4_prefix_format(&network, text));
-	else if (unusable)
+		return;
+	}
+	if (unusable)
 		document_mistake(r->doc, v->at, "bad-value", "`subnet`: %s has %s; expected %s",
 				 v->text, unusable, key->expected);
-	else
-		r->subnet = v;
+	else if (!ip4_equal(network.addr, p.addr))
+		document_mistake(r->doc, v->at, "bad-value",
+				 "`subnet`: %s has bits set behind its prefix; expected %s",
+				 v->text, ip4_prefix_format(&network, text));
+	/* Wrong as it may be, it says where the gateway and the others should be. */
 	r->n->subnet = network;
 	r->n->subnet_at = v->at;
+	r->subnet = v;
 }
 
 static void set_gateway(struct reader *r, const struct key *key, const struct node *v)
@@ -540,9 +543,9 @@ static const char *not_a_host(const struct network_config *n, struct in_addr a)
 	if (!ip4_in(&n->subnet, a))
 		return "is outside the subnet";
 	if (ip4_equal(a, n->subnet.addr))
-		return "is the address of the subnet itself";
+		return "is the network address of";
 	if (ip4_equal(a, ip4_broadcast(&n->subnet)))
-		return "is the broadcast address of the subnet";
+		return "is the broadcast address of";
 	return NULL;
 }
 

@@ -16,6 +16,8 @@
 #include <yaml.h>
 #include "model/syntax.h"
 
+#define STANDARD_TAGS "tag:yaml.org,2002:"
+
 static const char *const kind_names[] = {
 	[NODE_TEXT] = "text",
 	[NODE_LIST] = "a list",
@@ -192,6 +194,24 @@ static void attach(struct builder *b, struct node *n)
 	}
 }
 
+/* "!!str" reaches us spelt out. */
+static const char *tag_suffix(const char *tag)
+{
+	size_t len = strlen(STANDARD_TAGS);
+
+	return strncmp(tag, STANDARD_TAGS, len) == 0 ? tag + len : NULL;
+}
+
+static void tag_mistake(struct document *d, struct location at, const char *tag)
+{
+	const char *suffix = tag_suffix(tag);
+	char full[QUOTE_MAX], name[QUOTE_MAX];
+
+	snprintf(full, sizeof(full), "%s%s", suffix ? "!!" : "", suffix ? suffix : tag);
+	document_mistake(d, at, "yaml-feature", "tags (!) are not taken: %s; leave the tag out",
+			 text_quote(full, name));
+}
+
 static void check_properties(struct builder *b, const yaml_event_t *ev, const yaml_char_t *anchor,
 			     const yaml_char_t *tag)
 {
@@ -202,9 +222,7 @@ static void check_properties(struct builder *b, const yaml_event_t *ev, const ya
 				 "anchors (&) are not taken: %s; write values out",
 				 text_quote((const char *)anchor, name));
 	if (tag)
-		document_mistake(b->d, mark_location(&ev->start_mark), "yaml-feature",
-				 "tags (!) are not taken: %s; leave the tag out",
-				 text_quote((const char *)tag, name));
+		tag_mistake(b->d, mark_location(&ev->start_mark), (const char *)tag);
 }
 
 static int on_scalar(struct builder *b, const yaml_event_t *ev)

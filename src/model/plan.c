@@ -256,14 +256,14 @@ static enum owner tap_owner(const struct link_state *l, const struct desired_tap
 /* What @l is, for the message that it is in the way. */
 static const char *what_it_is(const struct link_state *l, char buf[static WHAT_MAX])
 {
-	const char *network = alias_name(l, ALIAS_NETWORK);
-	const char *guest = alias_name(l, ALIAS_GUEST);
 	char name[QUOTE_MAX];
 
-	if (network)
-		snprintf(buf, WHAT_MAX, "the bridge of network %s", text_quote(network, name));
-	else if (guest)
-		snprintf(buf, WHAT_MAX, "the tap of guest %s", text_quote(guest, name));
+	if (is_our_bridge(l, NULL))
+		snprintf(buf, WHAT_MAX, "the bridge of network %s",
+			 text_quote(alias_name(l, ALIAS_NETWORK), name));
+	else if (is_our_tap(l, NULL))
+		snprintf(buf, WHAT_MAX, "the tap of guest %s",
+			 text_quote(alias_name(l, ALIAS_GUEST), name));
 	else if (!l->kind[0])
 		snprintf(buf, WHAT_MAX, "a physical interface");
 	else

@@ -127,11 +127,19 @@ static const struct wording *find_wording(const char *problem)
 	return NULL;
 }
 
-/* Between { } and [ ] tabs are as good as spaces: JSON is written so. */
+/*
+ * Between { } and [ ] tabs are as good as spaces: JSON is written so. The scanner may be past the
+ * closing bracket already when the parser complains, so its level does not tell alone.
+ */
+static bool in_brackets(const yaml_parser_t *p)
+{
+	return p->flow_level > 0 || (p->context && strstr(p->context, "flow"));
+}
+
 static bool tab_mistake(struct document *d, const yaml_parser_t *parser, const char *text,
 			size_t len, const char *p)
 {
-	const char *tab = parser->flow_level ? NULL : indent_tab(text, len, p);
+	const char *tab = in_brackets(parser) ? NULL : indent_tab(text, len, p);
 
 	if (!tab)
 		return false;
@@ -151,7 +159,22 @@ static bool start_mistake(struct document *d, const yaml_parser_t *p, const char
 				 "a tab is not allowed here; use spaces");
 	else
 		document_mistake(d, mark_location(&p->problem_mark), "syntax",
-				 "text cannot begin with `%c`; put it in quotes", *bad);
+				 "text cannot begin with '%c'; put it in quotes", *bad);
+	return true;
+}
+
+/* "did not find expected key" in the middle of a line: it is no question of indentation. */
+static bool after_value_mistake(struct document *d, const yaml_parser_t *p, const char *text,
+				const char *bad)
+{
+	if (strcmp(p->problem, "did not find expected key") != 0)
+		return false;
+	while (bad > text && bad[-1] == ' ')
+		bad--;
+	if (bad == text || bad[-1] == '\n' || bad[-1] == '\r')
+		return false;
+	document_mistake(d, mark_location(&p->problem_mark), "syntax",
+			 "unexpected text after a value; put all of the value in quotes");
 	return true;
 }
 
@@ -187,7 +210,7 @@ void syntax_mistake(struct document *d, const yaml_parser_t *p, const char *text
 		return;
 	}
 	if (tab_mistake(d, p, text, len, bad) || tab_mistake(d, p, text, len, start) ||
-	    start_mistake(d, p, bad, text + len))
+	    start_mistake(d, p, bad, text + len) || after_value_mistake(d, p, text, bad))
 		return;
 	wording_mistake(d, p);
 }
