@@ -88,39 +88,22 @@ static const struct target_network *target_find(const struct target *t, const ch
 	return NULL;
 }
 
-static void mark_failed(struct work *w, size_t i, const struct err *e)
+/* mark_failed() - the network on @bridge ("" for none) cannot be as it should; returns @r. */
+static int mark_failed(struct work *w, const char *bridge, int r, const struct err *e)
 {
-	struct network_rt *n;
-
+	log_error("%s: %s", e->where, e->message);
 	err_list_push(w->errs, e);
-	if (i >= w->target->n)
-		return;
-	w->failed[i] = true;
-	n = manager_network(w->m, w->target->networks[i].config->name);
-	if (n)
-		n->problem = *e;
-}
+	for (size_t i = 0; i < w->target->n; i++) {
+		const struct network_config *c = w->target->networks[i].config;
+		struct network_rt *n = manager_network(w->m, c->name);
 
-/* Somebody else's interface under the name of a bridge of ours: that network has to wait. */
-static bool in_the_way(struct work *w, size_t i)
-{
-	const struct network_config *c = w->target->networks[i].config;
-	const struct link_state *link = actual_link_by_name(&w->actual, c->bridge);
-	char alias[ALIAS_MAX], where[NAME_MAX_LEN + 16];
-	struct err e;
-
-	snprintf(alias, sizeof(alias), ALIAS_NETWORK "%s", c->name);
-	if (!link || strcmp(link->alias, alias) == 0)
-		return false;
-	snprintf(where, sizeof(where), "network %s", c->name);
-	w->refused = err_set(&e, -EEXIST, "in-the-way", where,
-			     "there is an interface %s already (%s%s%s) and it is not this "
-			     "network's; remove it (ip link delete %s) or give the network "
-			     "another name for its bridge (key `bridge`)",
-			     c->bridge, link->kind[0] ? link->kind : "physical",
-			     link->alias[0] ? ", " : "", link->alias, c->bridge);
-	mark_failed(w, i, &e);
-	return true;
+		if (strcmp(c->bridge, bridge) != 0)
+			continue;
+		w->failed[i] = true;
+		if (n)
+			n->problem = *e;
+	}
+	return r;
 }
 
 static int want_networks(struct work *w)
@@ -133,7 +116,7 @@ static int want_networks(struct work *w)
 	for (size_t i = 0; i < w->target->n; i++) {
 		const struct target_network *t = &w->target->networks[i];
 
-		if (!t->run || in_the_way(w, i))
+		if (!t->run)
 			continue;
 		d->networks[d->n_networks].config = t->config;
 		d->networks[d->n_networks++].mac =
@@ -168,11 +151,13 @@ static int want_taps(struct work *w)
 	return 0;
 }
 
-static int want_sysctl(struct desired *d, const char *value, const char *fmt, const char *ifname)
+/* @key of @ifname's directory in net/@family/conf shall be @value. */
+static int want_sysctl(struct desired *d, const char *family, const char *ifname, const char *key,
+		       const char *value)
 {
 	struct sysctl_state want = {0}, now = {0}, *p;
 
-	snprintf(want.path, sizeof(want.path), fmt, ifname);
+	snprintf(want.path, sizeof(want.path), "net/%s/conf/%s/%s", family, ifname, key);
 	snprintf(want.value, sizeof(want.value), "%s", value);
 	now = want;
 	if (sysctl_read(want.path, now.value) < 0)
@@ -189,8 +174,6 @@ static int want_sysctl(struct desired *d, const char *value, const char *fmt, co
 	d->sysctls_now[d->n_sysctls++] = now;
 	return 0;
 }
-
-#define FORWARDING "net/ipv4/conf/%s/forwarding"
 
 static bool uplink_used(const struct work *w, const char *ifname)
 {
@@ -225,7 +208,7 @@ static int want_restored(struct work *w)
 			continue;
 		if (sysctl_read(s->path, now) < 0 || strcmp(now, s->value) == 0)
 			continue;
-		r = want_sysctl(&w->desired, s->value, FORWARDING, ifname);
+		r = want_sysctl(&w->desired, "ipv4", ifname, "forwarding", s->value);
 		if (r < 0)
 			return r;
 	}
@@ -240,13 +223,14 @@ static int want_sysctls(struct work *w)
 	for (size_t i = 0; i < w->desired.n_networks && r == 0; i++) {
 		const char *bridge = w->desired.networks[i].config->bridge;
 
-		r = want_sysctl(&w->desired, "1", FORWARDING, bridge);
+		r = want_sysctl(&w->desired, "ipv4", bridge, "forwarding", "1");
 		if (r == 0 && ipv6)
-			r = want_sysctl(&w->desired, "1", "net/ipv6/conf/%s/disable_ipv6", bridge);
+			r = want_sysctl(&w->desired, "ipv6", bridge, "disable_ipv6", "1");
 	}
 	for (size_t i = 0; i < w->actual.n_links && r == 0; i++) {
 		if (uplink_used(w, w->actual.links[i].name))
-			r = want_sysctl(&w->desired, "1", FORWARDING, w->actual.links[i].name);
+			r = want_sysctl(&w->desired, "ipv4", w->actual.links[i].name, "forwarding",
+					"1");
 	}
 	return r < 0 ? r : want_restored(w);
 }
@@ -326,6 +310,30 @@ static int diff_firewall(struct work *w, struct err *e)
 	return 0;
 }
 
+/* Where somebody else's interface has a name of ours, that network or guest has to wait. */
+static void leave_out_blocked(struct work *w)
+{
+	struct desired *d = &w->desired;
+	size_t kept = 0;
+	struct err e;
+
+	for (size_t i = 0; i < d->n_networks; i++) {
+		if (plan_network_blocked(&d->networks[i], &w->actual, &e))
+			w->refused = mark_failed(w, d->networks[i].config->bridge, -EEXIST, &e);
+		else
+			d->networks[kept++] = d->networks[i];
+	}
+	d->n_networks = kept;
+	kept = 0;
+	for (size_t i = 0; i < d->n_taps; i++) {
+		if (plan_tap_blocked(&d->taps[i], &w->actual, &e))
+			w->refused = mark_failed(w, "", -EEXIST, &e);
+		else
+			d->taps[kept++] = d->taps[i];
+	}
+	d->n_taps = kept;
+}
+
 static int look(struct work *w)
 {
 	struct err e = {0};
@@ -340,9 +348,13 @@ static int look(struct work *w)
 	if (r == 0)
 		r = want_sysctls(w);
 	if (r == 0)
-		r = want_firewall(w);
-	if (r == 0)
+		r = plan_diff(&w->desired, &w->actual, &w->plan, NULL);
+	if (r == -EEXIST) {
+		leave_out_blocked(w);
 		r = plan_diff(&w->desired, &w->actual, &w->plan, w->errs);
+	}
+	if (r == 0)
+		r = want_firewall(w);
 	if (r == 0)
 		r = diff_firewall(w, &e);
 	if (r < 0 && e.code[0])
@@ -499,8 +511,8 @@ static int do_steps(struct work *w, bool deletes, bool follow_only)
 			continue;
 		if (!e.code[0])
 			err_set(&e, r, "kernel", s->ifname, "%s", strerror(-r));
-		log_error("%s: %s", s->ifname, e.message);
-		mark_failed(w, of, &e);
+		r = mark_failed(w, of < w->target->n ? w->target->networks[of].config->bridge : "",
+				r, &e);
 		first = first ? first : r;
 	}
 	return first;

@@ -271,52 +271,67 @@ static const char *what_it_is(const struct link_state *l, char buf[static WHAT_M
 	return buf;
 }
 
-static void bridge_in_the_way(const struct link_state *l, const struct desired_network *n,
-			      struct err_list *errs)
+static bool bridge_blocked(const struct desired_network *n, const struct link_state *l,
+			   struct err *e)
 {
 	char where[64], what[WHAT_MAX], mend[64] = "";
 
+	if (bridge_owner(l, n) != OWNER_OTHER)
+		return false;
 	snprintf(where, sizeof(where), "network %s", n->config->name);
 	if (l->kind[0])
 		snprintf(mend, sizeof(mend), " or delete it (ip link delete %s)", l->name);
-	err_add(errs, -EEXIST, "in-the-way", where,
+	err_set(e, -EEXIST, "in-the-way", where,
 		"interface %s is in the way: it is %s; choose another name with `bridge:`%s",
 		l->name, what_it_is(l, what), mend);
+	return true;
 }
 
-static void tap_in_the_way(const struct link_state *l, const struct desired_tap *t,
-			   struct err_list *errs)
+static bool tap_blocked(const struct desired_tap *t, const struct link_state *l, struct err *e)
 {
 	char where[64], what[WHAT_MAX], mend[64] = "";
 
+	if (tap_owner(l, t) != OWNER_OTHER)
+		return false;
 	snprintf(where, sizeof(where), "guest %s", t->guest);
 	if (l->kind[0])
 		snprintf(mend, sizeof(mend), " or delete it (ip link delete %s)", l->name);
-	err_add(errs, -EEXIST, "in-the-way", where,
+	err_set(e, -EEXIST, "in-the-way", where,
 		"interface %s is in the way: it is %s; choose another name for the guest%s",
 		l->name, what_it_is(l, what), mend);
+	return true;
+}
+
+bool plan_network_blocked(const struct desired_network *n, const struct actual *actual,
+			  struct err *e)
+{
+	return bridge_blocked(n, actual_link_by_name(actual, n->config->bridge), e);
+}
+
+bool plan_tap_blocked(const struct desired_tap *t, const struct actual *actual, struct err *e)
+{
+	return tap_blocked(t, actual_link_by_name(actual, t->name), e);
 }
 
 static int check_owners(const struct differ *x, struct err_list *errs)
 {
+	struct err e;
 	int r = 0;
 
 	for (size_t i = 0; i < x->d->n_networks; i++) {
 		const struct desired_network *n = &x->d->networks[i];
-		const struct link_state *l = find_link(x, n->config->bridge);
 
-		if (bridge_owner(l, n) != OWNER_OTHER)
+		if (!bridge_blocked(n, find_link(x, n->config->bridge), &e))
 			continue;
-		bridge_in_the_way(l, n, errs);
+		err_list_push(errs, &e);
 		r = -EEXIST;
 	}
 	for (size_t i = 0; i < x->d->n_taps; i++) {
 		const struct desired_tap *t = &x->d->taps[i];
-		const struct link_state *l = find_link(x, t->name);
 
-		if (tap_owner(l, t) != OWNER_OTHER)
+		if (!tap_blocked(t, find_link(x, t->name), &e))
 			continue;
-		tap_in_the_way(l, t, errs);
+		err_list_push(errs, &e);
 		r = -EEXIST;
 	}
 	return r;

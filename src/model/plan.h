@@ -225,6 +225,14 @@ void plan_done(struct plan *p);
 int plan_diff(const struct desired *desired, const struct actual *actual, struct plan *ret,
 	      struct err_list *errs) __must_check;
 
+/*
+ * plan_network_blocked(), plan_tap_blocked() - whether this one alone is why plan_diff() says
+ * -EEXIST; the reason is in @e. For callers that want to go on without it.
+ */
+bool plan_network_blocked(const struct desired_network *n, const struct actual *actual,
+			  struct err *e);
+bool plan_tap_blocked(const struct desired_tap *t, const struct actual *actual, struct err *e);
+
 /* plan_step_text() - one line for `diff`: "+ bridge vl-default (52:54:00:1:2:3)". */
 void plan_step_text(const struct plan_step *s, struct buf *out);
 /* plan_step_op() - "create", "delete", "change". */
