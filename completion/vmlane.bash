@@ -24,7 +24,7 @@ lease release:
 apply:--force
 diff:
 check:
-demo:
+demo:--no-vm --keep --enter --stop --cache
 help:
 '
 
@@ -57,7 +57,7 @@ _vmlane_takes_value() {
 	case $1 in
 	-o | --output | --socket | --network | --owner | --uplink | --mode | --model | --name | --mac | \
 		--subnet | --gateway | --range | --lease | --domain | --dns | --ports | --mtu | --bridge | \
-		--queues | --enter) ;;
+		--queues | --enter | --cache) ;;
 	*) return 1 ;;
 	esac
 }
@@ -71,6 +71,8 @@ _vmlane_option_value() {
 	--name) _vmlane_reply -W "$(_vmlane_values name guest list)" ;;
 	--owner) _vmlane_reply -u ;;
 	--uplink) _vmlane_reply -W "auto $(ls /sys/class/net 2>/dev/null)" ;;
+	--enter) _vmlane_reply -W 'host internet web2' ;;
+	--cache) _vmlane_reply -d ;;
 	--mode) _vmlane_reply -W 'nat' ;;
 	--model) _vmlane_reply -W 'virtio-net-pci e1000e e1000 rtl8139' ;;
 	esac

@@ -13,6 +13,16 @@ static const char *or_unknown(const char *s)
 	return s ? s : "?";
 }
 
+static void picture_no_uplink(const json_t *network, struct buf *out)
+{
+	const char *uplink = out_str(network, "uplink");
+
+	if (uplink && strcmp(uplink, "auto") != 0)
+		buf_printf(out, ARROW "(no uplink: there is no %s)", uplink);
+	else
+		buf_puts(out, ARROW "(no uplink: the host has no default route)");
+}
+
 /* From the bridge on; of several uplinks (a multipath default route) all are named. */
 static void picture_out(const json_t *network, struct buf *out)
 {
@@ -27,7 +37,7 @@ static void picture_out(const json_t *network, struct buf *out)
 		return;
 	}
 	if (json_array_size(uplinks) == 0) {
-		buf_puts(out, ARROW "(no uplink: the host has no default route)");
+		picture_no_uplink(network, out);
 		return;
 	}
 	buf_puts(out, ARROW "[NAT: ");

@@ -38,6 +38,14 @@ int cli_fail(int r, const struct err_list *errs)
 	return cli_exit_code(r);
 }
 
+/* A place in the request's JSON ("request:1:34") tells nothing to who typed options. */
+static void forget_request_places(struct err_list *errs)
+{
+	for (size_t i = 0; i < errs->n; i++)
+		if (strncmp(errs->items[i].where, "request:", strlen("request:")) == 0)
+			errs->items[i].where[0] = '\0';
+}
+
 int cli_call(struct cli *cli, const char *method, const char *path, json_t *body, json_t **ret)
 {
 	struct err_list errs = {0};
@@ -50,6 +58,7 @@ int cli_call(struct cli *cli, const char *method, const char *path, json_t *body
 		r = out_sanitize(answer);
 	if (r < 0) {
 		json_decref(answer);
+		forget_request_places(&errs);
 		return cli_fail(r, &errs);
 	}
 	*ret = answer;

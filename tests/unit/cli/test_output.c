@@ -201,6 +201,8 @@ static void test_picture_network(void **state)
 		{"{" BRIDGE ", \"state\": \"running\", \"guests\": [], \"uplinks\": []}",
 		 "[no guests] -> [bridge vl-d 10.0.0.1] -> (no uplink: the host has no default "
 		 "route)"},
+		{"{" BRIDGE ", \"state\": \"running\", \"uplink\": \"eth9\", \"uplinks\": []}",
+		 "[no guests] -> [bridge vl-d 10.0.0.1] -> (no uplink: there is no eth9)"},
 		{"{" BRIDGE ", \"state\": \"stopped\", \"guests\": [\"a\"]}",
 		 "[guests: a] -> [bridge vl-d 10.0.0.1] -> (stopped)"},
 		{"{" BRIDGE
