@@ -16,17 +16,31 @@
 
 struct rtnl;
 
+/* rtnl_new() - a request socket; -errno of socket(). */
 int rtnl_new(struct rtnl **ret) __must_check;
 void rtnl_free(struct rtnl *r);
 DEFINE_CLEANUP(struct rtnl *, rtnl_free)
 
-/* rtnl_snapshot() - links, IPv4 addresses and IPv4 routes (all tables but local). */
+/*
+ * rtnl_snapshot() - links, IPv4 addresses and IPv4 routes
+ *
+ * Routes are the unicast ones of all tables but local. A multipath route is one struct route_state
+ * for each of its nexthops, each with its @oif; 0 is left only to nexthop objects where the kernel
+ * does not spell them out (net.ipv4.nexthop_compat_mode 0). Each of the three dumps is consistent
+ * in itself; a change between them shows in the next snapshot.
+ */
 int rtnl_snapshot(struct rtnl *r, struct actual *ret, struct err *e) __must_check;
 /* rtnl_link_get() - one link by name or (when @name is NULL) by @ifindex; -ENODEV. */
 int rtnl_link_get(struct rtnl *r, const char *name, int ifindex, struct link_state *ret,
 		  struct err *e) __must_check;
 
-/* Writes. Each counts in kernel_write_count() once it was sent. */
+/*
+ * Writes. Each message counts in kernel_write_count() once it was sent. The kernel's refusal is
+ * returned as it is, with its extack words in @e; -EINVAL also for names that are none.
+ *
+ * rtnl_bridge_create() - -EEXIST when there is an interface of that name, which is left alone.
+ * Creation and alias are one sendmsg(), so that being killed leaves no bridge without alias.
+ */
 int rtnl_bridge_create(struct rtnl *r, const char *name, const struct mac *mac, const char *alias,
 		       struct err *e) __must_check; /* stp 0, forward_delay 0, link down */
 int rtnl_bridge_stp_off(struct rtnl *r, const char *name, struct err *e) __must_check;
@@ -60,8 +74,11 @@ int rtnl_neigh_dump(struct rtnl *r, int ifindex, struct neigh_entry **ret, size_
 
 /**
  * struct fdb_entry - one entry of a bridge's MAC table (AF_BRIDGE neighbour)
- * @bridge:	ifindex of the bridge; @port: of the port (the bridge itself for its own MAC)
- * @local:	a MAC of the host's own (NUD_PERMANENT); @is_static: NUD_NOARP without local
+ * @bridge:	ifindex of the bridge
+ * @port:	ifindex of the port (the bridge itself for its own MAC)
+ * @mac:	the address
+ * @local:	a MAC of the host's own (NUD_PERMANENT)
+ * @is_static:	NUD_NOARP without @local
  * @age_s:	seconds since a frame with it was last seen
  */
 struct fdb_entry {
@@ -84,6 +101,12 @@ void kernel_write_counted(void);
 
 /* ---- hearing of changes ---- */
 
+/*
+ * enum rtnl_event_kind - what happened
+ *
+ * The kernel does not tell of a new alias while the link is down, nor (here) of STP states; link
+ * counters are as of the event.
+ */
 enum rtnl_event_kind {
 	RTNL_EVENT_LINK,     /* @link filled: new or changed */
 	RTNL_EVENT_LINK_DEL, /* @link.name, @link.ifindex filled */
@@ -93,6 +116,7 @@ enum rtnl_event_kind {
 	RTNL_EVENT_COUNT,
 };
 
+/* struct rtnl_event - valid during the callback only. */
 struct rtnl_event {
 	enum rtnl_event_kind kind;
 	struct link_state link;
@@ -105,7 +129,10 @@ struct rtnl_monitor;
 int rtnl_monitor_new(rtnl_event_fn fn, void *ctx, struct rtnl_monitor **ret,
 		     int *ret_fd) __must_check;
 void rtnl_monitor_free(struct rtnl_monitor *m);
-/* rtnl_monitor_read() - call when the fd is readable: reads what is there, calls fn for each. */
+/*
+ * rtnl_monitor_read() - call when the fd is readable: reads what is there (a bounded amount; the fd
+ * stays readable when there is more), calls fn for each. fn must not free the monitor.
+ */
 int rtnl_monitor_read(struct rtnl_monitor *m) __must_check;
 
 #endif

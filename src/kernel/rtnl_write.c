@@ -32,15 +32,15 @@ static int put_alias(struct rtnl_request *q, const char *alias, struct err *e)
 	return 0;
 }
 
-static void put_bridge(struct rtnl_request *q)
+/* One bridge option, IFLA_BR_*. */
+static void put_bridge(struct rtnl_request *q, uint16_t type, uint32_t value)
 {
 	struct nlattr *info = mnl_attr_nest_start(q->last, IFLA_LINKINFO);
 	struct nlattr *data;
 
 	mnl_attr_put_strz(q->last, IFLA_INFO_KIND, "bridge");
 	data = mnl_attr_nest_start(q->last, IFLA_INFO_DATA);
-	mnl_attr_put_u32(q->last, IFLA_BR_STP_STATE, 0);
-	mnl_attr_put_u32(q->last, IFLA_BR_FORWARD_DELAY, 0);
+	mnl_attr_put_u32(q->last, type, value);
 	mnl_attr_nest_end(q->last, data);
 	mnl_attr_nest_end(q->last, info);
 }
@@ -75,7 +75,7 @@ int rtnl_bridge_create(struct rtnl *r, const char *name, const struct mac *mac, 
 	if (err < 0)
 		return err;
 	mnl_attr_put(q.last, IFLA_ADDRESS, sizeof(mac->b), mac->b);
-	put_bridge(&q);
+	put_bridge(&q, IFLA_BR_FORWARD_DELAY, 0); /* STP is off in a new one */
 	err = begin_link(r, &q, RTM_SETLINK, 0, name, e);
 	if (err == 0)
 		err = put_alias(&q, alias, e);
@@ -84,6 +84,7 @@ int rtnl_bridge_create(struct rtnl *r, const char *name, const struct mac *mac, 
 	return rtnl_request_write(r, &q, e);
 }
 
+/* In two messages: while STP is on the kernel takes no forward delay below 2 s. */
 int rtnl_bridge_stp_off(struct rtnl *r, const char *name, struct err *e)
 {
 	struct rtnl_request q = {.what = "switch STP off"};
@@ -91,7 +92,11 @@ int rtnl_bridge_stp_off(struct rtnl *r, const char *name, struct err *e)
 
 	if (err < 0)
 		return err;
-	put_bridge(&q);
+	put_bridge(&q, IFLA_BR_STP_STATE, 0);
+	err = begin_link(r, &q, RTM_NEWLINK, 0, name, e);
+	if (err < 0)
+		return err;
+	put_bridge(&q, IFLA_BR_FORWARD_DELAY, 0);
 	return rtnl_request_write(r, &q, e);
 }
 

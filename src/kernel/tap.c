@@ -88,7 +88,8 @@ static int attach_queue(int fd, const char *name, unsigned int queues, struct er
 	return 0;
 }
 
-static int open_queue(const char *name, unsigned int queues, int *ret, struct err *e)
+/* Returns the descriptor, or -errno. */
+static int open_queue(const char *name, unsigned int queues, struct err *e)
 {
 	int fd = open_device(name, e);
 	int r;
@@ -100,8 +101,7 @@ static int open_queue(const char *name, unsigned int queues, int *ret, struct er
 		close(fd);
 		return r;
 	}
-	*ret = fd;
-	return 0;
+	return fd;
 }
 
 static void close_all(const int *fds, unsigned int n)
@@ -130,10 +130,10 @@ int tap_open(const char *name, unsigned int queues, int *fds, struct err *e)
 	if (r < 0)
 		return r;
 	for (unsigned int i = 0; i < queues; i++) {
-		r = open_queue(name, queues, &opened[i], e);
-		if (r < 0) {
+		opened[i] = open_queue(name, queues, e);
+		if (opened[i] < 0) {
 			close_all(opened, i);
-			return r;
+			return opened[i];
 		}
 	}
 	memcpy(fds, opened, queues * sizeof(*fds));
@@ -158,10 +158,11 @@ int tap_create(const char *name, unsigned int queues, uint32_t owner_uid, struct
 {
 	int fd, r = check(name, queues, e);
 
-	if (r == 0)
-		r = open_queue(name, queues, &fd, e);
 	if (r < 0)
 		return r;
+	fd = open_queue(name, queues, e);
+	if (fd < 0)
+		return fd;
 	r = tap_persist(fd, owner_uid, e);
 	close(fd);
 	return r;

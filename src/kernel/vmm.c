@@ -77,14 +77,14 @@ static ssize_t read_at(int dir, const char *name, char *out, size_t size)
 }
 
 /* The tap behind descriptor @fd: the line "iff:\tNAME" of its fdinfo, empty when not attached. */
-static bool tap_of_fd(int proc_pid, const char *fd, char ret[static IFNAMSIZ])
+static bool tap_of_fd(int proc_pid, int fd, char ret[static IFNAMSIZ])
 {
-	char path[64], info[1024];
+	char path[32], info[1024];
 	const char *line;
 	ssize_t n;
 	size_t len;
 
-	snprintf(path, sizeof(path), "fdinfo/%s", fd);
+	snprintf(path, sizeof(path), "fdinfo/%d", fd);
 	n = read_at(proc_pid, path, info, sizeof(info) - 1);
 	if (n <= 0)
 		return false;
@@ -142,7 +142,7 @@ static void look_at_fd(int proc_pid, int fd_dir, const char *name, pid_t pid, st
 	if (text_u32(name, 0, INT32_MAX, &fd) < 0 || !is_tun_fd(fd_dir, name))
 		return;
 	h.fd = (int)fd;
-	if (!tap_of_fd(proc_pid, name, h.tap) || have(out, pid, h.tap))
+	if (!tap_of_fd(proc_pid, h.fd, h.tap) || have(out, pid, h.tap))
 		return;
 	if (in_other_netns(pid, h.fd))
 		return;

@@ -34,7 +34,7 @@ const char *port_state_name(enum port_state s);
  * struct link_state - one interface, as a link dump gives it
  * @kind:	IFLA_INFO_KIND: "bridge", "tun", "veth", ...; "" for physical ones
  * @alias:	"" when none
- * @up:		IFF_UP; @carrier: IFF_LOWER_UP
+ * @up:		IFF_UP; @carrier: IFLA_CARRIER: on taps, that a process has it open, even while down
  * @master:	ifindex of the bridge it is enslaved to, 0 when none
  * @port_state:	meaningful when @master is a bridge
  * @stp:	bridges: STP is on; @forward_delay: bridges, in 1/100 s
@@ -61,7 +61,7 @@ struct addr_state {
 	struct ip4_prefix prefix;
 };
 
-/* struct route_state - one IPv4 unicast route; @gateway 0 when on-link, @oif 0 for multipath. */
+/* struct route_state - an IPv4 unicast route, or a nexthop of one; @gateway 0 when on-link. */
 struct route_state {
 	struct ip4_prefix dst;
 	struct in_addr gateway;
