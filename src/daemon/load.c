@@ -295,10 +295,6 @@ int load_start(struct manager *m, struct err *e)
 	if (r < 0)
 		return r;
 	check_unchanged(m);
-	for (size_t i = 0; i < m->config_errors.n; i++) {
-		char line[800];
-
-		log_error("%s", err_format(&m->config_errors.items[i], line, sizeof(line)));
-	}
+	manager_log_errors(&m->config_errors);
 	return 0;
 }

@@ -189,11 +189,7 @@ static int on_reload(sd_event_source *s, const struct signalfd_siginfo *si, void
 		return 0;
 	if (service_apply(ctx, &(struct peer){.pid = (pid_t)si->ssi_pid, .uid = si->ssi_uid}, false,
 			  &result, errs) < 0) {
-		for (size_t i = 0; i < errs->n; i++) {
-			char line[800];
-
-			log_error("%s", err_format(&errs->items[i], line, sizeof(line)));
-		}
+		manager_log_errors(errs);
 		log_error("nothing was changed");
 	}
 	json_decref(result);

@@ -120,6 +120,16 @@ static int open_disk(struct manager *m, struct err *e)
 	return r;
 }
 
+void manager_log_errors(const struct err_list *errs)
+{
+	char line[800];
+
+	for (size_t i = 0; errs && i < errs->n; i++)
+		log_error("%s", err_format(&errs->items[i], line, sizeof(line)));
+	if (errs && errs->dropped)
+		log_error("and %zu more mistakes", errs->dropped);
+}
+
 static int bring_up(struct manager *m)
 {
 	struct err_list *errs = calloc(1, sizeof(*errs));
@@ -128,11 +138,7 @@ static int bring_up(struct manager *m)
 	if (!errs)
 		return -ENOMEM;
 	r = reconcile(m, NULL, RECONCILE_ALL, NULL, errs);
-	for (size_t i = 0; i < errs->n; i++) {
-		char line[800];
-
-		log_error("%s", err_format(&errs->items[i], line, sizeof(line)));
-	}
+	manager_log_errors(errs);
 	free(errs);
 	return r == -ENOMEM ? r : 0;
 }

@@ -114,6 +114,8 @@ int manager_new(const struct options *o, sd_event *loop, struct manager **ret,
 		struct err *e) __must_check;
 /* manager_free() - closes everything; networks, rules and leases stay as they are. */
 void manager_free(struct manager *m);
+/* manager_log_errors() - each on a line of the log; @errs may be NULL. */
+void manager_log_errors(const struct err_list *errs);
 
 /* ---- configuration files to networks (load.c) ---- */
 

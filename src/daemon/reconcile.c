@@ -91,7 +91,6 @@ static const struct target_network *target_find(const struct target *t, const ch
 /* mark_failed() - the network on @bridge ("" for none) cannot be as it should; returns @r. */
 static int mark_failed(struct work *w, const char *bridge, int r, const struct err *e)
 {
-	log_error("%s: %s", e->where, e->message);
 	err_list_push(w->errs, e);
 	for (size_t i = 0; i < w->target->n; i++) {
 		const struct network_config *c = w->target->networks[i].config;
@@ -547,7 +546,6 @@ static int do_firewall(struct work *w)
 		if (r < 0) {
 			w->m->fw_known = false;
 			err_list_push(w->errs, &e);
-			log_error("firewall: %s", e.message);
 			return r;
 		}
 	}
@@ -558,10 +556,8 @@ static int do_firewall(struct work *w)
 	if (!w->fw_changes)
 		return 0;
 	r = remember_firewall(w, &e);
-	if (r < 0) {
+	if (r < 0)
 		err_list_push(w->errs, &e);
-		log_error("firewall: %s", e.message);
-	}
 	return r;
 }
 
@@ -675,13 +671,17 @@ int reconcile(struct manager *m, const struct target *target, enum reconcile_sco
 
 static int on_follow(sd_event_source *s, uint64_t usec, void *ctx)
 {
+	struct err_list *errs = calloc(1, sizeof(*errs));
 	struct manager *m = ctx;
 
 	(void)s;
 	(void)usec;
 	m->follow = sd_event_source_disable_unref(m->follow);
-	if (reconcile(m, NULL, RECONCILE_FOLLOW, NULL, NULL) < 0)
-		log_error("following the host's routes failed; `vmlane status` says why");
+	if (reconcile(m, NULL, RECONCILE_FOLLOW, NULL, errs) < 0) {
+		log_error("following the host's routes failed; `vmlane status` may say more");
+		manager_log_errors(errs);
+	}
+	free(errs);
 	return 0;
 }
 
