@@ -5,6 +5,7 @@ Run by run.sh only: outside of namespaces of its own nothing here may start.
 """
 import glob
 import os
+import re
 import shutil
 import sys
 
@@ -23,9 +24,13 @@ def pytest_configure(config):
         raise pytest.UsageError("these tests run in namespaces of their own: tests/netns/run.sh BUILD_DIR")
 
 
+def tmp_of(node):
+    return "/run/test/" + re.sub("[^A-Za-z0-9_.-]+", "-", node.name)[:60]
+
+
 @pytest.fixture
 def tmp(request):
-    path = f"/run/test/{request.node.name.replace('/', '_')[:60]}"
+    path = tmp_of(request.node)
     os.makedirs(path)
     yield path
     failed = getattr(request.node, "failed", False)
@@ -39,7 +44,7 @@ def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     if report.failed:
         item.failed = True
-        path = f"/run/test/{item.name.replace('/', '_')[:60]}"
+        path = tmp_of(item)
         for log in sorted(glob.glob(f"{path}/*.log") + glob.glob(f"{path}/*/*.log") + glob.glob(f"{path}/*/*/log")):
             with open(log, encoding="utf-8", errors="replace") as f:
                 text = f.read()
@@ -97,11 +102,13 @@ def vmlaned(daemon):
 
 
 @pytest.fixture
-def guest(vmlaned):
-    """Makes guests: guest("web1", mac=...) by `vmlane run`, guest("db", tap=True) by attach."""
+def guest(request):
+    """Makes guests: guest("web1", mac=...) by `vmlane run`, guest("db", tap=True) by attach; of
+    the usual daemon, or of the one given as d."""
 
     def make(name, tap=False, d=None, **kw):
-        return (TapGuest if tap else RunGuest)(d or vmlaned, name, **kw)
+        d = d or request.getfixturevalue("vmlaned")
+        return (TapGuest if tap else RunGuest)(d, name, **kw)
 
     return make
 

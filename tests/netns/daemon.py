@@ -127,7 +127,9 @@ class Vmlaned:
         return self.get("/v1/status")
 
     def writes(self):
-        return self.status()["counters"]["kernel_writes"]
+        """Everything this daemon has changed in the kernel since it started."""
+        counters = self.status()["counters"]
+        return counters["kernel_writes"] + counters["firewall_transactions"]
 
     def network(self, name="default"):
         return self.get(f"/v1/networks/{name}")

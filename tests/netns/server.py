@@ -31,7 +31,8 @@ def echo(sock):
 def main():
     web = http.server.ThreadingHTTPServer(("0.0.0.0", 80), Who)
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    udp.bind(("0.0.0.0", 7777))
+    # Not to any: the answer has to come from the address that was asked.
+    udp.bind(("198.51.100.7", 7777))
     threading.Thread(target=echo, args=(udp,), daemon=True).start()
     print("ready", flush=True)
     web.serve_forever()

@@ -176,7 +176,7 @@ def test_address_in_use_without_a_lease_is_not_given_away(guest):
 
 
 def test_host_firewall_that_drops_input(world, vmlaned, guest):
-    world.host.nft("table inet foreign { chain input { type filter hook input priority 0; policy drop; } }")
+    world.host.nft("table inet foreign { chain input { type filter hook input priority 0; policy drop; }; }\n")
     g = guest("web1")
     for client in CLIENTS:
         assert g.dhcp(client)["client"]

@@ -227,7 +227,7 @@ class World:
     def done(self):
         for p in reversed(self.processes):
             p.end(timeout=3)
-        for name in reversed(self.names):
+        for name in reversed([n for n in self.names if os.path.exists(f"/run/netns/{n}")]):
             pids = subprocess.run(["ip", "netns", "pids", name], stdout=subprocess.PIPE, text=True,
                                   check=False).stdout.split()
             for pid in pids:
