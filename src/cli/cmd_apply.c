@@ -112,16 +112,16 @@ static int read_config(const char *path, struct buf *out, struct err_list *errs)
 	return 0;
 }
 
-static int set_add(struct config_set *set, char *path, struct network_config *network)
+/* Room for one more file in @set; it counts once set->n does. NULL when memory ran out. */
+static struct config_file *set_reserve(struct config_set *set)
 {
 	struct config_file *files;
 
 	files = reallocarray(set->files, set->n + 1, sizeof(*files));
 	if (!files)
-		return -ENOMEM;
+		return NULL;
 	set->files = files;
-	files[set->n++] = (struct config_file){.path = path, .network = network};
-	return 0;
+	return &files[set->n];
 }
 
 /*
@@ -140,22 +140,23 @@ static char *path_in_set(const char *path, const struct network_config *network)
 static int check_file(const char *path, struct config_set *set, struct err_list *errs)
 {
 	_cleanup_(buf_done) struct buf text = BUF_INIT(CONFIG_FILE_MAX);
-	_cleanup_(network_config_freep) struct network_config *network = NULL;
-	_cleanup_(freep) char *in_set = NULL;
+	struct config_file *file = set_reserve(set);
 	int r;
 
+	if (!file)
+		return -ENOMEM;
 	r = read_config(path, &text, errs);
 	if (r < 0)
 		return r;
+	*file = (struct config_file){0};
 	r = network_config_parse(strcmp(path, "-") == 0 ? "stdin" : path, buf_str(&text), text.len,
-				 &network, errs);
-	if (r < 0)
-		network = NULL;
-	in_set = path_in_set(path, network);
-	if (!in_set || set_add(set, in_set, network) < 0)
+				 &file->network, errs);
+	file->path = path_in_set(path, file->network);
+	if (!file->path) {
+		network_config_freep(&file->network);
 		return -ENOMEM;
-	in_set = NULL; /* both are the set's now */
-	network = NULL;
+	}
+	set->n++;
 	return r;
 }
 
@@ -243,6 +244,13 @@ static int fail_check(const struct cli *cli, int r, const struct err_list *errs)
 	return EXIT_REFUSED;
 }
 
+static int by_path(const void *a, const void *b)
+{
+	const struct config_file *one = a, *other = b;
+
+	return strcmp(one->path, other->path);
+}
+
 static int check_local(struct cli *cli, const struct verb_args *a)
 {
 	struct config_set set = {0};
@@ -254,6 +262,8 @@ static int check_local(struct cli *cli, const struct verb_args *a)
 		if (one < 0)
 			r = one;
 	}
+	if (set.n > 1)
+		qsort(set.files, set.n, sizeof(*set.files), by_path);
 	one = config_set_validate(&set, NULL, 0, &errs);
 	if (one < 0)
 		r = one;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -213,12 +214,12 @@ pid_t helper_stat_ppid(const char *stat)
 {
 	/* "PID (comm) STATE PPID ...", and a comm may hold anything, ')' and blanks too */
 	const char *end = strrchr(stat, ')');
-	int ppid;
-	char state;
+	long ppid;
 
-	if (!end || sscanf(end + 1, " %c %d", &state, &ppid) != 2 || ppid <= 0)
+	if (!end || strlen(end) < strlen(") S 1"))
 		return 0;
-	return ppid;
+	ppid = strtol(end + strlen(") S "), NULL, 10);
+	return ppid > 0 && ppid <= INT_MAX ? (pid_t)ppid : 0;
 }
 
 static pid_t past_shell(pid_t pid)

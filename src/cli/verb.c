@@ -5,6 +5,7 @@
  */
 #include "cli/verb.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -61,6 +62,7 @@ static int take_global(struct cli *cli, const char *what, int c)
 {
 	switch (c) {
 	case 'o':
+		assert(optarg); /* required_argument */
 		return set_output(cli, what, optarg);
 	case OPT_SOCKET:
 		cli->socket = optarg;
@@ -239,7 +241,7 @@ static int unknown_verb(const struct noun *noun, const char *typed)
 int noun_dispatch(struct cli *cli, const struct noun *noun, int argc, char **argv)
 {
 	const struct verb *verb;
-	int first, r;
+	int first = 0, r;
 
 	if (noun->fn)
 		return noun->fn(cli, argc, argv);
