@@ -22,12 +22,18 @@
  * @errs:	every mistake found, not only the first
  *
  * Strict: unknown keys (with "did you mean"), duplicate keys, anchors, aliases, tags, tabs, more
- * than one document, wrong types are mistakes. Returns 0, -EINVAL (see @errs), or -ENOMEM.
+ * than one document, wrong types are mistakes; two guests of the file with one MAC or address, or
+ * with one tap's name, are too. The mistakes are appended to @errs in the order of their places.
+ * After a syntax error nothing else of the file is judged. vmlane.yaml(5) describes the keys.
+ * Returns 0, -EINVAL (see @errs), or -ENOMEM.
  */
 int network_config_parse(const char *file, const char *text, size_t len,
 			 struct network_config **ret, struct err_list *errs) __must_check;
 
-/* network_config_emit() - the canonical YAML of @n; parsing it again gives an equal network. */
+/*
+ * network_config_emit() - the canonical YAML of @n; parsing it again gives an equal network. A
+ * network that was parsed fits CONFIG_FILE_MAX.
+ */
 void network_config_emit(const struct network_config *n, struct buf *out);
 
 /* network_config_equal() - same meaning (locations do not count). */
@@ -60,12 +66,13 @@ struct host_route {
 /**
  * config_set_validate() - the mistakes that only show when all files and the host are looked at
  * @set:	files whose network is NULL are passed over
- * @routes:	the host's routes but the default route and those over bridges of @set (the
- *		function leaves out routes over a network's own bridge itself)
+ * @routes:	the host's routes, @n_routes of them; default routes, their halves (0.0.0.0/1 and
+ *		128.0.0.0/1) and routes over bridges of @set are left out here
  *
  * Two networks with one name or bridge, file name that is not NAME.yaml, overlapping subnets (both
  * places named), overlap with a route (its interface named), two guests with one MAC (all networks)
- * or one IPv4 (one network) or one name, a guest named like a network. Returns 0 or -EINVAL.
+ * or one IPv4 (one network) or one name, a guest whose tap would have a bridge's name. Each is told
+ * once, at the later place. Returns 0, -EINVAL, or -ENOMEM.
  */
 int config_set_validate(const struct config_set *set, const struct host_route *routes,
 			size_t n_routes, struct err_list *errs) __must_check;

@@ -743,26 +743,18 @@ static void sort_errors(struct err_list *errs, size_t first)
 		qsort(errs->items + first, errs->n - first, sizeof(errs->items[0]), error_cmp);
 }
 
-static int parse(struct document *doc, const char *text, size_t len, struct network_config **ret)
+static int parse(struct document *doc, const char *text, size_t len, struct network_config *n)
 {
-	_cleanup_(network_config_freep) struct network_config *n = network_new();
 	struct reader r = {.doc = doc, .n = n};
-	int error;
+	int error = document_parse(doc, text, len);
 
-	if (!n)
-		return -ENOMEM;
-	error = document_parse(doc, text, len);
 	if (error < 0)
 		return error;
 	read_document(&r);
 	free(r.places_of);
 	if (r.error)
 		return r.error;
-	if (doc->mistakes)
-		return -EINVAL;
-	*ret = n;
-	n = NULL;
-	return 0;
+	return doc->mistakes ? -EINVAL : 0;
 }
 
 int network_config_parse(const char *file, const char *text, size_t len,
@@ -770,13 +762,21 @@ int network_config_parse(const char *file, const char *text, size_t len,
 {
 	struct document doc = {.file = file, .errs = errs};
 	size_t first = errs ? errs->n : 0;
+	struct network_config *n;
 	int r;
 
 	if (len > CONFIG_FILE_MAX)
 		return err_add(errs, -EINVAL, "too-big", file,
 			       "the file has %zu bytes; at most %d are read", len, CONFIG_FILE_MAX);
-	r = parse(&doc, text, len, ret);
+	n = network_new();
+	if (!n)
+		return -ENOMEM;
+	r = parse(&doc, text, len, n);
 	document_done(&doc);
 	sort_errors(errs, first);
+	if (r < 0)
+		network_config_free(n);
+	else
+		*ret = n;
 	return r;
 }

@@ -222,22 +222,33 @@ static int check_routes(const struct config_set *set, const struct host_route *r
 	return mistakes;
 }
 
-int config_set_validate(const struct config_set *set, const struct host_route *routes,
-			size_t n_routes, struct err_list *errs)
+static int check_overlaps(const struct config_set *set, const struct host_route *routes,
+			  size_t n_routes, struct err_list *errs)
 {
-	_cleanup_(freep) struct subnet *subnets = calloc(set->n + 1, sizeof(*subnets));
+	struct subnet *subnets = calloc(set->n + 1, sizeof(*subnets));
 	int mistakes;
 
 	if (!subnets)
 		return -ENOMEM;
+	mistakes = check_subnets(subnets, collect_subnets(set, subnets), errs);
+	free(subnets);
+	return mistakes + check_routes(set, routes, n_routes, errs);
+}
+
+int config_set_validate(const struct config_set *set, const struct host_route *routes,
+			size_t n_routes, struct err_list *errs)
+{
+	int claims, names, overlaps;
+
 	if (set->n > CONFIG_NETWORKS_MAX)
 		return err_add(errs, -EINVAL, "too-big", "", "%zu networks; at most %d are taken",
 			       set->n, CONFIG_NETWORKS_MAX);
-	mistakes = check_claims(set, errs);
-	if (mistakes < 0)
-		return mistakes;
-	mistakes += check_file_names(set, errs);
-	mistakes += check_subnets(subnets, collect_subnets(set, subnets), errs);
-	mistakes += check_routes(set, routes, n_routes, errs);
-	return mistakes ? -EINVAL : 0;
+	claims = check_claims(set, errs);
+	if (claims < 0)
+		return claims;
+	names = check_file_names(set, errs);
+	overlaps = check_overlaps(set, routes, n_routes, errs);
+	if (overlaps < 0)
+		return overlaps;
+	return claims || names || overlaps ? -EINVAL : 0;
 }

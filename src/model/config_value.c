@@ -75,7 +75,7 @@ static int split(const char *text, char *a, char *b, size_t size)
 int config_port_range(const char *text, uint16_t *ret_min, uint16_t *ret_max)
 {
 	char a[16], b[16];
-	uint32_t min, max;
+	uint32_t min = 0, max = 0;
 	int r = split(text, a, b, sizeof(a));
 
 	if (r == 0)

@@ -330,6 +330,7 @@ static int on_end(struct builder *b)
 {
 	const struct node *n = b->open[--b->depth];
 
+	assert(n); /* libyaml ends only what it began */
 	return n->kind == NODE_MAP ? check_duplicates(b->d, n) : 0;
 }
 

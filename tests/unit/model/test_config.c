@@ -126,7 +126,7 @@ static void test_alias_bomb(void **state)
 	struct result *p;
 
 	(void)state;
-	for (char c = 'b'; c < 'j'; c++) {
+	for (int c = 'b'; c < 'j'; c++) {
 		buf_printf(&b, "%c: &%c [", c, c);
 		for (int i = 0; i < 9; i++)
 			buf_printf(&b, "*%c%s", c - 1, i < 8 ? "," : "]\n");
