@@ -24,22 +24,16 @@ static const struct verb help_verb = {
 static const struct noun noun_help_itself = {"help", "this overview, or all about a noun or verb",
 					     &help_verb, 1};
 
-#ifdef VMLANE_DEMO
 static const struct noun noun_demo = {
 	.name = "demo",
 	.help = "see it all at work, in namespaces of its own",
 	.fn = cmd_demo,
 };
-#endif
 
 /* The order of the help. */
 static const struct noun *const nouns[] = {
-	&noun_status,	   &noun_network, &noun_guest, &noun_run,  &noun_port,
-	&noun_mac,	   &noun_lease,	  &noun_apply, &noun_diff, &noun_check,
-#ifdef VMLANE_DEMO
-	&noun_demo,
-#endif
-	&noun_help_itself,
+	&noun_status, &noun_network, &noun_guest, &noun_run,   &noun_port, &noun_mac,
+	&noun_lease,  &noun_apply,   &noun_diff,  &noun_check, &noun_demo, &noun_help_itself,
 };
 
 static const struct noun *noun_find(const char *name)
