@@ -339,6 +339,18 @@ static void on_inform(struct decider *d)
 	address_reply(d);
 }
 
+/*
+ * Does the frame come from the machine it speaks for? Guests must not release, decline or move
+ * each other's leases. A relay may speak for others, but RELEASE and DECLINE of a lease of this
+ * network come from its holder itself.
+ */
+static bool in_own_name(const struct dhcp4_msg *req, const struct mac *eth_src)
+{
+	if (mac_equal(&req->chaddr, eth_src))
+		return true;
+	return req->giaddr.s_addr && req->type != DHCP4_RELEASE && req->type != DHCP4_DECLINE;
+}
+
 /* OFFER, ACK and NAK, which servers send, have no handler. */
 static void (*const handlers[])(struct decider *) = {
 	[DHCP4_DISCOVER] = on_discover, [DHCP4_REQUEST] = on_request, [DHCP4_DECLINE] = on_decline,
@@ -359,6 +371,8 @@ void lease_decide(const struct lease_config *cfg, const struct lease_table *t, i
 		ignore(&d, "not a client's message");
 	else if (mac_is_zero(&req->chaddr) || mac_is_multicast(&req->chaddr))
 		ignore(&d, "no usable hardware address");
+	else if (!in_own_name(req, eth_src))
+		ignore(&d, "sent in another's name");
 	else if (req->giaddr.s_addr && !pool_host_ok(cfg, req->giaddr))
 		ignore(&d, "relayed from another network");
 	else

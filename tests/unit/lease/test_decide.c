@@ -517,6 +517,36 @@ static enum lease_change release(struct world *w, unsigned int c, unsigned int a
 	return w->d.change;
 }
 
+/* One guest's words about another's lease change nothing, relayed or not. */
+static void test_in_anothers_name(void **state)
+{
+	static const enum dhcp4_type types[] = {DHCP4_DISCOVER, DHCP4_REQUEST, DHCP4_DECLINE,
+						DHCP4_RELEASE, DHCP4_INFORM};
+	const struct mac thief = client(3);
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(types); i++) {
+		struct dhcp4_msg m = message(2, types[i / 2]);
+		struct world w;
+
+		world_init(&w);
+		have(&w, 12, 2, LEASE_BOUND, NOW + 100);
+		m.giaddr = host(i % 2 ? 9 : 0);
+		if (m.type == DHCP4_DECLINE)
+			m.requested = host(12);
+		else if (m.type != DHCP4_DISCOVER)
+			m.ciaddr = host(12);
+		if (m.giaddr.s_addr && m.type != DHCP4_RELEASE && m.type != DHCP4_DECLINE) {
+			assert_true(say_from(&w, &thief, &m)->reply); /* a relay may */
+		} else {
+			assert_int_equal(say_from(&w, &thief, &m)->change, LEASE_KEEP);
+			assert_false(w.d.reply);
+			assert_int_equal(lease_of(&w, 12, 2), LEASE_BOUND);
+		}
+		world_done(&w);
+	}
+}
+
 static void test_release(void **state)
 {
 	struct world w;
@@ -703,6 +733,7 @@ int main(void)
 		cmocka_unit_test(test_hostname_kept),
 		cmocka_unit_test(test_addressing),
 		cmocka_unit_test(test_foreign_ciaddr),
+		cmocka_unit_test(test_in_anothers_name),
 		cmocka_unit_test(test_ignored),
 		cmocka_unit_test(test_another_server),
 		cmocka_unit_test(test_request_without_address),

@@ -122,18 +122,25 @@ static inline struct dhcp4_msg message(unsigned int c, enum dhcp4_type type)
 	return (struct dhcp4_msg){.op = 1, .xid = 0x1234, .chaddr = client(c), .type = type};
 }
 
-/* Let @m be decided, and the table follow. */
-static inline const struct lease_decision *say(struct world *w, const struct dhcp4_msg *m)
+/* Let @m, in a frame from @eth_src, be decided, and the table follow. */
+static inline const struct lease_decision *say_from(struct world *w, const struct mac *eth_src,
+						    const struct dhcp4_msg *m)
 {
-	struct mac eth_src = {{0x52, 0x54, 0xee, 0, 0, 1}};
-
-	lease_decide(&w->cfg, w->t, w->now_s, &eth_src, m, &w->d);
+	lease_decide(&w->cfg, w->t, w->now_s, eth_src, m, &w->d);
 	assert_non_null(w->d.why);
 	if (w->d.change == LEASE_SET)
 		assert_int_equal(lease_put(w->t, &w->d.lease), 0);
 	else if (w->d.change == LEASE_FORGET)
 		lease_remove(w->t, w->d.lease.addr);
 	return &w->d;
+}
+
+/* The same from where it should come: the client itself, or its relay. */
+static inline const struct lease_decision *say(struct world *w, const struct dhcp4_msg *m)
+{
+	const struct mac relay = {{0x52, 0x54, 0xee, 0, 0, 1}};
+
+	return say_from(w, m->giaddr.s_addr ? &relay : &m->chaddr, m);
 }
 
 /* DISCOVER, wishing for address @wish (0: none); the address offered, or 0. */
