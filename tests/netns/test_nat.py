@@ -83,15 +83,15 @@ def test_port_range(daemon, guest):
 def test_nobody_comes_in(world, guest):
     g = guest("web1")
     address = g.dhcp()["address"]
-    g.ns.start("busybox", "nc", "-lk", "-p", "8080", "-e", "/bin/true")
+    g.ns.start("/usr/bin/python3", "-m", "http.server", "8080")
     other = guest("web2")
     other.dhcp()
     wait_for("the guest's own server", lambda: other.ns.run(
-        "busybox", "nc", "-w", "1", address, "8080", check=False, stdin="").returncode == 0)
+        "curl", "-s", "-o", "/dev/null", f"http://{address}:8080/", check=False).returncode == 0)
     # The Internet's router knows a way to the guest, and still is refused, in words.
     world.internet.run("ip", "route", "add", "192.168.122.0/24", "via", UPLINK)
-    refused = world.internet.run("busybox", "nc", "-w", "2", address, "8080", check=False, stdin="")
-    assert refused.returncode != 0
+    refused = world.internet.run("curl", "-sS", "--max-time", 5, f"http://{address}:8080/", check=False)
+    assert refused.returncode == 7, "not refused at once: " + refused.stderr
     assert world.internet.run("busybox", "ping", "-c", "1", "-W", "1", address, check=False).returncode != 0
     counters = g.d.status()["counters"]["firewall"]
     assert counters["refused_in"] >= 2
@@ -213,6 +213,7 @@ def test_packets_flow_without_the_daemon(vmlaned, guest, what):
     g = guest("web1")
     g.dhcp()
     stream = g.stream()
+    time.sleep(0.2)
     if what == "restart":
         vmlaned.restart()
     else:
