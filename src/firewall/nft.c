@@ -158,7 +158,7 @@ int nft_counters(struct nft *n, struct fw_counters *ret, struct err *e)
 	if (!root)
 		return err_set(e, -EBADMSG, "firewall", "table inet vmlane",
 			       "nftables' list of counters is not JSON: %s", why.text);
-	json_array_foreach(json_object_get(root, "nftables"), i, item)
+	json_array_foreach (json_object_get(root, "nftables"), i, item)
 		take_counter(json_object_get(item, "counter"), &c);
 	json_decref(root);
 	*ret = c;

@@ -21,9 +21,8 @@
  * guests of one network exchange inside the bridge. Those are switched, not routed: every source
  * and protocol passes, as it does without br_netfilter. IPv6 goes no other way.
  *
- * What it leaves to the kernel's route lookup, which refuses them as martians on every interface
- * with an address: the gateway's own address, loopback, multicast or the subnet's broadcast
- * address as source.
+ * What it leaves to the kernel's route lookup: the gateway's own address as source, which is a
+ * martian for it whatever rp_filter says.
  */
 #include "firewall/ruleset.h"
 
@@ -228,23 +227,34 @@ static const char table_tail[] =
 	"	}\n"
 	"}\n";
 
+/*
+ * The rules of a chain for prefix length @len that send forged sources to @verdict: those of
+ * another subnet, and the two addresses of this one that are nobody's.
+ */
+static void source_rules(unsigned int len, const char *verdict, struct buf *out)
+{
+	char mask[IP4_STRLEN], host_part[IP4_STRLEN];
+	uint32_t bits = ip4_mask_host((uint8_t)len);
+
+	ip4_format(ip4_from_host(bits), mask);
+	ip4_format(ip4_from_host(~bits), host_part);
+	buf_printf(out, "		iifname . (ip saddr & %s) != @sources %s\n", mask, verdict);
+	if (len < 31)
+		buf_printf(out, "		ip saddr & %s { 0.0.0.0, %s } %s\n", host_part,
+			   host_part, verdict);
+}
+
 static void source_chains(unsigned int len, struct buf *out)
 {
-	char mask[IP4_STRLEN];
-
-	ip4_format(ip4_from_host(ip4_mask_host((uint8_t)len)), mask);
 	buf_printf(out, "	chain guest_%u {\n", len);
 	buf_puts(out, "		meta nfproto ipv6 goto refuse_out\n");
-	buf_printf(out, "		iifname . (ip saddr & %s) != @sources goto stranger\n",
-		   mask);
+	source_rules(len, "goto stranger", out);
 	buf_puts(out, "		iifname . oifname @ways_out goto way_out\n"
 		      "		goto refuse_out\n"
 		      "	}\n");
 	buf_printf(out, "	chain host_%u {\n", len);
 	buf_puts(out, "		ip saddr 0.0.0.0 accept\n");
-	buf_printf(out,
-		   "		iifname . (ip saddr & %s) != @sources counter name spoofed drop\n",
-		   mask);
+	source_rules(len, "counter name spoofed drop", out);
 	buf_puts(out, "	}\n");
 }
 
