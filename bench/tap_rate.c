@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * tap_rate.c - writes UDP frames into the taps of guests, as a VMM does, and prints how many a
+ * second each way took. The kernel carries a frame to the uplink within the write.
+ *
+ *   tap_rate CYCLES QUANTUM_US FLOWS SIDE=NETNS,TAP,GUEST_MAC,GUEST_IP,BRIDGE_MAC...
+ *
+ * A cycle gives each side one quantum, in turn, from this one process: what else the machine does
+ * hits all of them. FLOWS source ports take turns. A line a cycle: frames per second of each side;
+ * at the end a line "sent N..." to compare with what arrived. Next: packet.py.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "base/addr.h"
+#include "wire/frame.h"
+
+#define SIDES_MAX 8
+#define FLOWS_MAX 4096
+#define FRAME_SIZE 60 /* 64 with the checksum that the wire adds */
+#define BATCH 16      /* frames between two looks at the clock */
+
+/**
+ * struct side - one guest
+ * @frames:	one frame a flow, behind its virtio header
+ * @next:	whose turn it is
+ * @sent:	frames so far
+ */
+struct side {
+	int fd;
+	uint8_t frames[FLOWS_MAX][sizeof(struct virtio_net_hdr) + FRAME_SIZE];
+	unsigned int next;
+	unsigned long long sent;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* tap_take() - the persistent tap @name of namespace @netns. */
+static int tap_take(const char *netns, const char *name, int *ret)
+{
+	struct ifreq req = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+	_cleanup_(fd_closep) int ns = open(netns, O_RDONLY | O_CLOEXEC);
+	_cleanup_(fd_closep) int fd = -1;
+
+	if (ns < 0 || setns(ns, CLONE_NEWNET) < 0)
+		return -errno;
+	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", name);
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &req) < 0)
+		return -errno;
+	*ret = fd;
+	fd = -1;
+	return 0;
+}
+
+static int frames_fill(struct side *s, struct udp_send *udp, unsigned int flows)
+{
+	static const uint8_t payload[FRAME_SIZE - 14 - 20 - 8];
+
+	udp->payload = payload;
+	udp->payload_len = sizeof(payload);
+	udp->dport = 9;
+	udp->ttl = 64;
+	for (unsigned int i = 0; i < flows; i++) {
+		udp->sport = (uint16_t)(20000 + i);
+		if (udp_frame_build(udp, s->frames[i] + sizeof(struct virtio_net_hdr),
+				    FRAME_SIZE) != FRAME_SIZE)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int side_open(struct side *s, char *arg, unsigned int flows)
+{
+	struct udp_send udp = {.dst = ip4_from_host(0xc6336407)}; /* 198.51.100.7 */
+	char *field[5] = {0}, *save = NULL;
+	int r;
+
+	arg = strchr(arg, '=');
+	for (size_t i = 0; arg && i < ARRAY_SIZE(field); i++)
+		field[i] = strtok_r(i ? NULL : arg + 1, ",", &save);
+	if (!arg || !field[4] || mac_parse(field[2], &udp.eth_src) < 0 ||
+	    ip4_parse(field[3], &udp.src) < 0 || mac_parse(field[4], &udp.eth_dst) < 0)
+		return -EINVAL;
+	r = frames_fill(s, &udp, flows);
+	return r < 0 ? r : tap_take(field[0], field[1], &s->fd);
+}
+
+static int quantum(struct side *s, unsigned int flows, uint64_t ns, double *ret)
+{
+	uint64_t start = now_ns(), now = start;
+	unsigned int count = 0;
+
+	for (; now < start + ns; now = now_ns()) {
+		for (int i = 0; i < BATCH; i++) {
+			const uint8_t *f = s->frames[s->next];
+
+			s->next = (s->next + 1) % flows;
+			if (write(s->fd, f, sizeof(s->frames[0])) < 0)
+				return -errno;
+		}
+		count += BATCH;
+	}
+	s->sent += count;
+	*ret = count * 1e9 / (double)(now - start);
+	return 0;
+}
+
+static int run(struct side *sides, size_t n, unsigned int flows, unsigned long cycles, uint64_t ns)
+{
+	for (unsigned long c = 0; c < cycles; c++) {
+		double rate[SIDES_MAX];
+
+		for (size_t i = 0; i < n; i++) {
+			size_t which = (i + c) % n;
+			int r = quantum(&sides[which], flows, ns, &rate[which]);
+
+			if (r < 0)
+				return r;
+		}
+		for (size_t i = 0; i < n; i++)
+			printf("%.0f ", rate[i]);
+		putchar('\n');
+	}
+	printf("sent");
+	for (size_t i = 0; i < n; i++)
+		printf(" %llu", sides[i].sent);
+	putchar('\n');
+	return 0;
+}
+
+/* One processor for all: the ratios are of work done, not of where it was done. */
+static int pin(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	return sched_setaffinity(0, sizeof(set), &set) < 0 ? -errno : 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct side sides[SIDES_MAX];
+	unsigned long cycles = argc > 4 ? strtoul(argv[1], NULL, 10) : 0;
+	unsigned long quantum_us = argc > 4 ? strtoul(argv[2], NULL, 10) : 0;
+	unsigned long flows = argc > 4 ? strtoul(argv[3], NULL, 10) : 0;
+	size_t n = argc > 4 ? (size_t)argc - 4 : 0;
+	int r;
+
+	if (!cycles || !quantum_us || !flows || flows > FLOWS_MAX || n > SIDES_MAX) {
+		fprintf(stderr, "usage: tap_rate CYCLES QUANTUM_US FLOWS "
+				"SIDE=NETNS,TAP,GUEST_MAC,GUEST_IP,BRIDGE_MAC...\n");
+		return 1;
+	}
+	r = pin();
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = side_open(&sides[i], argv[4 + i], (unsigned int)flows);
+	if (r == 0)
+		r = run(sides, n, (unsigned int)flows, cycles, quantum_us * 1000);
+	if (r < 0) {
+		fprintf(stderr, "tap_rate: %s\n", strerror(-r));
+		return 1;
+	}
+	return 0;
+}
