@@ -161,12 +161,38 @@ static void test_examples(void **state)
 	free(errs);
 }
 
+/* What the manual shows as a file is one. */
+static void test_manual(void **state)
+{
+	size_t len, found = 0;
+	char *page = read_file(MANUAL, &len);
+	char *block = page;
+
+	(void)state;
+	while ((block = strstr(block, "\n.Bd -literal"))) {
+		struct network_config *n = NULL;
+		char *end;
+
+		block = strchr(block + 1, '\n') + 1;
+		end = strstr(block, "\n.Ed");
+		assert_non_null(end);
+		if (network_config_parse("x", block, (size_t)(end + 1 - block), &n, NULL) < 0)
+			fail_msg("not right: %.*s", (int)(end - block), block);
+		network_config_free(n);
+		block = end;
+		found++;
+	}
+	assert_int_equal(found, 3);
+	free(page);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),
 		cmocka_unit_test(test_no_orphans),
 		cmocka_unit_test(test_examples),
+		cmocka_unit_test(test_manual),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
