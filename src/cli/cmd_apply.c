@@ -236,8 +236,10 @@ static int fail_check(const struct cli *cli, int r, const struct err_list *errs)
 {
 	json_t *body;
 
-	if (!cli->json || errs->n == 0 || cli_exit_code(r) == EXIT_UNREACHABLE)
-		return cli_fail(r, errs);
+	if (!cli->json || errs->n == 0) {
+		(void)cli_fail(r, errs);
+		return EXIT_REFUSED; /* also for -EACCES of a file */
+	}
 	body = errors_body(errs);
 	out_json(body);
 	json_decref(body);
@@ -284,7 +286,7 @@ static int run_check(struct cli *cli, const struct verb_args *a)
 		return check_local(cli, a);
 	r = api_call(cli->socket, "GET", "/v1/check", NULL, &counts, &errs);
 	if (r < 0)
-		return fail_check(cli, r, &errs);
+		return r == -EREMOTEIO ? fail_check(cli, r, &errs) : cli_fail(r, &errs);
 	print_check(cli, counts);
 	return EXIT_OK;
 }

@@ -154,7 +154,8 @@ static int execute(const struct run *run)
 		err_add(&errs, r, "exec", argv[0], "cannot be executed: %s", strerror(-r));
 	}
 	vmm_args_free(argv);
-	return cli_fail(r, &errs);
+	(void)cli_fail(r, &errs);
+	return EXIT_REFUSED; /* also for -EACCES of the program */
 }
 
 static int run_run(struct cli *cli, const struct verb_args *a)
@@ -176,7 +177,7 @@ static int run_run(struct cli *cli, const struct verb_args *a)
 	json_decref(run.guest);
 	for (size_t i = 0; i < run.n_fds; i++)
 		close(run.fds[i]);
-	return r == EXIT_UNREACHABLE || r == EXIT_USAGE ? r : EXIT_REFUSED;
+	return r;
 }
 
 static const struct verb verb = {

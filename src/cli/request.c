@@ -26,7 +26,8 @@ int cli_exit_code(int r)
 {
 	if (r >= 0)
 		return EXIT_OK;
-	return r == -ECONNREFUSED ? EXIT_UNREACHABLE : EXIT_REFUSED;
+	/* -EACCES: of the socket; what the daemon itself refuses is -EREMOTEIO */
+	return r == -ECONNREFUSED || r == -EACCES ? EXIT_UNREACHABLE : EXIT_REFUSED;
 }
 
 int cli_fail(int r, const struct err_list *errs)
