@@ -274,8 +274,7 @@ static int read_fields(struct request_body *b, enum request_body_kind kind, stru
 	json_t *v;
 	int r = 0;
 
-	json_object_foreach(b->json, key, v)
-	{
+	json_object_foreach (b->json, key, v) {
 		f = field_find(key, kind);
 		if (!f)
 			r = unknown_key(key, kind, errs);

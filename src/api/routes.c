@@ -27,7 +27,7 @@ struct route;
  * struct call - a request on its way through its route
  * @svc, @peer:	the daemon, and who asks
  * @route:	what was asked
- * @arg:	the path's variable parts, in order
+ * @path:	its parts; @arg: the variable ones, in order
  * @force:	?force=1
  * @body:	its keys; @raw, @raw_len: the bytes
  * @errs:	the reasons for a no
@@ -37,6 +37,7 @@ struct call {
 	const struct service *svc;
 	const struct peer *peer;
 	const struct route *route;
+	struct request_path path;
 	const char *arg[CALL_ARGS_MAX];
 	bool force;
 	struct request_body body;
@@ -265,8 +266,8 @@ bool api_upgrades(const char *method, const char *path)
 	return route && route->status == 101;
 }
 
-/* There is no such method for @path: say which there are, or that the path is not known. */
-static unsigned int no_route(struct call *c, const struct request_path *path)
+/* There is no such method for the path: say which there are, or that it is not known. */
+static unsigned int no_route(struct call *c)
 {
 	const char *arg[CALL_ARGS_MAX];
 	size_t len = 0;
@@ -274,7 +275,7 @@ static unsigned int no_route(struct call *c, const struct request_path *path)
 	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
 		int n;
 
-		if (!pattern_matches(routes[i].pattern, path, arg))
+		if (!pattern_matches(routes[i].pattern, &c->path, arg))
 			continue;
 		n = snprintf(c->out->allow + len, API_ALLOW_MAX - len, "%s%s", len ? ", " : "",
 			     routes[i].method);
@@ -334,16 +335,15 @@ static unsigned int run(struct call *c, const char *query)
 static unsigned int dispatch(struct call *c, const char *method, const char *path,
 			     const char *query)
 {
-	struct request_path p = {.n = 0};
 	int r;
 
-	r = request_path_parse(path, &p, c->errs);
+	r = request_path_parse(path, &c->path, c->errs);
 	if (r == -EINVAL)
 		return 400;
 	if (r == 0)
-		c->route = route_find(method, &p, c->arg);
+		c->route = route_find(method, &c->path, c->arg);
 	if (!c->route)
-		return no_route(c, &p);
+		return no_route(c);
 	return run(c, query);
 }
 

@@ -476,7 +476,7 @@ static void pump(struct api_server *s)
 
 static void take_connection(struct api_server *s, int fd)
 {
-	struct peer peer;
+	struct peer peer = {.uid = (uid_t)-1};
 
 	if (peer_of(fd, &peer) < 0) {
 		close(fd);

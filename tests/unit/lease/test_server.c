@@ -772,26 +772,24 @@ static void test_no_such_interface(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(test_dora),
-		T(test_latency),
-		T(test_batch),
-		T(test_race_in_batch),
-		T(test_read_only_store),
-		T(test_commit_fails),
-		T(test_full_store),
-		T(test_restart),
-		T(test_release_by_operator),
-		T(test_filter),
-		T(test_not_ours),
-		T(test_garbage),
-		T(test_arp_sightings),
-		T(test_offers_are_pruned),
-		T(test_bridge_down_and_up),
-		T(test_reconfigured),
-		T(test_flood),
-		T(test_no_such_interface),
-	};
+	const struct CMUnitTest tests[] = {T(test_dora),
+					   T(test_latency),
+					   T(test_batch),
+					   T(test_race_in_batch),
+					   T(test_read_only_store),
+					   T(test_commit_fails),
+					   T(test_full_store),
+					   T(test_restart),
+					   T(test_release_by_operator),
+					   T(test_filter),
+					   T(test_not_ours),
+					   T(test_garbage),
+					   T(test_arp_sightings),
+					   T(test_offers_are_pruned),
+					   T(test_bridge_down_and_up),
+					   T(test_reconfigured),
+					   T(test_flood),
+					   T(test_no_such_interface)};
 	char dir[] = "/tmp/vmlane-test-XXXXXX";
 	int r;
 
