@@ -18,7 +18,7 @@ enum {
 	EXIT_OK = 0,
 	EXIT_USAGE = 1,	      /* wrong usage */
 	EXIT_REFUSED = 2,     /* the kernel, the daemon or a check said no */
-	EXIT_UNREACHABLE = 3, /* no daemon */
+	EXIT_UNREACHABLE = 3, /* no daemon, or not for this user */
 };
 
 /**
