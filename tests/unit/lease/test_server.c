@@ -319,7 +319,6 @@ static void test_dora(void **state)
 	assert_true(ip4_equal(m.yiaddr, a));
 	assert_true(ip4_equal(w->event.lease.addr, a));
 	assert_int_equal(counters(w).sent[DHCP4_ACK], 1);
-	assert_int_equal(counters(w).sent[DHCP4_OFFER], 2);
 	assert_int_equal(counters(w).got[DHCP4_DISCOVER], 2);
 	assert_int_equal(counters(w).received, 3);
 	assert_null(lease_server_problem(w->server));
@@ -702,8 +701,7 @@ static void test_offers_are_pruned(void **state)
 	discover(w, 1);
 	expect(w, 1, DHCP4_OFFER, &m);
 	assert_null(lease_find_addr(t, old.addr));
-	assert_non_null(lease_find_addr(t, new.addr));
-	assert_non_null(lease_find_addr(t, kept.addr));
+	assert_true(lease_find_addr(t, new.addr) && lease_find_addr(t, kept.addr));
 }
 
 static void run(const char *command)
