@@ -361,20 +361,19 @@ static struct plan_step *add(struct differ *x, enum step_kind kind, const char *
 	return s;
 }
 
+/* What has a wanted name was found to be the wanted thing: check_owners() came first. */
 static void add_deletions(struct differ *x)
 {
 	for (size_t i = 0; i < x->a->n_links; i++) {
 		const struct link_state *l = &x->a->links[i];
-		const struct desired_tap *t = find_tap(x, l->name);
 
-		if (is_our_tap(l, NULL) && !(t && is_our_tap(l, t->guest)))
+		if (is_our_tap(l, NULL) && !find_tap(x, l->name))
 			add(x, STEP_TAP_DELETE, l->name);
 	}
 	for (size_t i = 0; i < x->a->n_links; i++) {
 		const struct link_state *l = &x->a->links[i];
-		const struct desired_network *n = find_network(x, l->name);
 
-		if (is_our_bridge(l, NULL) && !(n && is_our_bridge(l, n->config->name)))
+		if (is_our_bridge(l, NULL) && !find_network(x, l->name))
 			add(x, STEP_BRIDGE_DELETE, l->name);
 	}
 }

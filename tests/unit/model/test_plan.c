@@ -361,6 +361,9 @@ static void test_sysctls(void **state)
 	w.sysctls[2] = (struct sysctl_state){"net/ipv4/conf/all/forwarding", "0"};
 	strcpy(w.now[2].value, "1");
 	expect_plan(&w, "~ net.ipv4.conf.all.forwarding: 1 -> 0\n");
+	w.sysctls[2] = (struct sysctl_state){"net/ipv6/conf/vl-w/disable_ipv6", "1"};
+	strcpy(w.now[2].value, "0");
+	expect_plan(&w, "~ net.ipv6.conf.vl-w.disable_ipv6: 0 -> 1\n");
 	/* A tap's come after it and before it is up. */
 	w.sysctls[2] = (struct sysctl_state){"net/ipv6/conf/vl-w/disable_ipv6", "1"};
 	w.now[2].value[0] = '\0';
@@ -408,6 +411,26 @@ static void test_bridge_in_the_way(void **state)
 		add_link(&w, "vl-a", cases[i].kind, cases[i].alias)->mac = (struct mac)MAC_B;
 		expect_in_the_way(&w, cases[i].line);
 	}
+}
+
+/* Half made would have no alias at all, and a tap no bridge: these are somebody's. */
+static void test_not_half_made(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w);
+	strcpy(w.links[0].alias, "my bridge");
+	expect_in_the_way(&w, "network a: interface vl-a is in the way: it is somebody else's (a "
+			      "bridge); choose another name with `bridge:` or delete it (ip link "
+			      "delete vl-a)");
+	world_settled(&w);
+	w.links[1].alias[0] = '\0';
+	w.links[1].up = false;
+	expect_in_the_way(&w,
+			  "guest w: interface vl-w is in the way: it is somebody else's (a "
+			  "tun); choose another name for the guest or delete it (ip link delete "
+			  "vl-w)");
 }
 
 static void test_tap_in_the_way(void **state)
@@ -503,6 +526,7 @@ int main(void)
 		cmocka_unit_test(test_half_made),
 		cmocka_unit_test(test_sysctls),
 		cmocka_unit_test(test_bridge_in_the_way),
+		cmocka_unit_test(test_not_half_made),
 		cmocka_unit_test(test_tap_in_the_way),
 		cmocka_unit_test(test_uplinks),
 		cmocka_unit_test(test_lookup),

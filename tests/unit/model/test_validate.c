@@ -85,6 +85,12 @@ static const struct set_case cases[] = {
 	  "(a.yaml:3:10); each guest needs its own",
 	  "c.yaml:3:10: MAC 52:54:00:00:00:01 is already that of guest \"x\" of network \"a\" "
 	  "(a.yaml:3:10); each guest needs its own"}},
+	{"one address in two networks is a mistake of the subnets only",
+	 {{"a.yaml", "network: a\nipv4: {subnet: 10.0.0.0/24}\nguests: {x: {ipv4: 10.0.0.9}}\n"},
+	  {"b.yaml", "network: b\nipv4: {subnet: 10.0.0.0/24}\nguests: {y: {ipv4: 10.0.0.9}}\n"}},
+	 {{0}},
+	 {"b.yaml:2:16: subnet 10.0.0.0/24 overlaps with 10.0.0.0/24 of network \"a\" "
+	  "(a.yaml:2:16); choose another subnet"}},
 	{"nested subnets, the wider one last",
 	 {{"a.yaml", "network: a\nipv4: {subnet: 10.0.5.0/24}\n"},
 	  {"b.yaml", "network: b\nipv4: {subnet: 10.1.0.0/16}\n"},
