@@ -134,7 +134,7 @@ static int on_state_sysctl(const struct sysctl_state *v, void *ctx)
 static int load_state(struct manager *m, struct err *e)
 {
 	_cleanup_(freep) char *firewall = NULL;
-	unsigned long long ruleset, listing;
+	unsigned long long skeleton, listing;
 	int r = state_networks(m->state, on_state_network, m, e);
 
 	if (r == 0)
@@ -143,8 +143,8 @@ static int load_state(struct manager *m, struct err *e)
 		r = state_sysctls(m->state, on_state_sysctl, m, e);
 	if (r == 0)
 		r = state_meta_get(m->state, "firewall", &firewall, e);
-	if (r == 0 && firewall && sscanf(firewall, "%llx %llx", &ruleset, &listing) == 2) {
-		m->fw_stored = ruleset;
+	if (r == 0 && firewall && sscanf(firewall, "%llx %llx", &skeleton, &listing) == 2) {
+		m->fw_skeleton = skeleton;
 		m->fw_listing = listing;
 	}
 	return r;

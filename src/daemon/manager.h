@@ -68,9 +68,11 @@ struct guest_rt {
 /**
  * struct manager - see the head of this file
  * @saved:	values of sysctls before we changed them, @n_saved of them; also in the state
- * @fw:		the ruleset that is in the kernel, when @fw_known
- * @fw_listing:	hash of the table as the kernel listed it right after our last transaction
- * @fw_stored:	hash of the ruleset of that transaction, from the state of an earlier run
+ * @fw:		the ruleset that our last transaction left in the kernel
+ * @fw_generation: the kernel's count of rulesets right after it; 0 when not known: what is in
+ *		the kernel has to be read then
+ * @fw_skeleton: hash of @fw.skeleton; @fw_listing: of what the kernel lists for that one, without
+ *		elements. Both are in the state too, so that the next run knows the table again.
  * @host_id:	the machine id, for stable MACs; NULL when there is none
  * @config_errors: what was wrong in the files at the last look
  * @follow:	armed when routes or links changed, see reconcile.c
@@ -91,9 +93,9 @@ struct manager {
 	struct sysctl_state *saved;
 	size_t n_saved;
 	struct fw_ruleset fw;
-	bool fw_known;
+	uint32_t fw_generation;
+	uint64_t fw_skeleton;
 	uint64_t fw_listing;
-	uint64_t fw_stored;
 	uint8_t host_id_bytes[16];
 	const uint8_t *host_id;
 	struct in_addr resolvers[RESOLVERS_MAX];

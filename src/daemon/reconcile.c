@@ -21,6 +21,7 @@
  * @uplinks:	names of the interfaces with a default route, for `uplink: auto`
  * @used:	@used[i]: some running network goes out by uplinks[i]
  * @fw_present:	there is a table of ours in the kernel
+ * @fw_full:	@fw_text replaces the table as a whole
  * @fw_nets:	one for each running network, as the firewall wants them
  * @failed:	@failed[i]: target network i had a step fail; the rest of its steps is left out
  * @refused:	0, or the error of a network that could not even be planned
@@ -38,6 +39,7 @@ struct work {
 	struct buf fw_text;
 	int fw_changes;
 	bool fw_present;
+	bool fw_full;
 	bool *failed;
 	int refused;
 	json_t *changes;
@@ -259,52 +261,83 @@ static int want_firewall(struct work *w)
 
 /* ---- how it differs ---- */
 
-static uint64_t listing_hash(const struct buf *listing)
-{
-	return hash_bytes(HASH_INIT, buf_str(listing), listing->len);
-}
-
 /*
- * firewall_text() - the transaction that leads from the table as listed to w->fw; the number of
- * changes. The table is as we left it when it lists the same as right after our last transaction.
+ * table_read() - the table in the kernel as a ruleset that w->fw can be compared with. -ESTALE
+ * when its skeleton is not the one that w->fw has, or somebody changed it.
  */
-static int firewall_text(struct work *w, const struct buf *listing)
-{
-	struct manager *m = w->m;
-	bool as_left = listing->len && listing_hash(listing) == m->fw_listing;
-	int r;
-
-	if (w->desired.n_networks == 0) {
-		if (listing->len)
-			buf_puts(&w->fw_text, "delete table inet vmlane\n");
-		return listing->len > 0;
-	}
-	if (as_left && !m->fw_known && m->fw_stored == fw_ruleset_hash(&w->fw))
-		return 0;
-	r = as_left && m->fw_known ? fw_ruleset_delta(&m->fw, &w->fw, &w->fw_text) : -ESTALE;
-	if (r != -ESTALE)
-		return r;
-	buf_done(&w->fw_text);
-	fw_ruleset_full(&w->fw, &w->fw_text);
-	return 1;
-}
-
-static int diff_firewall(struct work *w, struct err *e)
+static int table_read(struct work *w, struct fw_ruleset *ret, struct err *e)
 {
 	struct buf listing = BUF_INIT(FW_TEXT_MAX);
+	struct fw_ruleset table = {0};
 	int r = nft_list(w->m->nft, &listing, e);
 
-	if (r < 0) {
-		buf_done(&listing);
-		return r;
-	}
-	w->fw_text = BUF_INIT(FW_TEXT_MAX);
-	w->fw_present = listing.len > 0;
-	r = firewall_text(w, &listing);
+	w->fw_present = r == 0 && listing.len > 0;
+	if (r == 0 && !w->fw_present)
+		r = -ESTALE;
+	if (r == 0)
+		r = fw_listing_read(buf_str(&listing), &table) < 0 ? -ESTALE : 0;
 	buf_done(&listing);
-	if (r < 0 || w->fw_text.error)
-		return err_set(e, r < 0 ? r : w->fw_text.error, "memory", "firewall",
-			       "the ruleset could not be built");
+	if (r == 0 && (hash_str(HASH_INIT, table.skeleton) != w->m->fw_listing ||
+		       hash_str(HASH_INIT, w->fw.skeleton) != w->m->fw_skeleton))
+		r = -ESTALE;
+	if (r == 0) {
+		/* The same skeleton, in the kernel's words: put it into ours. */
+		free(table.skeleton);
+		table.skeleton = strdup(w->fw.skeleton);
+		r = table.skeleton ? 0 : -ENOMEM;
+	}
+	if (r < 0)
+		fw_ruleset_done(&table);
+	else
+		*ret = table;
+	return r;
+}
+
+/* firewall_delta() - from what is in the kernel to w->fw by elements; -ESTALE: it can't be. */
+static int firewall_delta(struct work *w, struct err *e)
+{
+	struct manager *m = w->m;
+	struct fw_ruleset table = {0};
+	uint32_t generation = 0;
+	int r;
+
+	if (m->fw_generation && nft_generation(m->nft, &generation) == 0 &&
+	    generation == m->fw_generation) {
+		w->fw_present = true;
+		return fw_ruleset_delta(&m->fw, &w->fw, &w->fw_text);
+	}
+	r = table_read(w, &table, e);
+	if (r == 0)
+		r = fw_ruleset_delta(&table, &w->fw, &w->fw_text);
+	fw_ruleset_done(&table);
+	return r;
+}
+
+/* diff_firewall() - fill w->fw_text with the transaction that is needed, w->fw_changes with its size. */
+static int diff_firewall(struct work *w, struct err *e)
+{
+	int r;
+
+	w->fw_text = BUF_INIT(FW_TEXT_MAX);
+	r = firewall_delta(w, e);
+	if (w->desired.n_networks == 0 && (r >= 0 || r == -ESTALE)) {
+		/* Nothing of ours stays behind when there is nothing to filter. */
+		buf_done(&w->fw_text);
+		if (w->fw_present)
+			buf_puts(&w->fw_text, "delete table inet vmlane\n");
+		r = w->fw_present;
+	} else if (r == -ESTALE) {
+		buf_done(&w->fw_text);
+		fw_ruleset_full(&w->fw, &w->fw_text);
+		w->fw_full = true;
+		r = 1;
+	}
+	if (r >= 0 && w->fw_text.error)
+		r = w->fw_text.error;
+	if (r < 0 && !e->code[0])
+		return err_set(e, r, "memory", "firewall", "the ruleset could not be built");
+	if (r < 0)
+		return r;
 	w->fw_changes = r;
 	return 0;
 }
@@ -517,45 +550,67 @@ static int do_steps(struct work *w, bool deletes, bool follow_only)
 	return first;
 }
 
-/* Keep, for the next start, what our table lists as and from which ruleset it came. */
-static int remember_firewall(struct work *w, struct err *e)
+/* Keep, for the next start, how the kernel lists the skeleton that we have just put there. */
+static int remember_skeleton(struct work *w, struct err *e)
 {
 	struct buf listing = BUF_INIT(FW_TEXT_MAX);
+	struct fw_ruleset table = {0};
+	struct manager *m = w->m;
 	char text[64];
-	int r = nft_list(w->m->nft, &listing, e);
+	int r = nft_list(m->nft, &listing, e);
 
+	if (r == 0)
+		r = fw_listing_read(buf_str(&listing), &table);
 	if (r == 0) {
-		w->m->fw_listing = listing_hash(&listing);
-		snprintf(text, sizeof(text), "%016llx %016llx",
-			 (unsigned long long)fw_ruleset_hash(&w->m->fw),
-			 (unsigned long long)w->m->fw_listing);
-		r = state_meta_put(w->m->state, "firewall", text, e);
+		m->fw_skeleton = hash_str(HASH_INIT, m->fw.skeleton);
+		m->fw_listing = hash_str(HASH_INIT, table.skeleton);
+		snprintf(text, sizeof(text), "%016llx %016llx", (unsigned long long)m->fw_skeleton,
+			 (unsigned long long)m->fw_listing);
+		r = state_meta_put(m->state, "firewall", text, e);
 	}
+	fw_ruleset_done(&table);
 	buf_done(&listing);
 	return r;
 }
 
-static int do_firewall(struct work *w)
+/*
+ * commit_firewall() - afterwards the generation tells whether the table is still as we left it,
+ * unless somebody else's transaction came in between.
+ */
+static int commit_firewall(struct work *w, struct err *e)
 {
-	struct err e = {0};
+	struct manager *m = w->m;
+	uint32_t before = 0, after = 0;
 	int r;
 
-	if (w->fw_changes) {
-		say_firewall(w);
-		r = nft_run(w->m->nft, buf_str(&w->fw_text), &e);
-		if (r < 0) {
-			w->m->fw_known = false;
-			err_list_push(w->errs, &e);
-			return r;
-		}
+	m->fw_generation = 0;
+	if (nft_generation(m->nft, &before) < 0)
+		before = 0;
+	say_firewall(w);
+	r = nft_run(m->nft, buf_str(&w->fw_text), e);
+	if (r < 0)
+		return r;
+	if (before && nft_generation(m->nft, &after) == 0 && after == before + 1 &&
+	    w->desired.n_networks)
+		m->fw_generation = after;
+	return 0;
+}
+
+static int do_firewall(struct work *w)
+{
+	struct manager *m = w->m;
+	struct err e = {0};
+	int r = 0;
+
+	if (w->fw_changes)
+		r = commit_firewall(w, &e);
+	if (r == 0) {
+		fw_ruleset_done(&m->fw);
+		m->fw = w->fw;
+		w->fw = (struct fw_ruleset){0};
+		if (w->fw_full)
+			r = remember_skeleton(w, &e);
 	}
-	fw_ruleset_done(&w->m->fw);
-	w->m->fw = w->fw;
-	w->m->fw_known = w->desired.n_networks > 0;
-	w->fw = (struct fw_ruleset){0};
-	if (!w->fw_changes)
-		return 0;
-	r = remember_firewall(w, &e);
 	if (r < 0)
 		err_list_push(w->errs, &e);
 	return r;

@@ -7,6 +7,9 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <nftables/libnftables.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +17,12 @@
 /**
  * struct nft - a libnftables context whose output and errors are kept in memory
  * @ctx:		owned
+ * @gen_socket:		for nft_generation(), which libnftables does not offer; owned
  * @transactions:	writes that were sent to the kernel
  */
 struct nft {
 	struct nft_ctx *ctx;
+	struct mnl_socket *gen_socket;
 	uint64_t transactions;
 };
 
@@ -32,6 +37,13 @@ int nft_new(struct nft **ret)
 		nft_free(n);
 		return -ENOMEM;
 	}
+	n->gen_socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	if (!n->gen_socket || mnl_socket_bind(n->gen_socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+		int r = -errno;
+
+		nft_free(n);
+		return r;
+	}
 	*ret = n;
 	return 0;
 }
@@ -42,6 +54,8 @@ void nft_free(struct nft *n)
 		return;
 	if (n->ctx)
 		nft_ctx_free(n->ctx);
+	if (n->gen_socket)
+		mnl_socket_close(n->gen_socket);
 	free(n);
 }
 
@@ -110,6 +124,42 @@ int nft_delete(struct nft *n, struct err *e)
 		return 0;
 	n->transactions++;
 	return r;
+}
+
+static int take_generation(const struct nlattr *attr, void *ctx)
+{
+	if (mnl_attr_get_type(attr) == NFTA_GEN_ID && mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+		*(uint32_t *)ctx = ntohl(mnl_attr_get_u32(attr));
+	return MNL_CB_OK;
+}
+
+static int take_answer(const struct nlmsghdr *nlh, void *ctx)
+{
+	return mnl_attr_parse(nlh, sizeof(struct nfgenmsg), take_generation, ctx);
+}
+
+int nft_generation(struct nft *n, uint32_t *ret)
+{
+	char buf[1024];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct nfgenmsg *nfg;
+	uint32_t gen = 0;
+	ssize_t len;
+
+	nlh->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN;
+	nlh->nlmsg_flags = NLM_F_REQUEST;
+	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
+	nfg->nfgen_family = AF_UNSPEC;
+	nfg->version = NFNETLINK_V0;
+	if (mnl_socket_sendto(n->gen_socket, nlh, nlh->nlmsg_len) < 0)
+		return -errno;
+	len = mnl_socket_recvfrom(n->gen_socket, buf, sizeof(buf));
+	if (len < 0 || mnl_cb_run(buf, (size_t)len, 0, 0, take_answer, &gen) < 0)
+		return -errno;
+	if (gen == 0)
+		return -EBADMSG;
+	*ret = gen;
+	return 0;
 }
 
 uint64_t nft_transactions(const struct nft *n)

@@ -32,6 +32,11 @@ int nft_run(struct nft *n, const char *text, struct err *e) __must_check;
 int nft_list(struct nft *n, struct buf *out, struct err *e) __must_check;
 /* nft_delete() - remove the table; fine when there is none. */
 int nft_delete(struct nft *n, struct err *e) __must_check;
+/*
+ * nft_generation() - the number of the ruleset's present state in this network namespace: each
+ * transaction of anybody's counts it up by one (NFT_MSG_GETGEN).
+ */
+int nft_generation(struct nft *n, uint32_t *ret) __must_check;
 /* nft_transactions() - how many transactions that write were sent. */
 uint64_t nft_transactions(const struct nft *n);
 

@@ -27,93 +27,20 @@
 #include "firewall/ruleset.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/text.h"
+#include "firewall/lines.h"
 
 #define TABLE "inet vmlane"
 #define SKELETON_MAX (1 << 20) /* some 5,000 different port ranges */
-#define ELEMENTS_MAX 1000000
 
 /* What most networks have: always there, so that the last of them leaving changes no chains. */
 #define DEFAULT_LEN 24
 #define DEFAULT_PORT_MIN 1024
 #define DEFAULT_PORT_MAX 65535
-
-/* struct lines - texts under construction; @error sticks as in struct buf. */
-struct lines {
-	char **v;
-	size_t n;
-	size_t cap;
-	int error;
-};
-
-static void lines_done(struct lines *l)
-{
-	for (size_t i = 0; i < l->n; i++)
-		free(l->v[i]);
-	free(l->v);
-	*l = (struct lines){0};
-}
-
-static int lines_grow(struct lines *l)
-{
-	size_t cap = l->cap ? l->cap * 2 : 64;
-	char **v;
-
-	if (l->n >= ELEMENTS_MAX)
-		return -E2BIG;
-	v = reallocarray(l->v, cap, sizeof(*v));
-	if (!v)
-		return -ENOMEM;
-	l->v = v;
-	l->cap = cap;
-	return 0;
-}
-
-static void lines_add(struct lines *l, const char *fmt, ...) __printf(2, 3);
-static void lines_add(struct lines *l, const char *fmt, ...)
-{
-	va_list ap;
-	char *text;
-	int len;
-
-	if (!l->error && l->n == l->cap)
-		l->error = lines_grow(l);
-	if (l->error)
-		return;
-	va_start(ap, fmt);
-	len = vasprintf(&text, fmt, ap);
-	va_end(ap);
-	if (len < 0)
-		l->error = -ENOMEM;
-	else
-		l->v[l->n++] = text;
-}
-
-static int compare_lines(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The same uplink named twice gives the same line twice: keep one. */
-static void lines_sort_unique(struct lines *l)
-{
-	size_t kept = 0;
-
-	if (l->n)
-		qsort(l->v, l->n, sizeof(*l->v), compare_lines);
-	for (size_t i = 0; i < l->n; i++) {
-		if (kept && strcmp(l->v[kept - 1], l->v[i]) == 0)
-			free(l->v[i]);
-		else
-			l->v[kept++] = l->v[i];
-	}
-	l->n = kept;
-}
 
 /* The part of a line that must be unique in its set or map: all before the verdict. */
 static size_t key_len(const char *line)
@@ -457,13 +384,4 @@ int fw_ruleset_delta(const struct fw_ruleset *from, const struct fw_ruleset *to,
 	n = difference(from, to, &del);
 	n += difference(to, from, &add);
 	return out->error ? out->error : n;
-}
-
-uint64_t fw_ruleset_hash(const struct fw_ruleset *r)
-{
-	uint64_t h = hash_str(HASH_INIT, r->skeleton);
-
-	for (size_t i = 0; i < r->n_elements; i++)
-		h = hash_str(h, r->elements[i]);
-	return h;
 }

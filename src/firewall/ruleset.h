@@ -66,7 +66,14 @@ void fw_ruleset_full(const struct fw_ruleset *r, struct buf *out);
  */
 int fw_ruleset_delta(const struct fw_ruleset *from, const struct fw_ruleset *to,
 		     struct buf *out) __must_check;
-/* fw_ruleset_hash() - of all of it; equal rulesets have equal hashes. */
-uint64_t fw_ruleset_hash(const struct fw_ruleset *r);
+
+/**
+ * fw_listing_read() - nft's listing of the table (nft_list()) back to a ruleset
+ * @ret:	the elements in the words of fw_ruleset_build(); the skeleton in those of the
+ *		listing, which are not: it can only be compared with that of another listing
+ *
+ * Returns 0, -EBADMSG for what is no listing of ours, -ENOMEM.
+ */
+int fw_listing_read(const char *listing, struct fw_ruleset *ret) __must_check;
 
 #endif

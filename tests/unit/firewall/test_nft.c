@@ -121,6 +121,60 @@ static void test_thousand_networks(void **state)
 	buf_done(&listing);
 }
 
+static void assert_same_elements(const struct fw_ruleset *a, const struct fw_ruleset *b)
+{
+	assert_int_equal(a->n_elements, b->n_elements);
+	for (size_t i = 0; i < a->n_elements; i++)
+		assert_string_equal(a->elements[i], b->elements[i]);
+}
+
+/* What the kernel lists reads back as what was built, and only elements depend on networks. */
+static void test_listing_reads_back(void **state)
+{
+	static const size_t counts[] = {0, 1, 7, 300};
+	char *skeleton = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+		struct fw_ruleset built, read;
+		struct buf listing;
+
+		build_numbered(0, counts[i], 0, &built);
+		commit_full(&built);
+		list(&listing);
+		assert_int_equal(fw_listing_read(buf_str(&listing), &read), 0);
+		assert_same_elements(&built, &read);
+		if (skeleton)
+			assert_string_equal(read.skeleton, skeleton);
+		free(skeleton);
+		skeleton = strdup(read.skeleton);
+		fw_ruleset_done(&built);
+		fw_ruleset_done(&read);
+		buf_done(&listing);
+	}
+	free(skeleton);
+}
+
+static void test_generation(void **state)
+{
+	uint32_t before, after;
+	struct fw_ruleset r;
+	struct buf listing;
+
+	(void)state;
+	build_numbered(0, 2, 0, &r);
+	commit_full(&r);
+	assert_int_equal(nft_generation(nft, &before), 0);
+	list(&listing);
+	assert_int_equal(nft_generation(nft, &after), 0);
+	assert_int_equal(after, before);
+	commit_full(&r);
+	assert_int_equal(nft_generation(nft, &after), 0);
+	assert_int_equal(after, before + 1);
+	fw_ruleset_done(&r);
+	buf_done(&listing);
+}
+
 static void test_no_table(void **state)
 {
 	struct fw_counters c = {.spoofed = 42};
@@ -202,6 +256,8 @@ int main(void)
 		cmocka_unit_test(test_golden),
 		cmocka_unit_test(test_delta_ends_where_full_does),
 		cmocka_unit_test(test_thousand_networks),
+		cmocka_unit_test(test_listing_reads_back),
+		cmocka_unit_test(test_generation),
 		cmocka_unit_test(test_no_table),
 		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_all_or_nothing),
