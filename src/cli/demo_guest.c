@@ -343,9 +343,8 @@ static int guest_facts(struct demo *d)
 		char text[256];
 
 		if (g->vm)
-			snprintf(text, sizeof(text),
-				 "a virtual machine: QEMU with %s%s%s%s, Linux %s",
-				 strcmp(d->accel, "kvm") ? "TCG" : "KVM",
+			snprintf(text, sizeof(text), "a virtual machine: %s%s%s%s, Linux %s",
+				 strcmp(d->accel, "kvm") ? "QEMU TCG" : "QEMU KVM",
 				 d->accel_why[0] ? " (" : "", d->accel_why,
 				 d->accel_why[0] ? ")" : "", d->o->kernel_version);
 		else

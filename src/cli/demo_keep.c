@@ -187,6 +187,24 @@ static int enter_place(int pidfd, const char *where)
 	return setns(ns, CLONE_NEWNET) < 0 ? -errno : 0;
 }
 
+/* `vmlane` typed inside is this one, also when it is not installed. */
+static void path_prepend(void)
+{
+	const char *old = getenv("PATH");
+	char self[PATH_MAX], path[2 * PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	self[n > 0 ? n : 0] = '\0';
+	slash = strrchr(self, '/');
+	if (!slash)
+		return;
+	*slash = '\0';
+	if (snprintf(path, sizeof(path), "%s:%s", self, old ? old : "/usr/sbin:/usr/bin") <
+	    (int)sizeof(path))
+		setenv("PATH", path, 1);
+}
+
 static void __attribute__((noreturn)) shell_exec(const char *where, char **command)
 {
 	static char *const bash[] = {"bash", "--norc", "--noprofile", NULL};
@@ -216,6 +234,7 @@ int demo_enter(const char *where, char **command)
 
 	if (fd < 0)
 		return EXIT_REFUSED;
+	path_prepend(); /* now: inside, /proc is another */
 	r = enter_place(fd, where);
 	if (r == -ENOENT) {
 		fprintf(stderr,

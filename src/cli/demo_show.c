@@ -163,7 +163,7 @@ void show_dhcp(struct show *s, const json_t *dhcp)
 			show_message(s, m);
 		out_cell_list(ack, "dns", &dns);
 		show_line(s,
-			  "     so says the server %s%s%s in its ACK: %s for %lld s, router %s, "
+			  "     ACK by server %s%s%s: %s for %lld s, router %s, "
 			  "dns %s",
 			  paint(s, OUT_GREEN), str(ack, "server"), paint(s, OUT_PLAIN),
 			  str(ack, "address"), (long long)out_int(ack, "lease_s", 0),
@@ -232,13 +232,10 @@ static void show_hop(struct show *s, const json_t *hop, const json_t *before)
 	new_dst = before && strcmp(str(hop, "dst"), str(before, "dst")) != 0;
 	if (before)
 		snprintf(since, sizeof(since), "%+.3f ms", (double)out_int(hop, "ns", 0) / 1e6);
-	show_line(s, "     %-10s  %-10s  %s%21s%s -> %s%-21s%s  %12s%s", str(hop, "hop"),
+	show_line(s, "     %-10s  %-10s  %s%21s%s -> %s%-21s%s %10s%s", str(hop, "hop"),
 		  str(hop, "interface"), paint(s, new_src ? OUT_YELLOW : OUT_PLAIN), src,
 		  paint(s, OUT_PLAIN), paint(s, new_dst ? OUT_YELLOW : OUT_PLAIN), dst,
-		  paint(s, OUT_PLAIN), since,
-		  new_src   ? "  source translated"
-		  : new_dst ? "  translated back"
-			    : "");
+		  paint(s, OUT_PLAIN), since, new_src || new_dst ? "  translated" : "");
 }
 
 static void show_hops(struct show *s, const json_t *hops)
@@ -304,9 +301,9 @@ void show_inbound(struct show *s, const json_t *list)
 	size_t i;
 
 	json_array_foreach (list, i, in) {
-		show_line(s, "   %s -> %s: the packet %s -> %s arrives on %s, never on %s;",
-			  str(in, "from"), str(in, "to"), str(in, "src"), str(in, "dst"),
-			  str(in, "arrived_on"), str(in, "not_on"));
+		show_line(s, "   %s -> %s  arrives on %s, is not seen on %s or %s:", str(in, "src"),
+			  str(in, "to"), str(in, "arrived_on"), str(in, "not_on"),
+			  str(in, "bridge"));
 		show_line(s, "     the answer is %s\"%s\"%s after %.1f ms", paint(s, OUT_GREEN),
 			  str(in, "result"), paint(s, OUT_PLAIN),
 			  (double)out_int(in, "us", 0) / 1000);

@@ -63,9 +63,9 @@ static int ask(struct demo *d, const char *noun, const char *key, json_t **ret)
 	return 0;
 }
 
-static const json_t *find_by(const json_t *list, const char *key, const char *value)
+static json_t *find_by(const json_t *list, const char *key, const char *value)
 {
-	const json_t *one;
+	json_t *one;
 	size_t i;
 
 	json_array_foreach (list, i, one) {
@@ -116,15 +116,22 @@ static int check_guest(struct demo *d, struct demo_guest *g, const json_t *row)
 
 static int inventory_get(struct demo *d)
 {
-	json_t *guests;
+	json_t *guests, *sorted;
 	int r;
 
 	r = ask(d, "guest", "guests", &guests);
 	if (r)
 		return r;
-	json_object_set_new(d->facts, "inventory", guests);
-	for (size_t i = 0; i < DEMO_GUESTS && !r; i++)
-		r = check_guest(d, &d->guests[i], find_by(guests, "name", d->guests[i].name));
+	/* In the order in which the demo speaks of them. */
+	sorted = json_array();
+	for (size_t i = 0; i < DEMO_GUESTS && !r; i++) {
+		json_t *row = find_by(guests, "name", d->guests[i].name);
+
+		r = check_guest(d, &d->guests[i], row);
+		json_array_append(sorted, row);
+	}
+	json_object_set_new(d->facts, "inventory", sorted);
+	json_decref(guests);
 	return r;
 }
 
@@ -207,6 +214,9 @@ struct flight {
 	const char *start_out, *start_in;
 };
 
+/* Debian 12's static busybox crashes on wget's own -T. */
+#define WGET "busybox timeout 10 busybox wget -q -O - "
+
 static const struct flight flights[] = {
 	{
 		.key = "ping",
@@ -219,7 +229,7 @@ static const struct flight flights[] = {
 	{
 		.key = "http",
 		.title = "the request of an HTTP fetch from http://" DEMO_SERVER_NAME "/",
-		.command = "busybox wget -T 10 -q -O - http://" DEMO_SERVER_NAME "/",
+		.command = WGET "http://" DEMO_SERVER_NAME "/",
 		.kind = FRAME_TCP,
 		.port = HTTP_PORT,
 		.start_out = "GET ",
@@ -436,24 +446,23 @@ static int connect_await(struct demo *d, int fd, uint64_t deadline, int *ret)
 	return r;
 }
 
-static int knock(struct demo *d, const struct demo_guest *g, int *ret)
+/* *ret: 0 or the -errno of connect(); *ret_us: how long that took. */
+static int knock(struct demo *d, const struct demo_guest *g, int *ret, uint64_t *ret_us)
 {
 	_cleanup_(fd_closep) int fd = demo_socket(d->internet_ns, SOCK_STREAM | SOCK_NONBLOCK);
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(HTTP_PORT)};
+	uint64_t start = clock_boot_us();
+	int r = 0;
 
 	if (fd < 0)
 		return demo_fail(d, fd, NULL, "a socket in the Internet: %s", strerror(-fd));
 	if (ip4_parse(g->address, &to.sin_addr))
 		return demo_fail(d, -EINVAL, NULL, "%s is not an address", g->address);
-	if (!connect(fd, (struct sockaddr *)&to, sizeof(to))) {
-		*ret = 0;
-		return 0;
-	}
-	if (errno != EINPROGRESS) {
-		*ret = -errno;
-		return 0;
-	}
-	return connect_await(d, fd, clock_boot_us() + KNOCK_S * 1000000ull, ret);
+	*ret = connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 ? -errno : 0;
+	if (*ret == -EINPROGRESS)
+		r = connect_await(d, fd, start + KNOCK_S * 1000000ull, ret);
+	*ret_us = clock_boot_us() - start;
+	return r;
 }
 
 /* The first frame to the guest's door at @point, or NULL. */
@@ -498,8 +507,8 @@ static int inbound(struct demo *d, struct demo_guest *g, json_t *list)
 		[AT_TAP] = g->tap, [AT_BRIDGE] = d->bridge, [AT_UPLINK] = DEMO_UPLINK};
 	_cleanup_(freep) struct trail_log *log = calloc(1, sizeof(*log));
 	char src[IP4_STRLEN], dst[IP4_STRLEN], to[32];
-	uint64_t start = clock_boot_us();
 	const struct seen *s;
+	uint64_t took = 0;
 	int got = 0;
 	int r;
 
@@ -507,7 +516,7 @@ static int inbound(struct demo *d, struct demo_guest *g, json_t *list)
 		return demo_fail(d, -ENOMEM, NULL, "out of memory");
 	r = demo_watch(d, where, ARRAY_SIZE(where), trail_note, log);
 	if (!r)
-		r = knock(d, g, &got);
+		r = knock(d, g, &got, &took);
 	if (!r)
 		r = demo_drain(d);
 	if (!r)
@@ -518,12 +527,12 @@ static int inbound(struct demo *d, struct demo_guest *g, json_t *list)
 		return r;
 	s = knock_seen(log, g, AT_UPLINK);
 	snprintf(to, sizeof(to), "%s:%d", g->address, HTTP_PORT);
-	json_array_append_new(
-		list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "guest", g->name,
-				"from", "the Internet", "to", to, "src",
-				ip4_format(s->frame.src, src), "dst", ip4_format(s->frame.dst, dst),
-				"arrived_on", DEMO_UPLINK, "not_on", g->tap, "result",
-				strerror(-got), "us", (json_int_t)(clock_boot_us() - start)));
+	json_array_append_new(list,
+			      json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "guest",
+					g->name, "to", to, "src", ip4_format(s->frame.src, src),
+					"dst", ip4_format(s->frame.dst, dst), "arrived_on",
+					DEMO_UPLINK, "bridge", d->bridge, "not_on", g->tap,
+					"result", strerror(-got), "us", (json_int_t)took));
 	return 0;
 }
 
@@ -550,7 +559,7 @@ static int reach(struct demo *d, struct demo_guest *from, const struct demo_gues
 	int status = -1;
 	int r;
 
-	snprintf(cmd, sizeof(cmd), "busybox wget -T 10 -q -O - http://%s/", to->address);
+	snprintf(cmd, sizeof(cmd), WGET "http://%s/", to->address);
 	snprintf(want, sizeof(want), "hello from %s", to->name);
 	r = demo_guest_run(d, from, cmd, COMMAND_S, &out, &status);
 	if (r)
