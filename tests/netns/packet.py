@@ -66,10 +66,10 @@ class DhcpPeer:
         self.send(kind, *options, **kw)
         return self.receive(timeout)
 
-    def bind(self, *options):
-        """DISCOVER to ACK; (address, options)."""
+    def bind(self, *options, wish=None):
+        """DISCOVER (asking for address @wish) to ACK; (address, options)."""
         self.xid = random.getrandbits(32)
-        offer = self.ask("discover", *options)
+        offer = self.ask("discover", *options, *([("requested_addr", wish)] if wish else []))
         assert offer and offer[0] == "offer", f"no offer: {offer}"
         ack = self.ask("request", ("requested_addr", offer[1]), ("server_id", offer[2]["server_id"]), *options)
         assert ack and ack[0] == "ack" and ack[1] == offer[1], f"{offer} then {ack}"

@@ -7,6 +7,7 @@ import pytest
 
 from daemon import DEFAULT
 from guest import stop_stream
+from packet import DhcpPeer
 from world import Monitor
 
 LAB = "network: lab\nmode: nat\nipv4:\n  subnet: 192.168.5.0/24\n"
@@ -15,18 +16,18 @@ LAB = "network: lab\nmode: nat\nipv4:\n  subnet: 192.168.5.0/24\n"
 MISTAKES = [
     ("unknown key", LAB + "dchp:\n  lease: 1h\n", ["5:1"], r"dchp.*did you mean.*dhcp"),
     ("unknown key inside", LAB.replace("subnet", "subnat"), ["4:3"], r"subnat.*did you mean.*subnet"),
-    ("duplicate key", LAB + "mode: nat\n", ["5:1"], r"mode.*(twice|already|again|duplicate)"),
+    ("duplicate key", LAB + "mode: nat\n", ["5:1"], r"duplicate.*mode.*line 2"),
     ("bad CIDR", LAB.replace("5.0/24", "5.0/33"), ["4:11"], r"192\.168\.5\.0/33.*expected"),
     ("no CIDR", LAB.replace("192.168.5.0/24", "fast"), ["4:11"], r"fast.*expected"),
     ("host bits", LAB.replace("5.0/24", "5.7/24"), ["4:11"], r"192\.168\.5\.0/24"),
     ("gateway outside", LAB + "  gateway: 10.0.0.1\n", ["5:12"], r"10\.0\.0\.1.*outside"),
     ("range outside", LAB + "dhcp:\n  range: 192.168.6.2-192.168.6.9\n", ["6:10"], r"192\.168\.6\.2.*outside"),
     ("range backwards", LAB + "dhcp:\n  range: 192.168.5.9-192.168.5.2\n", ["6:10"], r"lower address first"),
-    ("overlap with a network", LAB.replace("5.0/24", "0.0/16"), ["4:11"], r"192\.168\.122\.0/24.*default"),
+    ("overlap with a network", LAB.replace("5.0/24", "0.0/16"), ["4:11"], r"192\.168\.122\.0/24 overlaps with 192\.168\.0\.0/16"),
     ("overlap with a route", LAB.replace("192.168.5.0/24", "203.0.113.0/25"), ["4:11"], r"203\.0\.113\.0/24.*eth0"),
     ("two guests with one MAC", LAB + "guests:\n  a: { mac: 52:54:00:00:00:01 }\n  b: { mac: 52:54:00:00:00:01 }\n",
      ["7:13"], r"52:54:00:00:00:01.*guest"),
-    ("a MAC of another network's guest", LAB + "guests:\n  a: { mac: 52:54:00:aa:aa:aa }\n", ["6:13"],
+    ("a MAC of another network's guest", LAB + "guests:\n  a: { mac: 52:54:00:aa:aa:aa }\n", ["6:3"],
      r"52:54:00:aa:aa:aa.*guest"),
     ("two guests with one IP", LAB + "guests:\n  a: { ipv4: 192.168.5.9 }\n  b: { ipv4: 192.168.5.9 }\n",
      ["7:14"], r"192\.168\.5\.9.*guest"),
@@ -60,11 +61,12 @@ def test_mistake_is_shown_where_it_is(world, daemon, text, places, words):
     path = f"{d.config}/lab.yaml"
     status, answer = d.api("GET", "/v1/check")
     assert status == 400
-    errors = [e for e in answer["errors"] if e["where"].startswith(path)]
+    # Where two files are at odds, either may be named first; the other is in the words.
+    errors = [e for e in answer["errors"] if e["where"].startswith(path) or path in e["message"]]
     assert errors, answer
     for place in places:
         if place:
-            assert f"{path}:{place}" in [e["where"] for e in errors], errors
+            assert any(e["where"] == f"{path}:{place}" or f"{path}:{place}" in e["message"] for e in errors), errors
     assert re.search(words, " ".join(e["message"] for e in errors), re.I | re.S), errors
     assert (answer["code"], answer["where"]) == (answer["errors"][0]["code"], answer["errors"][0]["where"])
     # The command says the same, and apply refuses it or leaves what runs alone.
@@ -79,7 +81,7 @@ def test_mistake_is_shown_where_it_is(world, daemon, text, places, words):
     d.restart()
     untouched(d)
     assert ip.lines() == [] and nft.lines() == []
-    assert any(p["where"].startswith(path) for p in d.status()["problems"])
+    assert any(path in p["where"] + p["message"] for p in d.status()["problems"])
 
 
 def test_symlink_loop_and_what_is_no_file(vmlaned):
@@ -112,10 +114,10 @@ def test_bad_file_of_a_running_network_leaves_it_running(world, vmlaned, guest):
     stream = g.stream()
     vmlaned.write("default.yaml", DEFAULT.replace("subnet:", "subnut:"))
     assert vmlaned.errors("apply")[0] == 2
-    assert g.dhcp("dhclient")["address"] == g.ip
+    assert DhcpPeer(g.ns, g.mac).bind()[0] == g.ip
     vmlaned.restart()
     assert vmlaned.network()["state"] == "running"
-    assert g.dhcp()["address"] == g.ip
+    assert DhcpPeer(g.ns, g.mac).bind()[0] == g.ip
     assert world.host.addresses("vl-default") == ["192.168.122.1/24"]
     result = stop_stream(stream)
     assert result["received"] == result["sent"]

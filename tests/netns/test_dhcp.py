@@ -171,7 +171,7 @@ def test_address_in_use_without_a_lease_is_not_given_away(guest):
     peer = DhcpPeer(g.ns, g.mac)
     squatter.static("192.168.122.77")
     assert squatter.ping("192.168.122.1")
-    assert peer.bind(("requested_addr", "192.168.122.77"))[0] != "192.168.122.77"
+    assert peer.bind(wish="192.168.122.77")[0] != "192.168.122.77"
     # But nobody drives the holder of a lease away by claiming its address.
     address = peer.bind()[0]
     squatter.ns.run("ip", "addr", "add", f"{address}/24", "dev", "eth0")

@@ -174,7 +174,7 @@ def test_socket_activation_keeps_the_socket(world, vmlaned):
     """A client that asks while the daemon restarts is answered by the next one."""
     vmlaned.stop()
     activate = ("import os, socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.bind(sys.argv[1])\ns.listen(8)\n"
-                "os.dup2(s.fileno(), 3, inheritable=True)\nos.environ['LISTEN_FDS'] = '1'\n"
+                "os.dup2(s.fileno(), 3)\nos.set_inheritable(3, True)\nos.environ['LISTEN_FDS'] = '1'\n"
                 "os.environ['LISTEN_PID'] = str(os.getpid())\nos.execv(sys.argv[2], sys.argv[2:])\n")
     path = vmlaned.socket
     argv = vmlaned.p.argv[2:]  # without nsenter

@@ -44,4 +44,5 @@ def main():
                 # else a full queue or a link that is down loses the frame, as a cable would
 
 
-main()
+if __name__ == "__main__":
+    main()
