@@ -186,19 +186,38 @@ int state_guest_remove(struct state *s, const char *name, struct err *e)
 	return run(s, e, "DELETE FROM guest WHERE name=?", "s", name);
 }
 
+/*
+ * kernel_fact() - write what is remembered of the kernel. It has to outlive this process, not the
+ * machine: when that loses power, the kernel has lost the same. So the disk is not waited for, and
+ * a network starts sooner. In WAL mode the next durable write brings these along, in order.
+ */
+static int kernel_fact(struct state *s, struct err *e, const char *sql, const char *key,
+		       const char *value)
+{
+	int r;
+
+	if (sqlite3_exec(s->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL) != SQLITE_OK)
+		return db_err(s, e);
+	r = run(s, e, sql, value ? "ss" : "s", key, value);
+	/* Leases and intentions go the same way: they must find it as it was. */
+	if (sqlite3_exec(s->db, "PRAGMA synchronous=FULL", NULL, NULL, NULL) != SQLITE_OK)
+		return db_err(s, e);
+	return r;
+}
+
 int state_sysctl_put(struct state *s, const struct sysctl_state *v, struct err *e)
 {
-	return run(s, e, "INSERT OR IGNORE INTO sysctl VALUES(?,?)", "ss", v->path, v->value);
+	return kernel_fact(s, e, "INSERT OR IGNORE INTO sysctl VALUES(?,?)", v->path, v->value);
 }
 
 int state_sysctl_remove(struct state *s, const char *path, struct err *e)
 {
-	return run(s, e, "DELETE FROM sysctl WHERE path=?", "s", path);
+	return kernel_fact(s, e, "DELETE FROM sysctl WHERE path=?", path, NULL);
 }
 
 int state_meta_put(struct state *s, const char *key, const char *value, struct err *e)
 {
-	return run(s, e, "INSERT OR REPLACE INTO meta VALUES(?,?)", "ss", key, value);
+	return kernel_fact(s, e, "INSERT OR REPLACE INTO meta VALUES(?,?)", key, value);
 }
 
 static const char *column(sqlite3_stmt *st, int i)

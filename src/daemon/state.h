@@ -4,8 +4,10 @@
  * networks are stopped, the guests' ports, and the sysctls to put back. Leases are in the same
  * file, kept by lease/store.h.
  *
- * Every function that writes is durable when it returns 0 (WAL, synchronous=FULL). Intentions are
- * written before the kernel is changed, so that a daemon killed in between finishes the work.
+ * Every function that writes is durable when it returns 0 (WAL, synchronous=FULL), but for those of
+ * sysctls and meta: these outlive the daemon, and a loss of power takes from them no more than from
+ * the kernel that they describe. Intentions are written before the kernel is changed, so that a
+ * daemon killed in between finishes the work.
  */
 #ifndef VMLANE_DAEMON_STATE_H
 #define VMLANE_DAEMON_STATE_H

@@ -148,6 +148,37 @@ static void test_survives(void **state)
 	state_close(s);
 }
 
+static int64_t synchronous(struct state *s)
+{
+	sqlite3_stmt *st = NULL;
+	int64_t level = -1;
+
+	assert_int_equal(sqlite3_prepare_v2(state_db(s), "PRAGMA synchronous", -1, &st, NULL), 0);
+	if (sqlite3_step(st) == SQLITE_ROW)
+		level = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return level;
+}
+
+/* What describes the kernel is not waited for; what comes after it is: leases share the handle. */
+static void test_leases_stay_durable(void **state)
+{
+	const struct sysctl_state v = {.path = "net/ipv4/conf/eth9/forwarding", .value = "0"};
+	struct state *s = NULL;
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(state_open(dir, &s, &e), 0);
+	assert_int_equal(synchronous(s), 2); /* FULL */
+	assert_int_equal(state_meta_put(s, "firewall", "1 2", &e), 0);
+	assert_int_equal(synchronous(s), 2);
+	assert_int_equal(state_sysctl_put(s, &v, &e), 0);
+	assert_int_equal(synchronous(s), 2);
+	assert_int_equal(state_sysctl_remove(s, v.path, &e), 0);
+	assert_int_equal(synchronous(s), 2);
+	state_close(s);
+}
+
 static void test_one_writer(void **state)
 {
 	struct state *a = NULL, *b = NULL;
@@ -190,6 +221,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_survives),
+		cmocka_unit_test(test_leases_stay_durable),
 		cmocka_unit_test(test_one_writer),
 		cmocka_unit_test(test_newer_and_damaged),
 	};
