@@ -133,6 +133,16 @@ static void expect_in_the_way(const struct world *w, const char *line)
 	assert_string_equal(errs->items[0].code, "in-the-way");
 	assert_string_equal(err_format(&errs->items[0], got, sizeof(got)), line);
 	assert_int_equal(plan_diff(&w->d, &w->a, &p, NULL), -EEXIST);
+	/* Asked one by one, it is the same one for the same reason. */
+	errs->items[1].code[0] = '\0';
+	if (strncmp(line, "network", 7) == 0) {
+		assert_true(plan_network_blocked(&w->networks[0], &w->a, &errs->items[1]));
+		assert_false(plan_tap_blocked(&w->taps[0], &w->a, &errs->items[2]));
+	} else {
+		assert_false(plan_network_blocked(&w->networks[0], &w->a, &errs->items[2]));
+		assert_true(plan_tap_blocked(&w->taps[0], &w->a, &errs->items[1]));
+	}
+	assert_string_equal(err_format(&errs->items[1], got, sizeof(got)), line);
 	free(errs);
 }
 
