@@ -304,12 +304,13 @@ static int json_read(const char *text, size_t len, json_t **ret, struct err_list
 	/* Nesting is bounded by jansson's own 2048 levels. */
 	j = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
 	if (!j) {
-		snprintf(where, sizeof(where), "body:%d:%d", e.line, e.column);
+		snprintf(where, sizeof(where), "request:%d:%d", e.line, e.column);
 		return err_add(errs, -EINVAL, "bad-json", where, "not JSON: %s", e.text);
 	}
 	if (!json_is_object(j)) {
 		json_decref(j);
-		return err_add(errs, -EINVAL, "bad-json", "body:1:1", "expected an object: {...}");
+		return err_add(errs, -EINVAL, "bad-json", "request:1:1",
+			       "expected an object: {...}");
 	}
 	*ret = j;
 	return 0;

@@ -108,8 +108,8 @@ static const struct try tries[] = {
 
 	/* bodies */
 	{"GET", "/v1/status", NULL, "{\"a\":1}", 0, 400, "", "unknown-key", "a"},
-	{"POST", "/v1/apply", NULL, "[]", 0, 400, "", "bad-json", "body:1:1"},
-	{"POST", "/v1/apply", NULL, "{\n \"force\": tru}", 0, 400, "", "bad-json", "body:2:13"},
+	{"POST", "/v1/apply", NULL, "[]", 0, 400, "", "bad-json", "request:1:1"},
+	{"POST", "/v1/apply", NULL, "{\n \"force\": tru}", 0, 400, "", "bad-json", "request:2:13"},
 	{"POST", "/v1/apply", NULL, "{\"force\":true,\"force\":false}", 0, 400, "", "bad-json", NULL},
 	{"POST", "/v1/apply", NULL, "{} {}", 0, 400, "", "bad-json", NULL},
 	{"POST", "/v1/apply", NULL, "{\"force\":\"\xff\"}", 0, 400, "", "bad-json", NULL},
