@@ -9,17 +9,6 @@
 #include "base/addr.h"
 #include "base/text.h"
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* One byte of a path, percent-decoded; moves *p past it. -EINVAL for a broken escape. */
 static int path_byte(const char **p)
 {
@@ -27,8 +16,8 @@ static int path_byte(const char **p)
 
 	if (**p != '%')
 		return (unsigned char)*(*p)++;
-	hi = hex_value((*p)[1]);
-	lo = hi < 0 ? -1 : hex_value((*p)[2]);
+	hi = text_hex_digit((*p)[1]);
+	lo = hi < 0 ? -1 : text_hex_digit((*p)[2]);
 	if (lo < 0)
 		return -EINVAL;
 	*p += 3;

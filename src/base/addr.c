@@ -6,16 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+#include "base/text.h"
 
 int mac_parse(const char *text, struct mac *ret)
 {
@@ -24,8 +15,8 @@ int mac_parse(const char *text, struct mac *ret)
 	if (strlen(text) != MAC_STRLEN - 1)
 		return -EINVAL;
 	for (size_t i = 0; i < 6; i++) {
-		int hi = hex_digit(text[3 * i]);
-		int lo = hex_digit(text[3 * i + 1]);
+		int hi = text_hex_digit(text[3 * i]);
+		int lo = text_hex_digit(text[3 * i + 1]);
 		char sep = text[3 * i + 2];
 
 		if (hi < 0 || lo < 0)

@@ -99,3 +99,14 @@ int text_u32(const char *s, uint32_t min, uint32_t max, uint32_t *ret)
 	*ret = (uint32_t)v;
 	return 0;
 }
+
+int text_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}

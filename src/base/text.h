@@ -22,4 +22,7 @@ const char *text_suggest(const char *typed, const char *const *words, size_t n);
 /* text_u32() - a plain decimal number within [min, max]; -EINVAL, or -ERANGE when outside. */
 int text_u32(const char *s, uint32_t min, uint32_t max, uint32_t *ret) __must_check;
 
+/* text_hex_digit() - the value of a hexadecimal digit of either case; -1 for anything else. */
+int text_hex_digit(char c);
+
 #endif

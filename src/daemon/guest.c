@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "daemon/manager.h"
 
 struct guest_rt *manager_guest(struct manager *m, const char *name)
@@ -42,6 +43,19 @@ int guest_add(struct manager *m, const struct state_guest *g, struct guest_rt **
 	if (ret)
 		*ret = n;
 	return 0;
+}
+
+int guest_register(struct manager *m, const struct state_guest *g, struct guest_rt **ret,
+		   struct err *e)
+{
+	int r = state_guest_put(m->state, g, e);
+
+	if (r < 0)
+		return r;
+	r = guest_add(m, g, ret);
+	if (r < 0 && state_guest_remove(m->state, g->name, NULL) < 0)
+		log_error("guest %s is left over in the state", g->name);
+	return r;
 }
 
 static void unlink_guest(struct manager *m, struct guest_rt *g)

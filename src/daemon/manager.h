@@ -163,6 +163,9 @@ struct guest_rt *manager_guest(struct manager *m, const char *name);
 struct guest_rt *manager_guest_by_mac(struct manager *m, const struct mac *mac);
 struct guest_rt *manager_guest_by_tap(struct manager *m, const char *tap);
 int guest_add(struct manager *m, const struct state_guest *g, struct guest_rt **ret) __must_check;
+/* guest_register() - guest_add(), and in the state too; both or none. */
+int guest_register(struct manager *m, const struct state_guest *g, struct guest_rt **ret,
+		   struct err *e) __must_check;
 /* guest_forget() - out of memory and state; the tap is the caller's business. */
 int guest_forget(struct manager *m, struct guest_rt *g, struct err *e) __must_check;
 void guests_free(struct manager *m);

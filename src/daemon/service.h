@@ -40,6 +40,8 @@ int service_guest_detach(void *ctx, const struct peer *p, const char *name, json
 			 struct err_list *errs) __must_check;
 
 /* ---- view.c, view_switch.c: docs/API.md has the shapes ---- */
+/* view_snapshot() - rtnl_snapshot() with its error in @errs. */
+int view_snapshot(struct manager *m, struct actual *ret, struct err_list *errs) __must_check;
 int view_status(void *ctx, json_t **ret, struct err_list *errs) __must_check;
 int view_network_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
 int view_network_show(void *ctx, const char *name, json_t **ret,

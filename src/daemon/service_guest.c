@@ -157,14 +157,12 @@ int service_guest_attach(void *ctx, const struct peer *p, const struct guest_req
 
 	if (r == 0)
 		r = fill_guest(m, n, p, g, GUEST_ATTACHED, &s, &e);
+	/* The state first: a daemon killed from here on makes the tap when it comes back. */
 	if (r == 0)
-		r = guest_add(m, &s, &guest);
+		r = guest_register(m, &s, &guest, &e);
 	if (r < 0)
 		return give(errs, r, &e);
-	/* The state first: a daemon killed from here on makes the tap when it comes back. */
-	r = state_guest_put(m->state, &s, &e);
-	if (r == 0)
-		r = tap_create(s.tap, s.queues, s.owner_uid, &e);
+	r = tap_create(s.tap, s.queues, s.owner_uid, &e);
 	if (r == 0) {
 		r = plug(m, n, &s, &e);
 		if (r < 0 && rtnl_link_delete(m->rtnl, s.tap, NULL) < 0)
@@ -191,7 +189,6 @@ int service_guest_open(void *ctx, const struct peer *p, const struct guest_reque
 {
 	struct manager *m = ctx;
 	struct network_rt *n = NULL;
-	struct guest_rt *guest = NULL;
 	struct state_guest s;
 	struct err e = {0};
 	int r = check_request(m, p, g, &n, &e);
@@ -204,9 +201,7 @@ int service_guest_open(void *ctx, const struct peer *p, const struct guest_reque
 		return give(errs, r, &e);
 	r = plug(m, n, &s, &e);
 	if (r == 0)
-		r = state_guest_put(m->state, &s, &e);
-	if (r == 0)
-		r = guest_add(m, &s, &guest);
+		r = guest_register(m, &s, NULL, &e);
 	if (r < 0) {
 		close_fds(fds, s.queues); /* the tap goes with them */
 		return give(errs, r, &e);

@@ -29,7 +29,7 @@ static json_t *err_json(const struct err *e)
 			 e->message);
 }
 
-static int snapshot(struct manager *m, struct actual *ret, struct err_list *errs)
+int view_snapshot(struct manager *m, struct actual *ret, struct err_list *errs)
 {
 	struct err e = {0};
 	int r = rtnl_snapshot(m->rtnl, ret, &e);
@@ -170,7 +170,7 @@ int view_network_list(void *ctx, json_t **ret, struct err_list *errs)
 	struct network_rt *n, *next;
 	struct actual a = {0};
 	json_t *list;
-	int r = snapshot(m, &a, errs);
+	int r = view_snapshot(m, &a, errs);
 
 	if (r < 0)
 		return r;
@@ -194,7 +194,7 @@ int view_network_show(void *ctx, const char *name, json_t **ret, struct err_list
 			       "there is no network '%s'; `vmlane network list` shows those there "
 			       "are",
 			       name);
-	r = snapshot(m, &a, errs);
+	r = view_snapshot(m, &a, errs);
 	if (r < 0)
 		return r;
 	j = network_json(m, &a, n);
@@ -360,7 +360,7 @@ int view_guest_list(void *ctx, json_t **ret, struct err_list *errs)
 	struct manager *m = ctx;
 	struct actual a = {0};
 	json_t *list;
-	int r = snapshot(m, &a, errs);
+	int r = view_snapshot(m, &a, errs);
 
 	if (r < 0)
 		return r;
@@ -407,7 +407,7 @@ int view_guest_show(void *ctx, const char *name, json_t **ret, struct err_list *
 		return err_add(errs, -ENOENT, "no-guest", "",
 			       "there is no guest '%s'; `vmlane guest list` shows those there are",
 			       name);
-	r = snapshot(m, &a, errs);
+	r = view_snapshot(m, &a, errs);
 	if (r < 0)
 		return r;
 	j = guest_json(&v, &a);
@@ -471,12 +471,15 @@ static json_t *problems_json(struct manager *m)
 	for (size_t i = 0; i < m->config_errors.n; i++)
 		json_array_append_new(list, err_json(&m->config_errors.items[i]));
 	HASH_ITER (hh, m->networks, n, next) {
+		const struct err *store = n->dhcp ? lease_server_problem(n->dhcp) : NULL;
 		json_t *p = network_problem(n);
 
 		if (json_is_null(p))
 			json_decref(p);
 		else
 			json_array_append_new(list, p);
+		if (store)
+			json_array_append_new(list, err_json(store));
 	}
 	if (reconcile(m, NULL, RECONCILE_DIFF, changes, NULL) == 0 && json_array_size(changes))
 		json_array_append_new(

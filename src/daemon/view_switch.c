@@ -40,22 +40,12 @@ static json_t *port_json(struct manager *m, const struct network_rt *n, const st
 	return j;
 }
 
-static int snapshot(struct manager *m, struct actual *ret, struct err_list *errs)
-{
-	struct err e = {0};
-	int r = rtnl_snapshot(m->rtnl, ret, &e);
-
-	if (r < 0)
-		err_list_push(errs, &e);
-	return r;
-}
-
 int view_port_list(void *ctx, json_t **ret, struct err_list *errs)
 {
 	struct manager *m = ctx;
 	json_t *list = json_array();
 	struct actual a = {0};
-	int r = snapshot(m, &a, errs);
+	int r = view_snapshot(m, &a, errs);
 
 	for (size_t i = 0; r == 0 && i < a.n_links; i++) {
 		const struct network_rt *n = network_by_ifindex(m, a.links[i].master);
@@ -112,7 +102,7 @@ int view_mac_list(void *ctx, json_t **ret, struct err_list *errs)
 	json_t *list = json_array();
 	struct actual a = {0};
 	struct err e = {0};
-	int r = snapshot(m, &a, errs);
+	int r = view_snapshot(m, &a, errs);
 
 	HASH_ITER (hh, m->networks, n, next) {
 		if (r == 0 && n->ifindex) {

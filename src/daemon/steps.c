@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * steps.c - links, addresses and sysctls: the plan's steps told and carried out. Next on the walk:
+ * model/plan.c decides the steps, kernel/rtnl_write.c writes.
+ */
+#include "daemon/work.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/sysctl.h"
+#include "kernel/tap.h"
+
+/* Where somebody else's interface has a name of ours, that network or guest has to wait. */
+static void leave_out_blocked(struct work *w)
+{
+	struct desired *d = &w->desired;
+	size_t kept = 0;
+	struct err e;
+
+	for (size_t i = 0; i < d->n_networks; i++) {
+		if (plan_network_blocked(&d->networks[i], &w->actual, &e))
+			w->refused =
+				work_mark_failed(w, d->networks[i].config->bridge, -EEXIST, &e);
+		else
+			d->networks[kept++] = d->networks[i];
+	}
+	d->n_networks = kept;
+	kept = 0;
+	for (size_t i = 0; i < d->n_taps; i++) {
+		if (plan_tap_blocked(&d->taps[i], &w->actual, &e))
+			w->refused = work_mark_failed(w, "", -EEXIST, &e);
+		else
+			d->taps[kept++] = d->taps[i];
+	}
+	d->n_taps = kept;
+}
+
+int steps_plan(struct work *w)
+{
+	int r = plan_diff(&w->desired, &w->actual, &w->plan, NULL);
+
+	if (r != -EEXIST)
+		return r;
+	leave_out_blocked(w);
+	return plan_diff(&w->desired, &w->actual, &w->plan, w->errs);
+}
+
+static void say_step(struct work *w, const struct plan_step *s)
+{
+	struct buf text = BUF_INIT(4096);
+
+	plan_step_text(s, &text);
+	work_say(w, plan_step_op(s), s->kind == STEP_SYSCTL_SET ? s->sysctl.path : s->ifname,
+		 buf_str(&text));
+	buf_done(&text);
+}
+
+void steps_say(struct work *w)
+{
+	for (size_t i = 0; i < w->plan.n; i++)
+		say_step(w, &w->plan.steps[i]);
+}
+
+static bool is_delete(const struct plan_step *s)
+{
+	return s->kind == STEP_TAP_DELETE || s->kind == STEP_BRIDGE_DELETE;
+}
+
+/* The target network that a step is done for, or w->target->n when for all of them. */
+static size_t step_network(const struct work *w, const struct plan_step *s)
+{
+	for (size_t i = 0; i < w->target->n; i++) {
+		const char *bridge = w->target->networks[i].config->bridge;
+		char ifname[IFNAMSIZ];
+
+		if (strcmp(bridge, s->ifname) == 0 || strcmp(bridge, s->bridge) == 0)
+			return i;
+		if (s->kind == STEP_SYSCTL_SET &&
+		    sscanf(s->sysctl.path, "net/%*4[^/]/conf/%15[^/]/", ifname) == 1 &&
+		    strcmp(ifname, bridge) == 0)
+			return i;
+	}
+	return w->target->n;
+}
+
+/* Remember what a sysctl of an uplink was, before it is changed; forget it once it is put back. */
+static int save_sysctl(struct work *w, const struct plan_step *s, struct err *e)
+{
+	struct manager *m = w->m;
+	struct sysctl_state before = s->sysctl, *p;
+	int r;
+
+	if (step_network(w, s) < w->target->n)
+		return 0;
+	for (size_t i = 0; i < m->n_saved; i++) {
+		if (strcmp(m->saved[i].path, s->sysctl.path) == 0)
+			return 0;
+	}
+	strcpy(before.value, s->replaces);
+	r = state_sysctl_put(m->state, &before, e);
+	if (r < 0)
+		return r;
+	p = reallocarray(m->saved, m->n_saved + 1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	m->saved = p;
+	m->saved[m->n_saved++] = before;
+	return 0;
+}
+
+static int do_sysctl(struct work *w, const struct plan_step *s, struct err *e)
+{
+	int r = save_sysctl(w, s, e);
+
+	return r < 0 ? r : sysctl_write(s->sysctl.path, s->sysctl.value, e);
+}
+
+/* The alias makes it ours; plan_diff() mends a tap that we were killed before giving it one. */
+static int do_tap_create(struct work *w, const struct plan_step *s, struct err *e)
+{
+	int r = tap_create(s->ifname, s->queues, s->owner_uid, e);
+
+	return r < 0 ? r : rtnl_link_set_alias(w->m->rtnl, s->ifname, s->alias, e);
+}
+
+static int do_step(struct work *w, const struct plan_step *s, struct err *e)
+{
+	struct rtnl *r = w->m->rtnl;
+
+	switch (s->kind) {
+	case STEP_TAP_DELETE:
+	case STEP_BRIDGE_DELETE:
+		return rtnl_link_delete(r, s->ifname, e);
+	case STEP_BRIDGE_CREATE:
+		return rtnl_bridge_create(r, s->ifname, &s->mac, s->alias, e);
+	case STEP_LINK_MTU:
+		return rtnl_link_set_mtu(r, s->ifname, s->mtu, e);
+	case STEP_LINK_MAC:
+		return rtnl_link_set_mac(r, s->ifname, &s->mac, e);
+	case STEP_LINK_ALIAS:
+		return rtnl_link_set_alias(r, s->ifname, s->alias, e);
+	case STEP_BRIDGE_STP_OFF:
+		return rtnl_bridge_stp_off(r, s->ifname, e);
+	case STEP_ADDR_DEL:
+		return rtnl_addr_del(r, s->ifname, &s->addr, e);
+	case STEP_ADDR_ADD:
+		return rtnl_addr_add(r, s->ifname, &s->addr, e);
+	case STEP_SYSCTL_SET:
+		return do_sysctl(w, s, e);
+	case STEP_LINK_UP:
+		return rtnl_link_set_up(r, s->ifname, true, e);
+	case STEP_TAP_CREATE:
+		return do_tap_create(w, s, e);
+	case STEP_TAP_ENSLAVE:
+		return rtnl_link_enslave(r, s->ifname, s->bridge[0] ? s->bridge : NULL, e);
+	case STEP_KIND_COUNT:
+		break;
+	}
+	return -EINVAL;
+}
+
+int steps_do(struct work *w, bool deletes, bool follow_only)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < w->plan.n; i++) {
+		const struct plan_step *s = &w->plan.steps[i];
+		size_t of = step_network(w, s);
+		struct err e = {0};
+		int r;
+
+		if (is_delete(s) != deletes || (of < w->target->n && w->failed[of]))
+			continue;
+		if (follow_only && (s->kind != STEP_SYSCTL_SET || of < w->target->n))
+			continue;
+		say_step(w, s);
+		r = do_step(w, s, &e);
+		if (r == 0)
+			continue;
+		if (!e.code[0])
+			err_set(&e, r, "kernel", s->ifname, "%s", strerror(-r));
+		r = work_mark_failed(
+			w, of < w->target->n ? w->target->networks[of].config->bridge : "", r, &e);
+		first = first ? first : r;
+	}
+	return first;
+}
+
+void steps_forget_restored(struct work *w)
+{
+	struct manager *m = w->m;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < m->n_saved; i++) {
+		char ifname[IFNAMSIZ], now[SYSCTL_VALUE_MAX];
+		bool gone = sysctl_read(m->saved[i].path, now) < 0;
+		bool used = sscanf(m->saved[i].path, "net/ipv4/conf/%15[^/]/", ifname) == 1 &&
+			    want_uplink(w, ifname);
+
+		if (gone || (!used && strcmp(now, m->saved[i].value) == 0)) {
+			if (state_sysctl_remove(m->state, m->saved[i].path, NULL) == 0)
+				continue;
+		}
+		m->saved[kept++] = m->saved[i];
+	}
+	m->n_saved = kept;
+}

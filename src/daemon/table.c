@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * table.c - the firewall table: what is in the kernel, what should be, and the one transaction
+ * between them. Next on the walk: firewall/ruleset.c builds, firewall/nft.c commits.
+ */
+#include "daemon/work.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+#define FW_TEXT_MAX (64 * 1024 * 1024)
+
+static int want_firewall(struct work *w)
+{
+	struct fw_desired d = {.n = w->desired.n_networks};
+
+	w->fw_nets = calloc(d.n + 1, sizeof(*w->fw_nets));
+	if (!w->fw_nets)
+		return -ENOMEM;
+	for (size_t i = 0; i < d.n; i++) {
+		const struct network_config *c = w->desired.networks[i].config;
+		struct fw_network *f = &w->fw_nets[i];
+
+		strcpy(f->name, c->name);
+		strcpy(f->bridge, c->bridge);
+		f->subnet = c->subnet;
+		f->port_min = c->port_min;
+		f->port_max = c->port_max;
+		f->uplinks = c->uplink[0] ? &c->uplink : (const char(*)[IFNAMSIZ])w->uplinks;
+		f->n_uplinks = c->uplink[0] ? 1 : w->n_uplinks;
+	}
+	d.networks = w->fw_nets;
+	return fw_ruleset_build(&d, &w->fw);
+}
+
+/*
+ * table_read() - the table in the kernel as a ruleset that w->fw can be compared with. -ESTALE
+ * when its skeleton is not the one that w->fw has, or somebody changed it.
+ */
+static int table_read(struct work *w, struct fw_ruleset *ret, struct err *e)
+{
+	struct buf listing = BUF_INIT(FW_TEXT_MAX);
+	struct fw_ruleset table = {0};
+	int r = nft_list(w->m->nft, &listing, e);
+
+	w->fw_present = r == 0 && listing.len > 0;
+	if (r == 0 && !w->fw_present)
+		r = -ESTALE;
+	if (r == 0)
+		r = fw_listing_read(buf_str(&listing), &table) < 0 ? -ESTALE : 0;
+	buf_done(&listing);
+	if (r == 0 && (hash_str(HASH_INIT, table.skeleton) != w->m->fw_listing ||
+		       hash_str(HASH_INIT, w->fw.skeleton) != w->m->fw_skeleton))
+		r = -ESTALE;
+	if (r == 0) {
+		/* The same skeleton, in the kernel's words: put it into ours. */
+		free(table.skeleton);
+		table.skeleton = strdup(w->fw.skeleton);
+		r = table.skeleton ? 0 : -ENOMEM;
+	}
+	if (r < 0)
+		fw_ruleset_done(&table);
+	else
+		*ret = table;
+	return r;
+}
+
+/* firewall_delta() - from what is in the kernel to w->fw by elements; -ESTALE: it can't be. */
+static int firewall_delta(struct work *w, struct err *e)
+{
+	struct manager *m = w->m;
+	struct fw_ruleset table = {0};
+	uint32_t generation = 0;
+	int r;
+
+	if (m->fw_generation && nft_generation(m->nft, &generation) == 0 &&
+	    generation == m->fw_generation) {
+		w->fw_present = true;
+		return fw_ruleset_delta(&m->fw, &w->fw, &w->fw_text);
+	}
+	r = table_read(w, &table, e);
+	if (r == 0)
+		r = fw_ruleset_delta(&table, &w->fw, &w->fw_text);
+	fw_ruleset_done(&table);
+	return r;
+}
+
+/* diff_table() - fill w->fw_text with the transaction that is needed, w->fw_changes with its size. */
+static int diff_table(struct work *w, struct err *e)
+{
+	int r;
+
+	w->fw_text = BUF_INIT(FW_TEXT_MAX);
+	r = firewall_delta(w, e);
+	if (w->desired.n_networks == 0 && (r >= 0 || r == -ESTALE)) {
+		/* Nothing of ours stays behind when there is nothing to filter. */
+		buf_done(&w->fw_text);
+		if (w->fw_present)
+			buf_puts(&w->fw_text, "delete table inet vmlane\n");
+		r = w->fw_present;
+	} else if (r == -ESTALE) {
+		buf_done(&w->fw_text);
+		fw_ruleset_full(&w->fw, &w->fw_text);
+		w->fw_full = true;
+		r = 1;
+	}
+	if (r >= 0 && w->fw_text.error)
+		r = w->fw_text.error;
+	if (r < 0 && !e->code[0])
+		return err_set(e, r, "memory", "firewall", "the ruleset could not be built");
+	if (r < 0)
+		return r;
+	w->fw_changes = r;
+	return 0;
+}
+
+int table_diff(struct work *w, struct err *e)
+{
+	int r = want_firewall(w);
+
+	return r < 0 ? r : diff_table(w, e);
+}
+
+void table_say(struct work *w)
+{
+	if (w->fw_changes == 0)
+		return;
+	if (w->desired.n_networks == 0)
+		work_say(w, "delete", "inet vmlane", "- firewall table inet vmlane");
+	else if (!w->fw_present)
+		work_say(w, "create", "inet vmlane", "+ firewall table inet vmlane");
+	else
+		work_say(w, "change", "inet vmlane", "~ firewall table inet vmlane");
+}
+
+/* Keep, for the next start, how the kernel lists the skeleton that we have just put there. */
+static int remember_skeleton(struct work *w, struct err *e)
+{
+	struct buf listing = BUF_INIT(FW_TEXT_MAX);
+	struct fw_ruleset table = {0};
+	struct manager *m = w->m;
+	char text[64];
+	int r = nft_list(m->nft, &listing, e);
+
+	if (r == 0)
+		r = fw_listing_read(buf_str(&listing), &table);
+	if (r == 0) {
+		m->fw_skeleton = hash_str(HASH_INIT, m->fw.skeleton);
+		m->fw_listing = hash_str(HASH_INIT, table.skeleton);
+		snprintf(text, sizeof(text), "%016llx %016llx", (unsigned long long)m->fw_skeleton,
+			 (unsigned long long)m->fw_listing);
+		r = state_meta_put(m->state, "firewall", text, e);
+	}
+	fw_ruleset_done(&table);
+	buf_done(&listing);
+	return r;
+}
+
+/*
+ * commit_firewall() - afterwards the generation tells whether the table is still as we left it,
+ * unless somebody else's transaction came in between.
+ */
+static int commit_firewall(struct work *w, struct err *e)
+{
+	struct manager *m = w->m;
+	uint32_t before = 0, after = 0;
+	int r;
+
+	m->fw_generation = 0;
+	if (nft_generation(m->nft, &before) < 0)
+		before = 0;
+	table_say(w);
+	r = nft_run(m->nft, buf_str(&w->fw_text), e);
+	if (r < 0)
+		return r;
+	if (before && nft_generation(m->nft, &after) == 0 && after == before + 1 &&
+	    w->desired.n_networks)
+		m->fw_generation = after;
+	return 0;
+}
+
+int table_do(struct work *w)
+{
+	struct manager *m = w->m;
+	struct err e = {0};
+	int r = 0;
+
+	if (w->fw_changes)
+		r = commit_firewall(w, &e);
+	if (r == 0) {
+		fw_ruleset_done(&m->fw);
+		m->fw = w->fw;
+		w->fw = (struct fw_ruleset){0};
+		if (w->fw_full)
+			r = remember_skeleton(w, &e);
+	}
+	if (r < 0)
+		err_list_push(w->errs, &e);
+	return r;
+}

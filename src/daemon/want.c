@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * want.c - what the kernel should have for the target's networks and the plugged-in guests. Reads
+ * sysctls, writes nothing. Next on the walk: steps.c.
+ */
+#include "daemon/work.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/sysctl.h"
+
+static const struct target_network *target_find(const struct target *t, const char *name)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		if (strcmp(t->networks[i].config->name, name) == 0)
+			return &t->networks[i];
+	}
+	return NULL;
+}
+
+static int want_networks(struct work *w)
+{
+	struct desired *d = &w->desired;
+
+	d->networks = calloc(w->target->n + 1, sizeof(*d->networks));
+	if (!d->networks)
+		return -ENOMEM;
+	for (size_t i = 0; i < w->target->n; i++) {
+		const struct target_network *t = &w->target->networks[i];
+
+		if (!t->run)
+			continue;
+		d->networks[d->n_networks].config = t->config;
+		d->networks[d->n_networks++].mac =
+			mac_derive(w->m->host_id, t->config->name, "", 0);
+	}
+	return 0;
+}
+
+static int want_taps(struct work *w)
+{
+	struct desired *d = &w->desired;
+	struct guest_rt *g, *next;
+
+	d->taps = calloc(HASH_COUNT(w->m->guests) + 1, sizeof(*d->taps));
+	if (!d->taps)
+		return -ENOMEM;
+	HASH_ITER (hh, w->m->guests, g, next) {
+		const struct target_network *t = target_find(w->target, g->g.network);
+		struct desired_tap *tap;
+
+		if (!t)
+			continue;
+		tap = &d->taps[d->n_taps++];
+		strcpy(tap->name, g->g.tap);
+		strcpy(tap->guest, g->g.name);
+		/* A stopped network's guests keep their taps, on no bridge. */
+		strcpy(tap->bridge, t->run ? t->config->bridge : "");
+		tap->queues = g->g.queues;
+		tap->owner_uid = g->g.owner_uid;
+		tap->persistent = g->g.kind == GUEST_ATTACHED;
+	}
+	return 0;
+}
+
+/* @key of @ifname's directory in net/@family/conf shall be @value. */
+static int want_sysctl(struct desired *d, const char *family, const char *ifname, const char *key,
+		       const char *value)
+{
+	struct sysctl_state want = {0}, now = {0}, *p;
+
+	snprintf(want.path, sizeof(want.path), "net/%s/conf/%s/%s", family, ifname, key);
+	snprintf(want.value, sizeof(want.value), "%s", value);
+	now = want;
+	if (sysctl_read(want.path, now.value) < 0)
+		now.value[0] = '\0';
+	p = reallocarray(d->sysctls, d->n_sysctls + 1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	d->sysctls = p;
+	p = reallocarray(d->sysctls_now, d->n_sysctls + 1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	d->sysctls_now = p;
+	d->sysctls[d->n_sysctls] = want;
+	d->sysctls_now[d->n_sysctls++] = now;
+	return 0;
+}
+
+bool want_uplink(const struct work *w, const char *ifname)
+{
+	for (size_t i = 0; i < w->target->n; i++) {
+		const struct target_network *t = &w->target->networks[i];
+
+		if (!t->run)
+			continue;
+		if (t->config->uplink[0]) {
+			if (strcmp(t->config->uplink, ifname) == 0)
+				return true;
+			continue;
+		}
+		for (size_t u = 0; u < w->n_uplinks; u++) {
+			if (strcmp(w->uplinks[u], ifname) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Forwarding of uplinks that nobody uses any more goes back to what it was. */
+static int want_restored(struct work *w)
+{
+	for (size_t i = 0; i < w->m->n_saved; i++) {
+		const struct sysctl_state *s = &w->m->saved[i];
+		char ifname[IFNAMSIZ], now[SYSCTL_VALUE_MAX];
+		int r;
+
+		if (sscanf(s->path, "net/ipv4/conf/%15[^/]/forwarding", ifname) != 1 ||
+		    want_uplink(w, ifname))
+			continue;
+		if (sysctl_read(s->path, now) < 0 || strcmp(now, s->value) == 0)
+			continue;
+		r = want_sysctl(&w->desired, "ipv4", ifname, "forwarding", s->value);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int want_sysctls(struct work *w)
+{
+	bool ipv6 = access("/proc/sys/net/ipv6", F_OK) == 0;
+	int r = 0;
+
+	for (size_t i = 0; i < w->desired.n_networks && r == 0; i++) {
+		const char *bridge = w->desired.networks[i].config->bridge;
+
+		r = want_sysctl(&w->desired, "ipv4", bridge, "forwarding", "1");
+		if (r == 0 && ipv6)
+			r = want_sysctl(&w->desired, "ipv6", bridge, "disable_ipv6", "1");
+	}
+	for (size_t i = 0; i < w->actual.n_links && r == 0; i++) {
+		if (want_uplink(w, w->actual.links[i].name))
+			r = want_sysctl(&w->desired, "ipv4", w->actual.links[i].name, "forwarding",
+					"1");
+	}
+	return r < 0 ? r : want_restored(w);
+}
+
+int want_all(struct work *w)
+{
+	int r = want_networks(w);
+
+	if (r == 0)
+		r = want_taps(w);
+	return r < 0 ? r : want_sysctls(w);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * work.h - one reconciliation under way, shared by reconcile.c (the order of things), want.c (what
+ * the kernel should have), steps.c (links, addresses, sysctls) and table.c (the firewall table).
+ */
+#ifndef VMLANE_DAEMON_WORK_H
+#define VMLANE_DAEMON_WORK_H
+
+#include "daemon/reconcile.h"
+
+#define UPLINKS_MAX 32
+
+/**
+ * struct work - one reconciliation under way
+ * @target:	the networks that shall be; not owned
+ * @actual:	the kernel as it was found
+ * @uplinks:	names of the interfaces with a default route, for `uplink: auto`
+ * @desired:	what the kernel should have for them; @plan: the steps that lead there
+ * @fw:		the ruleset that should be; @fw_text: the transaction that leads there, in
+ *		@fw_changes changes (0: none needed)
+ * @fw_present:	there is a table of ours in the kernel
+ * @fw_full:	@fw_text replaces the table as a whole
+ * @fw_nets:	one for each running network, as the firewall wants them
+ * @failed:	@failed[i]: target network i had a step fail; the rest of its steps is left out
+ * @changes:	told to whoever asked, or NULL; @errs: likewise
+ * @refused:	0, or the error of a network that could not even be planned
+ */
+struct work {
+	struct manager *m;
+	const struct target *target;
+	struct actual actual;
+	struct desired desired;
+	struct plan plan;
+	char uplinks[UPLINKS_MAX][IFNAMSIZ];
+	size_t n_uplinks;
+	struct fw_network *fw_nets;
+	struct fw_ruleset fw;
+	struct buf fw_text;
+	int fw_changes;
+	bool fw_present;
+	bool fw_full;
+	bool *failed;
+	int refused;
+	json_t *changes;
+	struct err_list *errs;
+};
+
+/* work_mark_failed() - the network on @bridge ("" for none) cannot be as it should; returns @r. */
+int work_mark_failed(struct work *w, const char *bridge, int r, const struct err *e);
+/* work_say() - tell of a change. */
+void work_say(struct work *w, const char *op, const char *object, const char *text);
+
+/* ---- want.c ---- */
+/* want_all() - fill @w->desired from the target; @w->actual and @w->uplinks are known. */
+int want_all(struct work *w) __must_check;
+/* want_uplink() - some running network goes out by @ifname. */
+bool want_uplink(const struct work *w, const char *ifname);
+
+/* ---- steps.c ---- */
+/* steps_plan() - fill @w->plan; a name of ours that is somebody else's leaves that network out. */
+int steps_plan(struct work *w) __must_check;
+void steps_say(struct work *w);
+/* steps_do() - those that delete, or the others; @follow_only: only sysctls of uplinks. */
+int steps_do(struct work *w, bool deletes, bool follow_only) __must_check;
+/* steps_forget_restored() - drop the records of sysctls that are back at their old value. */
+void steps_forget_restored(struct work *w);
+
+/* ---- table.c ---- */
+/* table_diff() - fill @w->fw and the transaction that leads there; nothing is written. */
+int table_diff(struct work *w, struct err *e) __must_check;
+void table_say(struct work *w);
+/* table_do() - commit it. */
+int table_do(struct work *w) __must_check;
+
+#endif
