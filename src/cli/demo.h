@@ -144,8 +144,6 @@ int demo_world_daemon(struct demo *d) __must_check;
 int demo_internet_ip(struct demo *d, const char *commands) __must_check;
 /* demo_socket() - a socket in network namespace @ns_fd; the caller's namespace stays. */
 int demo_socket(int ns_fd, int type) __must_check;
-/* demo_dns_run() - demo_dns.c: answer DNS queries on @fd for ever. */
-void demo_dns_run(int fd) __attribute__((noreturn));
 
 /* ---- demo_guest.c ---- */
 

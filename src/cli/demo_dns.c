@@ -10,8 +10,8 @@
 
 #include "base/cursor.h"
 #include "cli/demo.h"
+#include "cli/demo_dns.h"
 
-#define DNS_MAX 512 /* RFC 1035 2.3.4, over UDP */
 #define DNS_NAME_MAX 256
 #define DNS_QUERY_FLAGS 0xf800u /* QR and the opcode: zero in a plain query */
 #define DNS_ANSWER 0x8580u	/* QR, AA, RD, RA */
@@ -44,11 +44,10 @@ static bool read_name(struct cursor *c, char ret[static DNS_NAME_MAX])
 	return cursor_ok(c);
 }
 
-/* The answer to the query of @len bytes, or 0 when it deserves none. */
-static size_t answer(const uint8_t *query, size_t len, uint8_t out[static DNS_MAX])
+size_t demo_dns_answer(const uint8_t *query, size_t len, uint8_t out[static DEMO_DNS_MAX])
 {
 	struct cursor c = cursor_init(query, len);
-	struct writer w = writer_init(out, DNS_MAX);
+	struct writer w = writer_init(out, DEMO_DNS_MAX);
 	uint16_t id = cursor_be16(&c), flags = cursor_be16(&c), questions = cursor_be16(&c);
 	char name[DNS_NAME_MAX];
 	uint16_t type, class;
@@ -83,14 +82,14 @@ static size_t answer(const uint8_t *query, size_t len, uint8_t out[static DNS_MA
 
 void demo_dns_run(int fd)
 {
-	uint8_t query[DNS_MAX], out[DNS_MAX];
+	uint8_t query[DEMO_DNS_MAX], out[DEMO_DNS_MAX];
 	struct sockaddr_in from;
 
 	for (;;) {
 		socklen_t from_len = sizeof(from);
 		ssize_t n =
 			recvfrom(fd, query, sizeof(query), 0, (struct sockaddr *)&from, &from_len);
-		size_t len = n > 0 ? answer(query, (size_t)n, out) : 0;
+		size_t len = n > 0 ? demo_dns_answer(query, (size_t)n, out) : 0;
 
 		if (n < 0 && errno != EINTR)
 			_exit(1);

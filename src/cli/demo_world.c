@@ -20,6 +20,7 @@
 #include "api/client.h"
 #include "base/clock.h"
 #include "cli/demo.h"
+#include "cli/demo_dns.h"
 
 #define DAEMON_READY_S 20
 #define NOTIFY_PATH DEMO_DIR "/notify"
