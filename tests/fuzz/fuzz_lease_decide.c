@@ -25,10 +25,13 @@
  * struct belief - what a client thinks that it has
  * @addr:	n of address n; 0: nothing
  * @until_s:	when it stops using it
+ * @offered:	the same of the address that it was offered and has not asked for yet
  */
 struct belief {
 	uint32_t addr;
 	int64_t until_s;
+	uint32_t offered;
+	int64_t offered_until_s;
 };
 
 /**
@@ -144,9 +147,14 @@ static void check_address(const struct story *s, uint32_t client, struct in_addr
 	must(!ip4_equal(addr, s->net.gateway));
 	must(fixed_for(s, n) == client || (fixed_for(s, n) == 0 && in_range(s, n)));
 	must(s->declined_until_s[n] <= s->now_s);
-	for (uint32_t other = 0; other < CLIENTS; other++)
-		must(other == client || s->beliefs[other].addr != n ||
-		     s->beliefs[other].until_s <= s->now_s);
+	for (uint32_t other = 0; other < CLIENTS; other++) {
+		const struct belief *b = &s->beliefs[other];
+
+		if (other == client)
+			continue;
+		must(b->addr != n || b->until_s <= s->now_s);
+		must(b->offered != n || b->offered_until_s <= s->now_s);
+	}
 }
 
 static void check_times(const struct dhcp4_msg *m)
@@ -247,6 +255,12 @@ static void believe(struct story *s, uint32_t client, const struct dhcp4_msg *re
 
 	if (req->op != 1)
 		return;
+	if (req->type == DHCP4_REQUEST || req->type == DHCP4_DECLINE)
+		b->offered = 0;
+	if (d->reply && d->msg.type == DHCP4_OFFER) {
+		b->offered = ip4_host(d->msg.yiaddr) - BASE;
+		b->offered_until_s = s->now_s + LEASE_OFFER_S;
+	}
 	if (req->type == DHCP4_DISCOVER || (d->reply && d->msg.type == DHCP4_NAK))
 		b->addr = 0; /* it begins anew */
 	if (req->type == DHCP4_RELEASE && b->addr && ip4_equal(req->ciaddr, addr_of(b->addr)))
@@ -285,6 +299,19 @@ static void read_message(struct cursor *c, uint32_t client, struct dhcp4_msg *m)
 	if (flags & 128)
 		strcpy(m->hostname, "guest");
 	m->xid = flags;
+}
+
+/* Another guest speaks in the client's name: that has no effect. */
+static void step_forged(const struct story *s, uint32_t client, struct cursor *c)
+{
+	const struct mac from = mac_of(client + 1);
+	struct lease_decision d;
+	struct dhcp4_msg m;
+
+	read_message(c, client, &m);
+	m.giaddr.s_addr = 0; /* a relay may */
+	lease_decide(&s->cfg, s->t, s->now_s, &from, &m, &d);
+	must(!d.reply && d.change == LEASE_KEEP && d.why);
 }
 
 static void step_message(struct story *s, uint32_t client, struct cursor *c)
@@ -341,6 +368,8 @@ static void step_restart(struct story *s)
 	lease_each(s->t, drop_offer, offers);
 	for (size_t i = 0; i < ADDRS; i++)
 		lease_remove(s->t, offers[i]);
+	for (size_t i = 0; i < CLIENTS; i++)
+		s->beliefs[i].offered = 0;
 }
 
 static void step_seen(struct story *s, struct cursor *c)
@@ -381,6 +410,9 @@ static void step(struct story *s, struct cursor *c)
 	case 3:
 		if (what % CLIENTS != CLIENT_NO_MAC && what % CLIENTS != CLIENT_MULTICAST)
 			step_exchange(s, what % CLIENTS);
+		break;
+	case 4:
+		step_forged(s, what % CLIENTS, c);
 		break;
 	default:
 		step_message(s, what % CLIENTS, c);

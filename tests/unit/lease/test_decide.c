@@ -323,6 +323,7 @@ static void test_addressing(void **state)
 			assert_true(ip4_equal(w.d.msg.server_id, host(GATEWAY)));
 		} else {
 			assert_int_equal(w.d.msg.broadcast, a->broadcast);
+			assert_true(ip4_equal(w.d.msg.ciaddr, m.ciaddr));
 		}
 		world_done(&w);
 	}
@@ -632,6 +633,9 @@ static void test_becomes_fixed(void **state)
 	world_init(&w);
 	have(&w, 12, 2, LEASE_BOUND, NOW + 100);
 	configure(&w, "web1", 2, 40);
+	assert_int_equal(discover(&w, 2, 12), 40); /* it has begun anew, and so do we */
+	assert_int_equal(lease_of(&w, 40, 2), LEASE_OFFERED);
+	have(&w, 12, 2, LEASE_BOUND, NOW + 100);
 	assert_int_equal(request(&w, 2, RENEWING, 12), NAK);
 	assert_int_equal(discover(&w, 2, 12), 40);
 	assert_int_equal(request(&w, 2, SELECTING, 40), ACK);

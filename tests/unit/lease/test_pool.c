@@ -204,8 +204,23 @@ static void test_fixed_not_usable(void **state)
 		configure(&w, "web1", 2, 40);
 		w.configured[0].ipv4 = ip(bad[i]);
 		assert_in_range(discover(&w, 2, 0), 10, 19);
+		assert_int_equal(request(&w, 2, SELECTING, discover(&w, 2, 0)), DHCP4_ACK);
 		world_done(&w);
 	}
+}
+
+/* What lapsed outside of the range does not come back when the range is full. */
+static void test_lapsed_outside(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.net.range_last = host(10);
+	have(&w, 10, 3, LEASE_BOUND, NOW + 5);
+	have(&w, 30, 4, LEASE_BOUND, NOW - 5);
+	assert_int_equal(discover(&w, 2, 0), 0);
+	world_done(&w);
 }
 
 /* Two guests for whom one address is fixed, by mistake: the first has it. */
@@ -321,6 +336,11 @@ static void test_large(void **state)
 	discover(&w, 3, 0);
 	assert_false(w.d.reply);
 	assert_int_equal(request(&w, 3, REBOOTING, 0x0a020000 - 0xc0a87a00), DHCP4_NAK);
+	assert_int_equal(request(&w, 100, REBOOTING, 0x0a010000 - 0xc0a87a00), DHCP4_ACK);
+	have(&w, 0x0a010000 - 0xc0a87a00, 100, LEASE_RELEASED,
+	     NOW); /* it may have the room it had */
+	assert_int_equal(request(&w, 100, REBOOTING, 0x0a020000 - 0xc0a87a00), DHCP4_ACK);
+	have(&w, 0x0a010000 - 0xc0a87a00, 100, LEASE_BOUND, NOW + 100);
 	w.now_s += 101; /* two leases have expired, and the offer */
 	discover(&w, 3, 0);
 	assert_true(ip4_equal(w.d.msg.yiaddr, ip("10.1.18.52")));
@@ -354,12 +374,13 @@ static void test_end_of_space(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stable),	    cmocka_unit_test(test_exhaust),
-		cmocka_unit_test(test_preference),  cmocka_unit_test(test_reserved_in_range),
-		cmocka_unit_test(test_guest_names), cmocka_unit_test(test_fixed_not_usable),
-		cmocka_unit_test(test_fixed_twice), cmocka_unit_test(test_fixed_declined),
-		cmocka_unit_test(test_seen),	    cmocka_unit_test(test_no_range),
-		cmocka_unit_test(test_large),	    cmocka_unit_test(test_end_of_space),
+		cmocka_unit_test(test_stable),	       cmocka_unit_test(test_exhaust),
+		cmocka_unit_test(test_preference),     cmocka_unit_test(test_reserved_in_range),
+		cmocka_unit_test(test_guest_names),    cmocka_unit_test(test_fixed_not_usable),
+		cmocka_unit_test(test_lapsed_outside), cmocka_unit_test(test_fixed_twice),
+		cmocka_unit_test(test_fixed_declined), cmocka_unit_test(test_seen),
+		cmocka_unit_test(test_no_range),       cmocka_unit_test(test_large),
+		cmocka_unit_test(test_end_of_space),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -222,6 +222,7 @@ struct lie {
 	size_t at;
 	uint8_t byte;
 	bool fix_checksum;
+	bool only_checked;
 };
 
 static void test_lies(void **state)
@@ -234,7 +235,7 @@ static void test_lies(void **state)
 		{"IP header checksum", udp, sizeof(udp), 22, 63, false},
 		{"UDP length under its header's", udp, sizeof(udp), 39, 7, false},
 		{"UDP length over the packet's", udp, sizeof(udp), 39, 11, false},
-		{"UDP checksum", udp, sizeof(udp), 42, 'H', false},
+		{"UDP checksum", udp, sizeof(udp), 42, 'H', false, true},
 		{"TCP header of 16 bytes", tcp, sizeof(tcp), 46, 0x40, false},
 		{"TCP header over the packet's end", tcp, sizeof(tcp), 46, 0xf0, false},
 	};
@@ -251,6 +252,8 @@ static void test_lies(void **state)
 			fix_ip_checksum(bytes);
 		if (frame_parse(bytes, l->len, true, &f) != -EBADMSG)
 			fail_msg("not seen: %s", l->what);
+		if (!l->only_checked && frame_parse(bytes, l->len, false, &f) != -EBADMSG)
+			fail_msg("not seen without the checksum: %s", l->what);
 		assert_int_equal(f.ttl, 77); /* untouched on failure */
 	}
 }
@@ -267,6 +270,22 @@ static void test_udp_checksum_left_open(void **state)
 	assert_int_equal(frame_parse(bytes, sizeof(bytes), false, &f), 0);
 	bytes[40] = bytes[41] = 0; /* RFC 768: no checksum */
 	assert_int_equal(frame_parse(bytes, sizeof(bytes), true, &f), 0);
+}
+
+/* A datagram that is shorter than its packet: what follows is not its. */
+static void test_udp_shorter(void **state)
+{
+	uint8_t bytes[sizeof(udp)];
+	struct frame f;
+
+	(void)state;
+	memcpy(bytes, udp, sizeof(udp));
+	bytes[39] = 9;
+	assert_int_equal(frame_parse(bytes, sizeof(bytes), false, &f), 0);
+	assert_int_equal(f.payload_len, 1);
+	bytes[39] = 8;
+	assert_int_equal(frame_parse(bytes, sizeof(bytes), false, &f), 0);
+	assert_int_equal(f.payload_len, 0);
 }
 
 /* Cut anywhere before its packet's end, a frame is refused and nothing past the cut is read. */
@@ -297,7 +316,7 @@ static void test_cut_short(void **state)
 
 static void test_build(void **state)
 {
-	const struct udp_send s = {
+	struct udp_send s = {
 		.eth_src = {{0x52, 0x54, 0, 0, 0, 1}},
 		.eth_dst = {{0x52, 0x54, 0, 0, 0, 2}},
 		.src = addr("192.168.122.10"),
@@ -321,6 +340,11 @@ static void test_build(void **state)
 	assert_false(f.fragment);
 	for (size_t cap = 0; cap < 44; cap++)
 		assert_int_equal(udp_frame_build(&s, bytes, cap), -ENOBUFS);
+
+	s.payload = "hi!"; /* an odd length */
+	s.payload_len = 3;
+	assert_int_equal(udp_frame_build(&s, bytes, sizeof(bytes)), 45);
+	assert_memory_equal(bytes + 40, "\xcf\x43", 2);
 }
 
 /* A checksum that comes out as zero is sent as ffff, for zero would say that there is none. */
@@ -377,6 +401,7 @@ int main(void)
 		cmocka_unit_test(test_fragments),
 		cmocka_unit_test(test_lies),
 		cmocka_unit_test(test_udp_checksum_left_open),
+		cmocka_unit_test(test_udp_shorter),
 		cmocka_unit_test(test_cut_short),
 		cmocka_unit_test(test_build),
 		cmocka_unit_test(test_build_zero_checksum),
