@@ -25,7 +25,7 @@ def machine():
                  platform.machine())
     disk = first_line("stat", "-f", "-c", "%T", os.environ["BENCH_WORK"])
     print(f"{time.strftime('%Y-%m-%d', time.gmtime())}, Linux {platform.release().partition('-')[0]}, "
-          f"{os.cpu_count()} x {model}{' (virtual machine)' if ' hypervisor' in text else ''}, leases on {disk}")
+          f"{os.cpu_count()} x {model}{' (virtual machine)' if ' hypervisor' in text else ''}, leases on {disk}, load before {os.getloadavg()[0]:.1f}")
     print(", ".join([first_line("dnsmasq", "--version").partition("  Copyright")[0], first_line("nft", "--version"),
                      first_line("libvirtd", "--version")]), flush=True)
 

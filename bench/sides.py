@@ -47,12 +47,12 @@ def pid_in(path):
 
 
 class Vmlaned:
-    """The daemon; @networks are (name, subnet, first, last)."""
+    """The daemon; @networks are (name, subnet, first, last). Its state is on the disk or on a tmpfs."""
 
-    def __init__(self, ns, networks):
+    def __init__(self, ns, networks, disk=True):
         self.ns = ns
         self.dir = f"/run/bench/{ns.name}"
-        self.state = f"{WORK}/state-{ns.name}"
+        self.state = f"{WORK}/state-{ns.name}" if disk else f"{self.dir}/state"
         self.socket = f"{self.dir}/run/api.sock"
         os.makedirs(f"{self.dir}/etc/networks")
         os.makedirs(self.state)
@@ -113,7 +113,7 @@ class Dnsmasq:
             # It ends its start-up process when it has bound its socket.
             run("dnsmasq", "--conf-file=/dev/null", "--port=0", "--user=root", "--quiet-dhcp",
                 f"--log-facility=/run/bench/{ns.name}-{bridge}.log", f"--interface={bridge}", "--except-interface=lo",
-                "--bind-dynamic", "--dhcp-authoritative", f"--dhcp-range={first},{last},{mask},1h", "--dhcp-lease-max=70000",
+                "--bind-dynamic", "--dhcp-authoritative", f"--dhcp-range={first},{last},{mask},1h", "--dhcp-lease-max=260000",
                 f"--dhcp-leasefile={self.leases}", f"--pid-file={self.pid_file}", *options)
         self.pid = pid_in(self.pid_file)
 
