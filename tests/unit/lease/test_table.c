@@ -14,6 +14,39 @@
 
 #define NOW 1000000
 
+/*
+ * The linker sends the table's allocations here (see meson.build): the one after @fail_in more
+ * fails; -1: none does.
+ */
+static long fail_in = -1;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+
+static bool fails(void)
+{
+	return fail_in >= 0 && fail_in-- == 0;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return fails() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t size)
+{
+	return fails() ? NULL : __real_realloc(p, size);
+}
+
 static struct mac mac_of(uint32_t n)
 {
 	return (struct mac){{0x52, 0x54, (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8),
@@ -374,6 +407,117 @@ static void test_seen_bounded(void **state)
 	assert_true(lease_seen_addr(t, &nobody, &at));
 }
 
+/* The table as @n leases were put into it, each with its own MAC. */
+static void check_whole(const struct lease_table *t, uint32_t n)
+{
+	assert_int_equal(lease_count(t), n);
+	for (uint32_t i = 1; i <= n; i++) {
+		struct mac m = mac_of(i);
+
+		assert_non_null(lease_find_mac(t, &m));
+		assert_ptr_equal(lease_find_mac(t, &m), lease_find_addr(t, addr_of(i)));
+		assert_true(lease_block(t, addr_of(i)) >> (i % 64) & 1);
+	}
+	assert_int_equal(lease_block(t, addr_of(n + 1)) >> ((n + 1) % 64) & 1, 0);
+	assert_int_equal(lapsed(t, NOW, 0), n ? 1 : 0);
+}
+
+/* Each allocation of each put fails in turn, hash tables growing included: nothing has changed. */
+static void test_out_of_memory(void **state)
+{
+	_cleanup_(lease_table_freep) struct lease_table *t = NULL;
+	unsigned int failures = 0;
+
+	(void)state;
+	fail_in = 0;
+	assert_int_equal(lease_table_new(&t), -ENOMEM);
+	assert_int_equal(lease_table_new(&t), 0);
+	for (uint32_t n = 0; n < 700; n++) {
+		struct lease l = lease_of(n + 1, n + 1, LEASE_BOUND, NOW - 1000 + n);
+		int r;
+
+		for (long at = 0;; at++) {
+			fail_in = at;
+			r = lease_put(t, &l);
+			if (r == 0)
+				break;
+			assert_int_equal(r, -ENOMEM);
+			assert_null(lease_find_addr(t, addr_of(n + 1)));
+			assert_int_equal(lease_count(t), n);
+			failures++;
+		}
+		fail_in = -1;
+		if (n % 50 == 0)
+			check_whole(t, n + 1);
+	}
+	assert_true(failures >= 700);
+	check_whole(t, 700);
+}
+
+/* The same where a lease takes the place of two others. */
+static void test_out_of_memory_replacing(void **state)
+{
+	_cleanup_(lease_table_freep) struct lease_table *t = table_new();
+	struct lease l = lease_of(2, 1, LEASE_BOUND, NOW);
+	struct mac m1 = mac_of(1), m2 = mac_of(2);
+
+	(void)state;
+	put(t, 1, 1, LEASE_BOUND, NOW);
+	put(t, 2, 2, LEASE_BOUND, NOW);
+	fail_in = 0;
+	assert_int_equal(lease_put(t, &l), -ENOMEM);
+	assert_int_equal(lease_count(t), 2);
+	assert_true(ip4_equal(lease_find_mac(t, &m1)->addr, addr_of(1)));
+	assert_true(ip4_equal(lease_find_mac(t, &m2)->addr, addr_of(2)));
+	assert_true(lease_block(t, addr_of(0)) == 6);
+	assert_int_equal(lease_put(t, &l), 0);
+	assert_true(lease_block(t, addr_of(0)) == 4);
+	assert_int_equal(lease_count(t), 1);
+}
+
+/* A sighting that there is no memory for is lost, and nothing else. */
+static void test_out_of_memory_seen(void **state)
+{
+	_cleanup_(lease_table_freep) struct lease_table *t = table_new();
+	struct mac other = mac_of(UINT32_MAX);
+	struct in_addr at;
+
+	(void)state;
+	for (uint32_t i = 1; i <= 200; i++) {
+		struct mac m = mac_of(i);
+
+		for (long at_alloc = 0; at_alloc < 6; at_alloc++) {
+			fail_in = at_alloc;
+			lease_seen(t, addr_of(i), &m, NOW);
+		}
+		fail_in = -1;
+		lease_seen(t, addr_of(i), &m, NOW);
+		assert_true(lease_seen_by_other(t, addr_of(i), &other, NOW));
+		assert_true(lease_seen_addr(t, &m, &at));
+	}
+}
+
+static void count_one(const struct lease *l, void *ctx)
+{
+	assert_true(l->addr.s_addr != 0);
+	(*(size_t *)ctx)++;
+}
+
+/* lease_each() then has no order, but leaves nothing out. */
+static void test_out_of_memory_each(void **state)
+{
+	_cleanup_(lease_table_freep) struct lease_table *t = table_new();
+	size_t n = 0;
+
+	(void)state;
+	for (uint32_t i = 1; i <= 20; i++)
+		put(t, i, i, LEASE_BOUND, NOW);
+	fail_in = 0;
+	lease_each(t, count_one, &n);
+	assert_int_equal(fail_in, -1); /* it did fail */
+	assert_int_equal(n, 20);
+}
+
 static void test_names(void **state)
 {
 	(void)state;
@@ -385,13 +529,24 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_put_and_find),  cmocka_unit_test(test_replace),
-		cmocka_unit_test(test_put_own),	      cmocka_unit_test(test_no_mac),
-		cmocka_unit_test(test_put_invalid),   cmocka_unit_test(test_full),
-		cmocka_unit_test(test_each),	      cmocka_unit_test(test_block),
-		cmocka_unit_test(test_live),	      cmocka_unit_test(test_lapsed),
-		cmocka_unit_test(test_lapsed_random), cmocka_unit_test(test_seen),
-		cmocka_unit_test(test_seen_bounded),  cmocka_unit_test(test_names),
+		cmocka_unit_test(test_put_and_find),
+		cmocka_unit_test(test_replace),
+		cmocka_unit_test(test_put_own),
+		cmocka_unit_test(test_no_mac),
+		cmocka_unit_test(test_put_invalid),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_each),
+		cmocka_unit_test(test_block),
+		cmocka_unit_test(test_live),
+		cmocka_unit_test(test_lapsed),
+		cmocka_unit_test(test_lapsed_random),
+		cmocka_unit_test(test_seen),
+		cmocka_unit_test(test_seen_bounded),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_out_of_memory),
+		cmocka_unit_test(test_out_of_memory_replacing),
+		cmocka_unit_test(test_out_of_memory_seen),
+		cmocka_unit_test(test_out_of_memory_each),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
