@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 
 from daemon import program
 from world import HERE, INTERNET, TIMEOUT, Ns, wait_for
@@ -115,8 +116,7 @@ class Client:
 
     def __init__(self, guest, **kw):
         self.guest, self.kw = guest, kw
-        self.dir = f"{guest.tmp}/{type(self).__name__.lower()}"
-        os.makedirs(self.dir, exist_ok=True)
+        self.dir = tempfile.mkdtemp(prefix=type(self).__name__.lower(), dir=guest.tmp)
         self.events = f"{self.dir}/events"
         self.script = os.path.join(HERE, "dhcp-script.sh")
         self.p = guest.ns.start(*self.argv(), log=f"{self.dir}/log", env={"DHCP_EVENTS": self.events})
@@ -165,7 +165,6 @@ class Client:
 
 class Udhcpc(Client):
     BOUND = ("bound",)
-    RELEASE = signal.SIGUSR2
 
     def argv(self):
         argv = ["busybox", "udhcpc", "-f", "-i", "eth0", "-s", self.script, "-O", "mtu", "-O", "hostname",
@@ -174,6 +173,12 @@ class Udhcpc(Client):
             if self.kw.get(key):
                 argv += [option, self.kw[key]]
         return argv
+
+    def released(self):
+        before = len(self.all())
+        self.p.p.send_signal(signal.SIGUSR2)
+        self.wait_event("deconfig", after=before)
+        self.p.end()
 
     def renew(self):
         before = len(self.all())
@@ -216,6 +221,8 @@ class Dhcpcd(Client):
             f.write("option subnet_mask, routers, domain_name, domain_name_servers, host_name, interface_mtu, "
                     "broadcast_address\noption dhcp_lease_time\nnoipv4ll\nnoipv6\nnoipv6rs\nclientid\n"
                     f"env DHCP_EVENTS={self.events}\n")
+            if not self.kw.get("arp"):
+                f.write("noarp\n")  # or it probes its address for five seconds
         return ["dhcpcd", "-B", "-4", "-f", conf, "-c", self.script, "eth0"]
 
 

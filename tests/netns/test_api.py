@@ -150,7 +150,7 @@ def test_garbage_on_the_socket(vmlaned):
                  b"GET /v1/status HTTP/1.1\r\n" + b"X: y\r\n" * 20000 + b"\r\n",
                  b"POST /v1/guests HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
                  b"POST /v1/guests HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nshort"):
-        raw(vmlaned.socket, data)
+        raw(vmlaned.socket, data, timeout=0.3)
     assert vmlaned.status()["networks"] == 1
 
 

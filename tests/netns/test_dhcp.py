@@ -22,7 +22,7 @@ FIXED = DEFAULT + """guests:
 def test_client_is_told_everything(daemon, guest, client):
     d = daemon({"default.yaml": DEFAULT + "mtu: 1400\n"})
     g = guest("web1", d=d)
-    told = g.dhcp(client)
+    told = g.dhcp(client, arp=True)
     assert RANGE[0] <= ipaddress.ip_address(told["address"]) <= RANGE[1]
     assert told["prefix"] == 24
     assert told["router"] == told["server"] == "192.168.122.1"
