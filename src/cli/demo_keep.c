@@ -111,7 +111,7 @@ static int pid_read(const char *path, pid_t *ret)
 static int kept(pid_t *ret_pid)
 {
 	_cleanup_(fd_closep) int lock = open(LOCK_PATH, O_RDONLY | O_CLOEXEC);
-	pid_t pid;
+	pid_t pid = 0;
 	int fd;
 
 	if (lock < 0 || !flock(lock, LOCK_SH | LOCK_NB) || pid_read(PID_PATH, &pid)) {
@@ -128,7 +128,7 @@ static int kept(pid_t *ret_pid)
 
 int demo_stop(void)
 {
-	pid_t pid;
+	pid_t pid = 0;
 	_cleanup_(fd_closep) int fd = kept(&pid);
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 
@@ -153,7 +153,7 @@ static int enter_guest(const char *name)
 	static const char *const kinds[] = {"pid", "uts", "net", "mnt"};
 	int fds[ARRAY_SIZE(kinds)];
 	char path[96];
-	pid_t pid;
+	pid_t pid = 0;
 
 	snprintf(path, sizeof(path), DEMO_DIR "/%.16s.pid", name);
 	if (pid_read(path, &pid))
@@ -227,7 +227,7 @@ static void __attribute__((noreturn)) shell_exec(const char *where, char **comma
 
 int demo_enter(const char *where, char **command)
 {
-	pid_t pid;
+	pid_t pid = 0;
 	_cleanup_(fd_closep) int fd = kept(&pid);
 	int status;
 	int r;

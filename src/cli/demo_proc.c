@@ -111,7 +111,7 @@ int demo_capture(const char *const *argv, const char *log, struct buf *out, stru
 {
 	struct demo_spawn s = {.argv = argv, .log = log};
 	int fds[2];
-	pid_t pid;
+	pid_t pid = 0;
 	int r;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
@@ -136,7 +136,7 @@ int demo_feed(const char *const *argv, const char *text, const char *log, struct
 	struct demo_spawn s = {.argv = argv, .log = log};
 	size_t len = strlen(text);
 	int fds[2];
-	pid_t pid;
+	pid_t pid = 0;
 	int r;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)

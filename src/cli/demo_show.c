@@ -124,9 +124,7 @@ static void show_row(struct show *s, const char *name, const char *fmt, ...)
 
 void show_world(struct show *s, const json_t *world)
 {
-	const json_t *guests = json_object_get(world, "guests"), *g;
 	const json_t *network = json_object_get(world, "network");
-	size_t i;
 
 	show_row(s, "internet", "router and resolver %s; %s %s serves HTTP", str(world, "internet"),
 		 str(world, "server_name"), str(world, "server"));
@@ -134,6 +132,13 @@ void show_world(struct show *s, const json_t *world)
 		 str(world, "uplink"), str(world, "host"), str(network, "name"),
 		 str(network, "mode"), str(network, "subnet"),
 		 (double)out_int(world, "network_us", 0) / 1000);
+}
+
+void show_guests(struct show *s, const json_t *guests)
+{
+	const json_t *g;
+	size_t i;
+
 	json_array_foreach (guests, i, g)
 		show_row(s, str(g, "name"), "%s", str(g, "text"));
 }

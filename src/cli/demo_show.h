@@ -46,6 +46,7 @@ void show_wait_tick(struct show *s);
 void show_wait_end(struct show *s);
 
 void show_world(struct show *s, const json_t *world);
+void show_guests(struct show *s, const json_t *guests);
 void show_dhcp(struct show *s, const json_t *dhcp);
 void show_inventory(struct show *s, const json_t *guests);
 void show_macs(struct show *s, const json_t *macs);

@@ -116,7 +116,7 @@ static int check_guest(struct demo *d, struct demo_guest *g, const json_t *row)
 
 static int inventory_get(struct demo *d)
 {
-	json_t *guests, *sorted;
+	json_t *guests = NULL, *sorted;
 	int r;
 
 	r = ask(d, "guest", "guests", &guests);
@@ -175,7 +175,7 @@ static int step_dhcp(struct demo *d)
 
 static int step_macs(struct demo *d)
 {
-	json_t *macs;
+	json_t *macs = NULL;
 	int r;
 
 	r = ask(d, "mac", "macs", &macs);
@@ -594,7 +594,7 @@ int demo_steps_run(struct demo *d)
 {
 	int r;
 
-	show_world(&d->show, json_object_get(d->facts, "world"));
+	show_guests(&d->show, json_object_get(json_object_get(d->facts, "world"), "guests"));
 	r = inventory_get(d);
 	if (!r)
 		r = step_dhcp(d);

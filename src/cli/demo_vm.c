@@ -110,6 +110,7 @@ int demo_vm_describe(const struct demo_options *o, const struct demo_guest *g, c
 					     "virtconsole,chardev=ctl", NULL};
 	size_t n = 0;
 
+	ret->argv[0] = NULL;
 	if (!a || cli_program_path("vmlane", ret->vmlane, sizeof(ret->vmlane)))
 		return -ENOENT;
 	words_fill(ret, a, g, accel);

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "api/client.h"
@@ -229,22 +230,29 @@ static int dns_start(struct demo *d)
 /* Its one page tells the visitor the address he comes from: the host's, if there is a NAT. */
 static int http_start(struct demo *d)
 {
-	static const char *const argv[] = {"busybox", "httpd", "-f",	"-p",
-					   "80",      "-h",    WWW_DIR, NULL};
+	static const char *const argv[] = {"busybox", "httpd", "-p", DEMO_SERVER_ADDR ":80",
+					   "-h",      WWW_DIR, NULL};
 	static const char page[] = "#!/bin/sh\n"
 				   "printf 'Content-Type: text/plain\\r\\n\\r\\n'\n"
 				   "a=${REMOTE_ADDR#'[::ffff:'}\n"
 				   "printf 'you are %s\\n' \"${a%']'}\"\n";
 	struct demo_spawn s = {.argv = argv, .log = SERVER_LOG, .ns_fd = d->internet_ns};
-	struct demo_proc *p = proc_add(d, "the Internet's HTTP server", SERVER_LOG);
 	struct err e;
+	int status;
+	pid_t pid;
 	int r;
 
 	r = write_file(WWW_DIR "/cgi-bin/index.cgi", 0755, page);
 	if (r)
 		return demo_fail(d, r, NULL, "the HTTP server's page: %s", strerror(-r));
-	r = demo_spawn(&s, &p->pid, &e);
-	return r ? demo_fail(d, r, NULL, "the HTTP server: %s", e.message) : 0;
+	r = demo_spawn(&s, &pid, &e);
+	if (r)
+		return demo_fail(d, r, NULL, "the HTTP server: %s", e.message);
+	/* It goes into the background once it listens. */
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status))
+		return demo_fail(d, -ECHILD, SERVER_LOG,
+				 "the Internet's HTTP server does not start");
+	return 0;
 }
 
 int demo_world_enter(struct demo *d)
@@ -348,7 +356,10 @@ static int network_create(struct demo *d)
 			  "server", DEMO_SERVER_ADDR, "server_name", DEMO_SERVER_NAME, "host",
 			  DEMO_HOST_ADDR, "uplink", DEMO_UPLINK, "network", network, "network_us",
 			  (json_int_t)(clock_boot_us() - start));
-	return json_object_set_new(d->facts, "world", world) ? -ENOMEM : 0;
+	if (json_object_set_new(d->facts, "world", world))
+		return demo_fail(d, -ENOMEM, NULL, "out of memory");
+	show_world(&d->show, world);
+	return 0;
 }
 
 int demo_world_daemon(struct demo *d)

@@ -162,8 +162,8 @@ static int nic_open(const struct nsguest_options *o, const struct tap_shape *s, 
 int nsguest_nic_create(const struct nsguest_options *o, int *ret_fds, int *ret_ns_fd, struct err *e)
 {
 	_cleanup_(fd_closep) int old = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	_cleanup_(fd_closep) int new = -1;
-	struct tap_shape shape;
+	struct tap_shape shape = {0};
+	int new;
 	int r;
 
 	r = host_shape(o->fds[0], &shape, e);
@@ -179,10 +179,11 @@ int nsguest_nic_create(const struct nsguest_options *o, int *ret_fds, int *ret_n
 	if (setns(old, CLONE_NEWNET) < 0 && !r)
 		r = err_set(e, -errno, "kernel", NULL, "no way back from the guest's namespace: %s",
 			    strerror(errno));
-	if (r)
+	if (r) {
+		fd_closep(&new);
 		return r;
+	}
 	*ret_ns_fd = new;
-	new = -1;
 	return 0;
 }
 

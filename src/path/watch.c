@@ -143,7 +143,8 @@ static struct watch *watch_alloc(void)
 
 int watch_new(const char *const *ifnames, size_t n, struct watch **ret, struct err *e)
 {
-	_cleanup_(watch_freep) struct watch *w = NULL;
+	struct watch *w;
+	int r = 0;
 
 	if (n == 0 || n > WATCH_MAX)
 		return err_set(e, -EINVAL, "too-many", NULL,
@@ -152,14 +153,16 @@ int watch_new(const char *const *ifnames, size_t n, struct watch **ret, struct e
 	w = watch_alloc();
 	if (!w)
 		return explain(e, -ENOMEM, ifnames[0]);
-	for (size_t i = 0; i < n; i++) {
-		int r = watch_add(w, ifnames[i]);
-
+	for (size_t i = 0; i < n && !r; i++) {
+		r = watch_add(w, ifnames[i]);
 		if (r)
-			return explain(e, r, ifnames[i]);
+			explain(e, r, ifnames[i]);
+	}
+	if (r) {
+		watch_free(w);
+		return r;
 	}
 	*ret = w;
-	w = NULL;
 	return 0;
 }
 
