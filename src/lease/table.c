@@ -242,12 +242,36 @@ int lease_table_new(struct lease_table **ret)
 	return 0;
 }
 
+static void blocks_free(struct lease_table *t)
+{
+	struct block *b = t->blocks, *next;
+
+	HASH_CLEAR(hh, t->blocks); /* leaves the entries and their order */
+	for (; b; b = next) {
+		next = b->hh.next;
+		free(b);
+	}
+}
+
+static void sightings_free(struct lease_table *t)
+{
+	struct usage *u = t->usages, *u_next;
+	struct place *p = t->places, *p_next;
+
+	HASH_CLEAR(hh, t->usages);
+	for (; u; u = u_next) {
+		u_next = u->hh.next;
+		free(u);
+	}
+	HASH_CLEAR(hh, t->places);
+	for (; p; p = p_next) {
+		p_next = p->hh.next;
+		free(p);
+	}
+}
+
 void lease_table_free(struct lease_table *t)
 {
-	struct usage *u, *u_next;
-	struct place *p, *p_next;
-	struct block *b, *b_next;
-
 	if (!t)
 		return;
 	HASH_CLEAR(by_mac, t->by_mac);
@@ -255,18 +279,8 @@ void lease_table_free(struct lease_table *t)
 	for (size_t i = 0; i < t->n; i++)
 		free(t->heap[i]);
 	free(t->heap);
-	HASH_ITER (hh, t->blocks, b, b_next) {
-		HASH_DELETE(hh, t->blocks, b);
-		free(b);
-	}
-	HASH_ITER (hh, t->usages, u, u_next) {
-		HASH_DELETE(hh, t->usages, u);
-		free(u);
-	}
-	HASH_ITER (hh, t->places, p, p_next) {
-		HASH_DELETE(hh, t->places, p);
-		free(p);
-	}
+	blocks_free(t);
+	sightings_free(t);
 	free(t);
 }
 
@@ -451,44 +465,39 @@ static struct place *place_find(const struct lease_table *t, const struct mac *m
 	return p;
 }
 
-/* Off the table to be put back as its latest; a new one, the oldest making room; NULL: no memory */
+/*
+ * An entry to be put (back) as the table's latest: the one there is, or the oldest emptied where the
+ * table is full, or a new one; NULL: no memory.
+ */
 static struct usage *usage_take(struct lease_table *t, struct in_addr addr)
 {
 	struct usage *u = usage_find(t, addr);
+	bool is_new = !u;
 
-	if (u) {
-		HASH_DELETE(hh, t->usages, u);
-		return u;
-	}
-	if (HASH_COUNT(t->usages) >= SIGHTINGS_MAX) {
-		struct usage *oldest = t->usages;
-
-		HASH_DELETE(hh, t->usages, oldest);
-		free(oldest);
-	}
-	u = calloc(1, sizeof(*u));
+	if (is_new && HASH_COUNT(t->usages) >= SIGHTINGS_MAX)
+		u = t->usages;
 	if (u)
-		u->addr = addr;
+		HASH_DELETE(hh, t->usages, u);
+	else
+		u = malloc(sizeof(*u));
+	if (u && is_new)
+		*u = (struct usage){.addr = addr};
 	return u;
 }
 
 static struct place *place_take(struct lease_table *t, const struct mac *mac)
 {
 	struct place *p = place_find(t, mac);
+	bool is_new = !p;
 
-	if (p) {
-		HASH_DELETE(hh, t->places, p);
-		return p;
-	}
-	if (HASH_COUNT(t->places) >= SIGHTINGS_MAX) {
-		struct place *oldest = t->places;
-
-		HASH_DELETE(hh, t->places, oldest);
-		free(oldest);
-	}
-	p = calloc(1, sizeof(*p));
+	if (is_new && HASH_COUNT(t->places) >= SIGHTINGS_MAX)
+		p = t->places;
 	if (p)
-		p->mac = *mac;
+		HASH_DELETE(hh, t->places, p);
+	else
+		p = malloc(sizeof(*p));
+	if (p && is_new)
+		*p = (struct place){.mac = *mac};
 	return p;
 }
 

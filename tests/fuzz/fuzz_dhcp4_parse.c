@@ -5,7 +5,7 @@
  * built must mean the same; also where the receiver has little room, as far as it then has to.
  */
 #include <stdlib.h>
-#include "tests/unit/wire/dhcp4_equal.h"
+#include "../unit/wire/dhcp4_equal.h"
 #include "wire/dhcp4.h"
 
 #define DATAGRAM_MIN 576
