@@ -207,12 +207,14 @@ static void take_message(const struct nlmsghdr *nlh, rtnl_message_fn fn, struct 
 static int collect(struct rtnl *r, rtnl_message_fn fn, struct rtnl_array *out, struct answer *a)
 {
 	while (a->pending) {
-		int left = rtnl_receive(r->sk, r->buf, RTNL_RECV_SIZE);
-		const struct nlmsghdr *nlh = (const struct nlmsghdr *)r->buf;
+		int len = rtnl_receive(r->sk, r->buf, RTNL_RECV_SIZE);
+		struct rtnl_messages messages = {.p = r->buf};
+		const struct nlmsghdr *nlh;
 
-		if (left < 0)
-			return left == -EAGAIN ? -ETIMEDOUT : left;
-		for (; a->pending && mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		if (len < 0)
+			return len == -EAGAIN ? -ETIMEDOUT : len;
+		messages.left = (size_t)len;
+		while (a->pending && (nlh = rtnl_messages_next(&messages)) != NULL) {
 			/* Older numbers belong to a request that was given up. */
 			if (nlh->nlmsg_seq - a->first_seq <= r->seq - a->first_seq)
 				take_message(nlh, fn, out, a);
@@ -235,11 +237,10 @@ static int refused(const struct rtnl_request *q, const struct answer *a, struct 
 
 static unsigned int count_messages(const struct rtnl_request *q)
 {
-	const struct nlmsghdr *nlh = (const struct nlmsghdr *)q->bytes;
-	int left = (int)q->len;
+	struct rtnl_messages messages = {.p = q->bytes, .left = q->len};
 	unsigned int n = 0;
 
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+	while (rtnl_messages_next(&messages))
 		n++;
 	return n;
 }

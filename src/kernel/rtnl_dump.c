@@ -134,14 +134,14 @@ int rtnl_link_get(struct rtnl *r, const char *name, int ifindex, struct link_sta
 	if (err == -ENODEV || (err == 0 && out.n == 0))
 		err = err_set(e, -ENODEV, "kernel", name, "there is no such interface");
 	if (err == 0)
-		*ret = *(struct link_state *)out.v;
+		memcpy(ret, out.v, sizeof(*ret));
 	free(out.v);
 	return err;
 }
 
 int rtnl_ifindex(struct rtnl *r, const char *name, int *ret, struct err *e)
 {
-	struct link_state l;
+	struct link_state l = {0};
 	int err = rtnl_link_get(r, name, 0, &l, e);
 
 	if (err == 0)

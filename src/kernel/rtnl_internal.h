@@ -91,6 +91,18 @@ int rtnl_request_write(struct rtnl *r, struct rtnl_request *q, struct err *e) __
 /* rtnl_ifindex() - of the link called @name; -ENODEV. */
 int rtnl_ifindex(struct rtnl *r, const char *name, int *ret, struct err *e) __must_check;
 
+/* struct rtnl_messages - netlink messages not yet looked at; reads stay inside @left. */
+struct rtnl_messages {
+	const char *p;
+	size_t left;
+};
+
+/*
+ * rtnl_messages_next() - the next one, all of it inside; NULL at the end and where it is broken.
+ * (mnl_nlmsg_ok() takes a length above INT_MAX for a short one.)
+ */
+const struct nlmsghdr *rtnl_messages_next(struct rtnl_messages *m);
+
 /* struct rtnl_attrs - netlink attributes not yet looked at; reads stay inside @left. */
 struct rtnl_attrs {
 	const char *p;

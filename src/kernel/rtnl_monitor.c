@@ -139,16 +139,18 @@ int rtnl_monitor_read(struct rtnl_monitor *m)
 {
 	for (unsigned int i = 0; i < MONITOR_BATCH; i++) {
 		const struct rtnl_event resync = {.kind = RTNL_EVENT_RESYNC};
-		int left = rtnl_receive(m->sk, m->buf, RTNL_RECV_SIZE);
-		const struct nlmsghdr *nlh = (const struct nlmsghdr *)m->buf;
+		int len = rtnl_receive(m->sk, m->buf, RTNL_RECV_SIZE);
+		struct rtnl_messages messages = {.p = m->buf};
+		const struct nlmsghdr *nlh;
 
-		if (left == -EAGAIN)
+		if (len == -EAGAIN)
 			return 0;
-		if (left == -ENOBUFS || left == -EMSGSIZE)
+		if (len == -ENOBUFS || len == -EMSGSIZE)
 			m->fn(&resync, m->ctx);
-		else if (left < 0)
-			return left;
-		for (; left > 0 && mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+		else if (len < 0)
+			return len;
+		messages.left = len > 0 ? (size_t)len : 0;
+		while ((nlh = rtnl_messages_next(&messages)) != NULL)
 			deliver(m, nlh);
 	}
 	return 0;

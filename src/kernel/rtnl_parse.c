@@ -17,6 +17,19 @@ static size_t align4(size_t len)
 	return (len + 3) & ~(size_t)3;
 }
 
+const struct nlmsghdr *rtnl_messages_next(struct rtnl_messages *m)
+{
+	const struct nlmsghdr *nlh = (const struct nlmsghdr *)m->p;
+	size_t step;
+
+	if (m->left < sizeof(*nlh) || nlh->nlmsg_len < sizeof(*nlh) || nlh->nlmsg_len > m->left)
+		return NULL;
+	step = size_min(align4(nlh->nlmsg_len), m->left);
+	m->p += step;
+	m->left -= step;
+	return nlh;
+}
+
 struct rtnl_attrs rtnl_attrs_of(const struct nlmsghdr *nlh, size_t offset)
 {
 	if (offset > nlh->nlmsg_len)

@@ -207,26 +207,30 @@ static int read_comm(int proc_pid, struct vmm_holder *h)
 	return 0;
 }
 
-int vmm_describe(struct vmm_holder *h, const struct mac *mac)
+static int read_cmdline(int proc_pid, const struct mac *mac, struct vmm_holder *h)
 {
-	_cleanup_(freep) char *cmdline = malloc(VMM_CMDLINE_MAX);
-	_cleanup_(fd_closep) int dir = -1;
-	char path[32];
+	char *cmdline = malloc(VMM_CMDLINE_MAX);
 	ssize_t n;
-	int r;
 
 	if (!cmdline)
 		return -ENOMEM;
+	n = read_at(proc_pid, "cmdline", cmdline, VMM_CMDLINE_MAX);
+	if (n >= 0)
+		vmm_cmdline_parse(cmdline, (size_t)n, h->tap, mac, h);
+	free(cmdline);
+	return n < 0 ? (int)n : 0;
+}
+
+int vmm_describe(struct vmm_holder *h, const struct mac *mac)
+{
+	_cleanup_(fd_closep) int dir = -1;
+	char path[32];
+	int r;
+
 	snprintf(path, sizeof(path), "/proc/%d", (int)h->pid);
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return errno == ENOENT ? -ESRCH : -errno;
 	r = read_comm(dir, h);
-	if (r < 0)
-		return r;
-	n = read_at(dir, "cmdline", cmdline, VMM_CMDLINE_MAX);
-	if (n < 0)
-		return (int)n;
-	vmm_cmdline_parse(cmdline, (size_t)n, h->tap, mac, h);
-	return 0;
+	return r < 0 ? r : read_cmdline(dir, mac, h);
 }
