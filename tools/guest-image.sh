@@ -24,6 +24,7 @@ usage() {
 	  initrd PATH
 	  version VERSION
 	What was built is kept, so that the next call is instant and needs no network.
+	To fetch a newer kernel, remove the directory.
 
 	  --cache DIR   keep it here (default: $cache)
 	  --offline     fail rather than download a kernel

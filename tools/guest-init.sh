@@ -89,7 +89,8 @@ vm_up() {
 	hostname "${name:-guest}"
 	ctl=/dev/$(word vmlane.ctl)
 	[ -c "$ctl" ] || ctl=/dev/ttyS1
-	stty -F "$ctl" raw -echo 115200
+	stty -F "$ctl" raw -echo
+	stty -F "$ctl" 115200 2>/dev/null # a virtio console has no speed
 	exec <"$ctl" >"$ctl"
 }
 

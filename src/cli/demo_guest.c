@@ -296,6 +296,8 @@ static int vm_try_kvm(struct demo *d, struct demo_guest *g)
 		demo_vm_kvm_failed(d->o);
 		snprintf(d->accel_why, sizeof(d->accel_why), "KVM does not boot a guest here");
 		d->reason[0] = d->log[0] = '\0';
+		snprintf(d->show.waiting, sizeof(d->show.waiting),
+			 "%s does not boot in QEMU (KVM), given up", g->name);
 	}
 	show_wait_end(&d->show);
 	return r;
