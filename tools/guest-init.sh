@@ -89,9 +89,10 @@ vm_up() {
 	hostname "${name:-guest}"
 	ctl=/dev/$(word vmlane.ctl)
 	[ -c "$ctl" ] || ctl=/dev/ttyS1
-	stty -F "$ctl" raw -echo
-	stty -F "$ctl" 115200 2>/dev/null # a virtio console has no speed
+	# Opened first: some terminals forget their settings when nobody has them open.
 	exec <"$ctl" >"$ctl"
+	stty raw -echo
+	stty 115200 2>/dev/null # a virtio console has no speed
 }
 
 nic_up() {
