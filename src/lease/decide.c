@@ -200,12 +200,23 @@ static const char *choose(const struct decider *d, struct in_addr *ret)
 	return NULL;
 }
 
+/*
+ * A relay speaks for others, and any guest can say that it is one: its word may get a lease, but not
+ * end one.
+ */
+static bool may_end(const struct decider *d, const struct lease *l)
+{
+	return !d->req->giaddr.s_addr || !lease_live(l, d->now_s);
+}
+
 static void on_discover(struct decider *d)
 {
 	const struct lease *l = lease_find_mac(d->t, &d->req->chaddr);
 	struct in_addr addr;
 	const char *none = choose(d, &addr);
 
+	if (!none && l && !ip4_equal(l->addr, addr) && !may_end(d, l))
+		none = "a relay cannot end a lease";
 	if (none) {
 		ignore(d, none);
 		return;
@@ -229,7 +240,8 @@ static void nak(struct decider *d, struct in_addr wanted, const char *why)
 		m->broadcast = true;
 	snprintf(m->message, sizeof(m->message), "%s", why);
 	address_reply(d);
-	if (l && ip4_equal(l->addr, wanted)) /* its holder will not use it any more */
+	if (l && ip4_equal(l->addr, wanted) &&
+	    may_end(d, l)) /* its holder will not use it any more */
 		forget(d, l);
 }
 
@@ -262,7 +274,7 @@ static void on_request_for_another(struct decider *d)
 	const struct lease *l = lease_find_mac(d->t, &d->req->chaddr);
 
 	ignore(d, "another server was chosen");
-	if (l && l->state == LEASE_OFFERED)
+	if (l && l->state == LEASE_OFFERED && may_end(d, l))
 		forget(d, l);
 }
 

@@ -301,17 +301,29 @@ static void read_message(struct cursor *c, uint32_t client, struct dhcp4_msg *m)
 	m->xid = flags;
 }
 
-/* Another guest speaks in the client's name: that has no effect. */
-static void step_forged(const struct story *s, uint32_t client, struct cursor *c)
+/*
+ * Another guest speaks in the client's name. That has no effect, unless it says that it is a relay:
+ * then it has none on what the client was promised.
+ */
+static void step_forged(struct story *s, uint32_t client, struct cursor *c)
 {
-	const struct mac from = mac_of(client + 1);
+	const struct mac from = mac_of(client + 1), mac = mac_of(client);
+	const struct lease *l = lease_find_mac(s->t, &mac);
 	struct lease_decision d;
 	struct dhcp4_msg m;
 
 	read_message(c, client, &m);
-	m.giaddr.s_addr = 0; /* a relay may */
 	lease_decide(&s->cfg, s->t, s->now_s, &from, &m, &d);
-	must(!d.reply && d.change == LEASE_KEEP && d.why);
+	if (m.giaddr.s_addr && m.type != DHCP4_RELEASE && m.type != DHCP4_DECLINE)
+		check_decision(s, client, &m, &d);
+	else
+		must(!d.reply && d.change == LEASE_KEEP && d.why);
+	must(d.change == LEASE_KEEP || !l || !lease_live(l, s->now_s) ||
+	     (d.change == LEASE_SET && ip4_equal(d.lease.addr, l->addr)));
+	if (d.change == LEASE_SET && lease_put(s->t, &d.lease) < 0)
+		abort();
+	if (d.change == LEASE_FORGET)
+		lease_remove(s->t, d.lease.addr);
 }
 
 static void step_message(struct story *s, uint32_t client, struct cursor *c)

@@ -548,6 +548,35 @@ static void test_in_anothers_name(void **state)
 	}
 }
 
+/* Nor do a guest's that says it is a relay, whatever the configuration has come to. */
+static void test_relay_ends_nothing(void **state)
+{
+	struct dhcp4_msg m = message(2, DHCP4_DISCOVER);
+	const struct mac thief = client(3);
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	have(&w, 12, 2, LEASE_BOUND, NOW + 100);
+	configure(&w, "web1", 2, 40);
+	m.giaddr = host(9);
+	assert_false(say_from(&w, &thief, &m)->reply);
+	m.type = DHCP4_REQUEST;
+	m.ciaddr = host(12);
+	assert_int_equal(say_from(&w, &thief, &m)->msg.type, NAK);
+	assert_int_equal(lease_of(&w, 12, 2), LEASE_BOUND);
+	have(&w, 12, 2, LEASE_OFFERED, NOW + 50);
+	m.server_id = host(7);
+	assert_false(say_from(&w, &thief, &m)->reply);
+	assert_int_equal(lease_of(&w, 12, 2), LEASE_OFFERED);
+	w.now_s += 50; /* what has ended of itself does not bind a relayed client */
+	m = message(2, DHCP4_DISCOVER);
+	m.giaddr = host(9);
+	assert_true(say_from(&w, &thief, &m)->reply);
+	assert_int_equal(lease_of(&w, 40, 2), LEASE_OFFERED);
+	world_done(&w);
+}
+
 static void test_release(void **state)
 {
 	struct world w;
@@ -738,6 +767,7 @@ int main(void)
 		cmocka_unit_test(test_addressing),
 		cmocka_unit_test(test_foreign_ciaddr),
 		cmocka_unit_test(test_in_anothers_name),
+		cmocka_unit_test(test_relay_ends_nothing),
 		cmocka_unit_test(test_ignored),
 		cmocka_unit_test(test_another_server),
 		cmocka_unit_test(test_request_without_address),
