@@ -69,11 +69,9 @@ static int say(const struct err *e)
 	return EXIT_REFUSED;
 }
 
-static int usage_error(const char *fmt, const char *what)
+static int usage_error(const char *text, const char *what)
 {
-	fprintf(stderr, "vmlane-nsguest: ");
-	/* Not a format from outside: the callers below give literals. */
-	fprintf(stderr, "%s%s; see vmlane-nsguest --help\n", fmt, what);
+	fprintf(stderr, "vmlane-nsguest: %s%s; see vmlane-nsguest --help\n", text, what);
 	return -EINVAL;
 }
 
