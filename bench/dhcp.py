@@ -11,7 +11,7 @@ from world import WORK, Guests, Ns
 
 # More addresses than can be given away here.
 SUBNET, FIRST, LAST, MASK = "10.64.0.0/14", "10.64.0.2", "10.67.255.254", "255.252.0.0"
-CLIENTS, SLICE_MS = 32, 200
+CLIENTS, SLICE_MS, SLICE_RAM_MS = 32, 200, 100
 
 
 def vmlane_side(guests, name, disk):
@@ -80,7 +80,7 @@ def latency_table(guests, pairs, pinging, quick, command):
         times_row(table, theirs, acks[2 * i + 1], acks[2 * i])
         if i == 0:
             times_row(table, "the disk alone: fdatasync of two pages", floor, acks[0])
-    slow, _, missing = latencies(guests, 3, 8000, [pairs[0][1], pinging])
+    slow, _, missing = latencies(guests, 2 if quick else 3, 8000, [pairs[0][1], pinging])
     times_row(table, "dnsmasq with its defaults: it pings first", slow[1], slow[0])
     table.note("Each server's times are divided by those of the vmlaned above it. DISCOVER to OFFER, without the disk: " +
                ", ".join(f"{duration(statistics.median(o))} {n}" for o, n in zip(offers, ("vmlaned", "dnsmasq"))) +
@@ -92,7 +92,7 @@ def load_once(guests, i, slices, in_ram):
     """Rates of a new vmlaned and a new dnsmasq. vmlaned keeps 65,536 leases of a network at most."""
     client, daemon = vmlane_side(guests, f"v{i}", not in_ram)
     other, server = dnsmasq_side(guests, f"d{i}", "--no-ping", *(["--leasefile-ro"] if in_ram else []))
-    out = guests.run("dhcp_client", "rate", slices, SLICE_MS, CLIENTS, f"ours={client}", f"other={other}")
+    out = guests.run("dhcp_client", "rate", slices, SLICE_RAM_MS if in_ram else SLICE_MS, CLIENTS, f"ours={client}", f"other={other}")
     answered_all(daemon)
     daemon.end()
     server.end()
@@ -109,7 +109,7 @@ def load_table(guests, pairs, quick, command):
             ratios = [a / b for a, b in zip(rates[0], values) if b]
             table.row(name, f"{number(statistics.median(values))} /s", f"{number(percentile(values, 10))}-"
                       f"{number(percentile(values, 90))}", spread(ratios), str(len(values)))
-    table.note(f"Slices of {SLICE_MS} ms in turn; after each {slices}, both begin with no leases.")
+    table.note(f"Slices of {SLICE_MS} ms in turn ({SLICE_RAM_MS} ms without a disk); after each {slices}, both begin with no leases.")
     table.show()
 
 

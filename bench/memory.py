@@ -44,6 +44,6 @@ def measure(_quick, command):
             continue
         table.row(str(count), f"{a['Rss']:,} KiB", f"{a['Pss']:,} KiB", f"{b['Rss']:,} KiB", f"{b['Pss']:,} KiB",
                   number(b["Rss"] / a["Rss"]), number(b["Pss"] / a["Pss"]))
-    table.note("One reading each (/proc/PID/smaps_rollup): memory does not vary with the machine's load. vmlaned's is all of it: "
-               "API, rules, leases, state; dnsmasq's is DHCP alone (--port=0), without what sets up bridges and rules.")
+    table.note("One reading each (/proc/PID/smaps_rollup): memory does not vary with the machine's load, though PSS does with who else "
+               "has the same libraries mapped. vmlaned's is all of it: API, rules, leases, state; dnsmasq's is DHCP alone (--port=0), without what sets up bridges and rules.")
     table.show()

@@ -7,12 +7,12 @@
 # The figures go to stdout; nothing else is written but leases, in a directory below BUILD_DIR
 # (a disk, as in real use) that is removed at the end. See README.md for what is measured.
 set -eu
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(cd "$(dirname "$0")" && pwd -P)
 usage="usage: $0 BUILD_DIR [--quick] [--only start,dhcp,memory,packet]"
 figures="start dhcp memory packet"
 quick=
 [ $# -ge 1 ] && [ -d "$1" ] || { echo "$usage" >&2; exit 1; }
-build=$(cd "$1" && pwd)
+build=$(cd "$1" && pwd -P)
 export BENCH_COMMAND="sudo bench/run.sh $1"
 shift
 while [ $# -gt 0 ]; do
