@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* claim.c - see claim.h. Used by config_parse.c within a file, by config_validate.c across files. */
+/* claim.c - see claim.h. Used by config_finish.c within a file, by config_validate.c across files. */
 #include "model/claim.h"
 
 #include <assert.h>

@@ -3,8 +3,8 @@
  * config_parse.c - a tree of nodes to a network: which keys there are, and what they may hold.
  *
  * Each block of keys is a table of struct key; its setters look at one value each. What needs two
- * values (is the gateway inside the subnet?) is looked at after the whole file was read, as keys
- * come in any order. What needs other files is config_validate.c's. vmlane.yaml(5) follows this.
+ * values (is the gateway inside the subnet?) is config_finish.c's: keys come in any order. What
+ * needs other files is config_validate.c's. vmlane.yaml(5) follows this.
  */
 #include "model/config.h"
 
@@ -13,175 +13,14 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/text.h"
-#include "model/claim.h"
+#include "model/config_read.h"
 #include "model/config_value.h"
-#include "model/node.h"
 
 #define NAT_PORT_MIN 1024
 #define NAT_PORT_MAX 65535
 #define LEASE_DEFAULT_S 3600
 #define SUBNET_LEN_MIN 8
 #define SUBNET_LEN_MAX 30
-
-/* struct guest_places - where a guest's values were written, beside its struct guest_config. */
-struct guest_places {
-	struct location mac;
-	struct location ipv4;
-};
-
-/**
- * struct reader - a network while its file is read
- * @doc:	the file; takes the mistakes
- * @n:		what was read so far
- * @subnet, @gateway, @range, @uplink: the values, once they are valid by themselves, else NULL
- * @guest:	the guest whose block is being read; @places its places
- * @places_of:	of each guest; owned
- * @error:	0 or -ENOMEM
- */
-struct reader {
-	struct document *doc;
-	struct network_config *n;
-	const struct node *subnet;
-	const struct node *gateway;
-	const struct node *range;
-	const struct node *uplink;
-	struct guest_config *guest;
-	struct guest_places *places;
-	struct guest_places *places_of;
-	int error;
-};
-
-/**
- * struct key - one key of a block
- * @kind:	what its value must be
- * @expected:	the same in words, for mistakes: "expected ..."
- * @set:	takes a value of @kind that is not null
- */
-struct key {
-	const char *name;
-	enum node_kind kind;
-	bool required;
-	const char *expected;
-	void (*set)(struct reader *r, const struct key *key, const struct node *value);
-};
-
-#define KEYS_MAX 16
-
-/* ---- words for mistakes ---- */
-
-static void not_expected(struct reader *r, const struct key *key, const struct node *v)
-{
-	char text[QUOTE_MAX];
-
-	document_mistake(r->doc, v->at, "bad-value", "`%s`: %s is wrong; expected %s", key->name,
-			 text_quote(v->text, text), key->expected);
-}
-
-static void wrong_kind(struct reader *r, const struct key *key, const struct node *v)
-{
-	char text[QUOTE_MAX];
-
-	if (node_is_null(v))
-		document_mistake(r->doc, v->at, "empty-value",
-				 "`%s` has an empty value; expected %s", key->name, key->expected);
-	else if (v->kind == NODE_TEXT)
-		document_mistake(r->doc, v->at, "bad-value", "`%s`: found the text %s; expected %s",
-				 key->name, text_quote(v->text, text), key->expected);
-	else
-		document_mistake(r->doc, v->at, "bad-value", "`%s`: found %s; expected %s",
-				 key->name, node_kind_name(v->kind), key->expected);
-}
-
-static void unknown_key(struct reader *r, const struct key *keys, size_t n, const struct node *key,
-			const char *block)
-{
-	const char *names[KEYS_MAX];
-	char all[160] = "", text[QUOTE_MAX];
-	const char *near;
-	size_t used = 0;
-
-	assert(n <= KEYS_MAX);
-	for (size_t i = 0; i < n; i++) {
-		names[i] = keys[i].name;
-		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "",
-					 keys[i].name);
-		assert(used < sizeof(all));
-	}
-	near = text_suggest(key->text, names, n);
-	if (near)
-		document_mistake(r->doc, key->at, "unknown-key",
-				 "unknown key %s%s; did you mean `%s`?",
-				 text_quote(key->text, text), block, near);
-	else
-		document_mistake(r->doc, key->at, "unknown-key",
-				 "unknown key %s%s; the keys here are %s",
-				 text_quote(key->text, text), block, all);
-}
-
-/* ---- the walk ---- */
-
-static const struct key *find_key(const struct key *keys, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(keys[i].name, name) == 0)
-			return &keys[i];
-	return NULL;
-}
-
-/* @block: " in `nat`" for mistakes, "" for the whole file; @at: where a missing key is missing. */
-static void read_block(struct reader *r, const struct key *keys, size_t n, const struct node *map,
-		       const char *block, struct location at)
-{
-	bool seen[KEYS_MAX] = {false};
-
-	for (const struct node *v = map->first; v; v = v->next) {
-		const struct key *key;
-
-		if (v->key->kind != NODE_TEXT)
-			continue;
-		key = find_key(keys, n, v->key->text);
-		if (!key) {
-			unknown_key(r, keys, n, v->key, block);
-			continue;
-		}
-		seen[key - keys] = true;
-		if (v->kind == NODE_BROKEN)
-			continue;
-		if (v->kind != key->kind || node_is_null(v))
-			wrong_kind(r, key, v);
-		else
-			key->set(r, key, v);
-	}
-	for (size_t i = 0; i < n; i++)
-		if (keys[i].required && !seen[i])
-			document_mistake(r->doc, at, "missing-key",
-					 "key `%s` is missing%s; expected %s", keys[i].name, block,
-					 keys[i].expected);
-}
-
-#define READ_BLOCK(r, keys, map, block, at) read_block(r, keys, ARRAY_SIZE(keys), map, block, at)
-
-/* The texts of list @v, each handed to @item; at most @max. @key tells what an item is. */
-static void read_list(struct reader *r, const struct key *key, const struct node *v, size_t max,
-		      void (*item)(struct reader *r, const struct key *key, const struct node *v))
-{
-	size_t n = 0;
-
-	for (const struct node *i = v->first; i; i = i->next) {
-		if (i->kind == NODE_BROKEN)
-			continue;
-		if (n++ == max) {
-			document_mistake(r->doc, i->at, "too-big",
-					 "`%s`: more than %zu entries; leave some out", key->name,
-					 max);
-			return;
-		}
-		if (i->kind != NODE_TEXT || node_is_null(i))
-			wrong_kind(r, key, i);
-		else
-			item(r, key, i);
-	}
-}
 
 /* ---- setters: ipv4 ---- */
 
@@ -192,7 +31,7 @@ static void set_subnet(struct reader *r, const struct key *key, const struct nod
 	const char *unusable;
 
 	if (ip4_prefix_parse(v->text, &p) < 0) {
-		not_expected(r, key, v);
+		config_not_expected(r, key, v);
 		return;
 	}
 	network = (struct ip4_prefix){ip4_network(&p), p.len};
@@ -219,7 +58,7 @@ static void set_subnet(struct reader *r, const struct key *key, const struct nod
 static void set_gateway(struct reader *r, const struct key *key, const struct node *v)
 {
 	if (ip4_parse(v->text, &r->n->gateway) < 0)
-		not_expected(r, key, v);
+		config_not_expected(r, key, v);
 	else
 		r->gateway = v;
 }
@@ -241,7 +80,7 @@ static void set_ipv4(struct reader *r, const struct key *key, const struct node 
 static void set_ports(struct reader *r, const struct key *key, const struct node *v)
 {
 	if (config_port_range(v->text, &r->n->port_min, &r->n->port_max) < 0)
-		not_expected(r, key, v);
+		config_not_expected(r, key, v);
 }
 
 static void set_uplink(struct reader *r, const struct key *key, const struct node *v)
@@ -249,7 +88,7 @@ static void set_uplink(struct reader *r, const struct key *key, const struct nod
 	if (strcmp(v->text, "auto") == 0) {
 		r->n->uplink[0] = '\0';
 	} else if (!config_ifname_valid(v->text)) {
-		not_expected(r, key, v);
+		config_not_expected(r, key, v);
 	} else {
 		strcpy(r->n->uplink, v->text);
 		r->uplink = v;
@@ -275,7 +114,7 @@ static void set_enabled(struct reader *r, const struct key *key, const struct no
 	else if (strcmp(v->text, "false") == 0)
 		r->n->dhcp = false;
 	else
-		not_expected(r, key, v);
+		config_not_expected(r, key, v);
 }
 
 static void set_range(struct reader *r, const struct key *key, const struct node *v)
@@ -289,7 +128,7 @@ static void set_range(struct reader *r, const struct key *key, const struct node
 			"`range`: %s begins after its end; expected the lower address first",
 			text_quote(v->text, text));
 	else if (e < 0)
-		not_expected(r, key, v);
+		config_not_expected(r, key, v);
 	else
 		r->range = v;
 }
@@ -297,7 +136,7 @@ static void set_range(struct reader *r, const struct key *key, const struct node
 static void set_lease(struct reader *r, const struct key *key, const struct node *v)
 {
 	if (config_duration(v->text, &r->n->lease_s) < 0)
-		not_expected(r, key, v);
+		config_not_expected(r, key, v);
 }
 
 static const struct key dhcp_keys[] = {
@@ -318,7 +157,7 @@ static void set_domain(struct reader *r, const struct key *key, const struct nod
 	if (config_domain_valid(v->text))
 		strcpy(r->n->domain, v->text);
 	else
-		not_expected(r, key, v);
+		config_not_expected(r, key, v);
 }
 
 static void add_server(struct reader *r, const struct key *key, const struct node *v)
@@ -328,7 +167,7 @@ static void add_server(struct reader *r, const struct key *key, const struct nod
 	const char *unusable;
 
 	if (ip4_parse(v->text, &p.addr) < 0) {
-		not_expected(r, key, v);
+		config_not_expected(r, key, v);
 		return;
 	}
 	unusable = ip4_unusable(&p);
@@ -353,7 +192,7 @@ static void set_servers(struct reader *r, const struct key *key, const struct no
 	static const struct key item = {"servers", NODE_TEXT, false,
 					"the address of a DNS server such as 192.0.2.53", NULL};
 
-	read_list(r, &item, v, NETWORK_DNS_MAX, add_server);
+	config_read_list(r, &item, v, NETWORK_DNS_MAX, add_server);
 }
 
 static const struct key dns_keys[] = {
@@ -374,7 +213,7 @@ static void set_mac(struct reader *r, const struct key *key, const struct node *
 	struct mac m;
 
 	if (mac_parse(v->text, &m) < 0 || mac_is_multicast(&m) || mac_is_zero(&m)) {
-		not_expected(r, key, v);
+		config_not_expected(r, key, v);
 		return;
 	}
 	r->guest->mac = m;
@@ -385,7 +224,7 @@ static void set_mac(struct reader *r, const struct key *key, const struct node *
 static void set_guest_ipv4(struct reader *r, const struct key *key, const struct node *v)
 {
 	if (ip4_parse(v->text, &r->guest->ipv4) < 0) {
-		not_expected(r, key, v);
+		config_not_expected(r, key, v);
 		return;
 	}
 	r->guest->has_ipv4 = true;
@@ -417,7 +256,7 @@ static void add_guest(struct reader *r, const struct node *v)
 	}
 	key.name = v->key->text;
 	if (v->kind != NODE_MAP) {
-		wrong_kind(r, &key, v);
+		config_wrong_kind(r, &key, v);
 		return;
 	}
 	r->guest = &r->n->guests[r->n->n_guests];
@@ -459,7 +298,7 @@ static void set_name(struct reader *r, const struct key *key, const struct node 
 	if (name_valid(v->text))
 		strcpy(r->n->name, v->text);
 	else
-		not_expected(r, key, v);
+		config_not_expected(r, key, v);
 }
 
 static void set_mode(struct reader *r, const struct key *key, const struct node *v)
@@ -469,7 +308,7 @@ static void set_mode(struct reader *r, const struct key *key, const struct node 
 			r->n->mode = (enum network_mode)i;
 			return;
 		}
-	not_expected(r, key, v);
+	config_not_expected(r, key, v);
 }
 
 static void set_bridge(struct reader *r, const struct key *key, const struct node *v)
@@ -477,7 +316,7 @@ static void set_bridge(struct reader *r, const struct key *key, const struct nod
 	if (config_ifname_valid(v->text))
 		strcpy(r->n->bridge, v->text);
 	else
-		not_expected(r, key, v);
+		config_not_expected(r, key, v);
 }
 
 static void set_mtu(struct reader *r, const struct key *key, const struct node *v)
@@ -485,7 +324,7 @@ static void set_mtu(struct reader *r, const struct key *key, const struct node *
 	uint32_t mtu;
 
 	if (text_u32(v->text, CONFIG_MTU_MIN, CONFIG_MTU_MAX, &mtu) < 0)
-		not_expected(r, key, v);
+		config_not_expected(r, key, v);
 	else
 		r->n->mtu = (uint16_t)mtu;
 }
@@ -496,7 +335,7 @@ static void add_access(struct reader *r, const struct key *key, const struct nod
 	char text[QUOTE_MAX];
 
 	if (config_access(v->text, &e) < 0) {
-		not_expected(r, key, v);
+		config_not_expected(r, key, v);
 		return;
 	}
 	for (size_t i = 0; i < r->n->n_access; i++)
@@ -514,7 +353,7 @@ static void set_access(struct reader *r, const struct key *key, const struct nod
 					"\"user:NAME\" or \"group:NAME\"", NULL};
 
 	r->n->open_access = false;
-	read_list(r, &item, v, NETWORK_ACCESS_MAX, add_access);
+	config_read_list(r, &item, v, NETWORK_ACCESS_MAX, add_access);
 }
 
 static const struct key network_keys[] = {
@@ -534,148 +373,6 @@ static const struct key network_keys[] = {
 	{"guests", NODE_MAP, false, "a block of guests by name, such as web1: {}", set_guests},
 };
 static_assert(ARRAY_SIZE(network_keys) <= KEYS_MAX, "KEYS_MAX is too small");
-
-/* ---- what needs more than one value ---- */
-
-/* Why @a cannot be a host of the subnet, or NULL. */
-static const char *not_a_host(const struct network_config *n, struct in_addr a)
-{
-	if (!ip4_in(&n->subnet, a))
-		return "is outside the subnet";
-	if (ip4_equal(a, n->subnet.addr))
-		return "is the network address of";
-	if (ip4_equal(a, ip4_broadcast(&n->subnet)))
-		return "is the broadcast address of";
-	return NULL;
-}
-
-static bool check_host(struct reader *r, const char *key, struct location at, struct in_addr a)
-{
-	char addr[IP4_STRLEN], first[IP4_STRLEN], last[IP4_STRLEN], subnet[IP4_PREFIX_STRLEN];
-	const struct network_config *n = r->n;
-	const char *why = not_a_host(n, a);
-
-	if (!why)
-		return true;
-	document_mistake(r->doc, at, "bad-value", "`%s`: %s %s %s; expected %s to %s", key,
-			 ip4_format(a, addr), why, ip4_prefix_format(&n->subnet, subnet),
-			 ip4_format(ip4_from_host(ip4_host(n->subnet.addr) + 1), first),
-			 ip4_format(ip4_from_host(ip4_host(ip4_broadcast(&n->subnet)) - 1), last));
-	return false;
-}
-
-static void finish_gateway(struct reader *r)
-{
-	if (r->gateway)
-		check_host(r, "gateway", r->gateway->at, r->n->gateway);
-	else
-		r->n->gateway = ip4_from_host(ip4_host(r->n->subnet.addr) + 1);
-}
-
-/* All of the subnet; the gateway is left out when it is the first or the last host. */
-static void default_range(struct network_config *n)
-{
-	uint32_t first = ip4_host(n->subnet.addr) + 1;
-	uint32_t last = ip4_host(ip4_broadcast(&n->subnet)) - 1;
-
-	if (ip4_host(n->gateway) == first)
-		first++;
-	else if (ip4_host(n->gateway) == last)
-		last--;
-	n->range_first = ip4_from_host(first);
-	n->range_last = ip4_from_host(last);
-}
-
-static void finish_range(struct reader *r)
-{
-	struct network_config *n = r->n;
-
-	if (!r->range) {
-		default_range(n);
-		return;
-	}
-	if (!check_host(r, "range", r->range->at, n->range_first))
-		return;
-	if (!check_host(r, "range", r->range->at, n->range_last))
-		return;
-	if (ip4_equal(n->range_first, n->range_last) && ip4_equal(n->range_first, n->gateway))
-		document_mistake(r->doc, r->range->at, "bad-value",
-				 "`range`: it holds only the gateway's address; expected one more");
-}
-
-static void finish_guests(struct reader *r)
-{
-	struct network_config *n = r->n;
-	char addr[IP4_STRLEN];
-
-	for (size_t i = 0; i < n->n_guests; i++) {
-		const struct guest_config *g = &n->guests[i];
-
-		if (!g->has_ipv4 || !check_host(r, "ipv4", r->places_of[i].ipv4, g->ipv4))
-			continue;
-		if (ip4_equal(g->ipv4, n->gateway))
-			document_mistake(r->doc, r->places_of[i].ipv4, "bad-value",
-					 "`ipv4`: %s is the gateway's address; choose another",
-					 ip4_format(g->ipv4, addr));
-	}
-}
-
-static void finish_bridge(struct reader *r)
-{
-	struct network_config *n = r->n;
-
-	if (!n->bridge[0] && n->name[0])
-		ifname_derive(n->name, n->bridge);
-	if (r->uplink && strcmp(n->uplink, n->bridge) == 0)
-		document_mistake(r->doc, r->uplink->at, "bad-value",
-				 "`uplink`: %s is the network's own bridge; expected `auto` or the "
-				 "interface that leads out",
-				 n->uplink);
-}
-
-/* Names, MACs and addresses that two guests of this file want, or a guest and the bridge. */
-static void finish_claims(struct reader *r)
-{
-	struct claim base = {.network = r->n->name, .file = r->doc->file};
-	_cleanup_(claims_done) struct claims claims = {0};
-	struct claim bridge = base;
-	int found;
-
-	bridge.kind = CLAIM_IFNAME;
-	bridge.at = r->n->name_at;
-	strcpy(bridge.key, r->n->bridge);
-	claims_add(&claims, &bridge);
-	for (size_t i = 0; i < r->n->n_guests; i++)
-		claims_add_guest(&claims, &base, &r->n->guests[i], r->places_of[i].mac,
-				 r->places_of[i].ipv4);
-	found = claims_check(&claims, r->doc->errs);
-	if (found < 0)
-		r->error = found;
-	else
-		r->doc->mistakes += (size_t)found;
-}
-
-static int guest_cmp(const void *a, const void *b)
-{
-	return strcmp(((const struct guest_config *)a)->name,
-		      ((const struct guest_config *)b)->name);
-}
-
-static void finish(struct reader *r)
-{
-	if (r->error)
-		return;
-	finish_bridge(r);
-	if (r->subnet) {
-		finish_gateway(r);
-		finish_range(r);
-		finish_guests(r);
-	}
-	finish_claims(r);
-	if (r->n->n_guests)
-		qsort(r->n->guests, r->n->n_guests, sizeof(*r->n->guests), guest_cmp);
-}
-
 /* ---- the file ---- */
 
 static struct network_config *network_new(void)
@@ -708,7 +405,7 @@ static void read_document(struct reader *r)
 				 "the document is empty; expected `network: NAME` and so on");
 	} else if (root->kind == NODE_MAP) {
 		READ_BLOCK(r, network_keys, root, "", top);
-		finish(r);
+		config_finish(r);
 	} else if (root->kind != NODE_BROKEN) {
 		document_mistake(r->doc, root->at, "bad-value",
 				 "found %s; expected keys such as `network: NAME`",

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * config_finish.c - what of a network's file needs more than one value: is the gateway inside the
+ * subnet?, and the defaults that follow from other values; see config_read.h. What needs other
+ * files is config_validate.c's.
+ */
+#include "model/config_read.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "model/claim.h"
+
+/* Why @a cannot be a host of the subnet, or NULL. */
+static const char *not_a_host(const struct network_config *n, struct in_addr a)
+{
+	if (!ip4_in(&n->subnet, a))
+		return "is outside the subnet";
+	if (ip4_equal(a, n->subnet.addr))
+		return "is the network address of";
+	if (ip4_equal(a, ip4_broadcast(&n->subnet)))
+		return "is the broadcast address of";
+	return NULL;
+}
+
+static bool check_host(struct reader *r, const char *key, struct location at, struct in_addr a)
+{
+	char addr[IP4_STRLEN], first[IP4_STRLEN], last[IP4_STRLEN], subnet[IP4_PREFIX_STRLEN];
+	const struct network_config *n = r->n;
+	const char *why = not_a_host(n, a);
+
+	if (!why)
+		return true;
+	document_mistake(r->doc, at, "bad-value", "`%s`: %s %s %s; expected %s to %s", key,
+			 ip4_format(a, addr), why, ip4_prefix_format(&n->subnet, subnet),
+			 ip4_format(ip4_from_host(ip4_host(n->subnet.addr) + 1), first),
+			 ip4_format(ip4_from_host(ip4_host(ip4_broadcast(&n->subnet)) - 1), last));
+	return false;
+}
+
+static void finish_gateway(struct reader *r)
+{
+	if (r->gateway)
+		check_host(r, "gateway", r->gateway->at, r->n->gateway);
+	else
+		r->n->gateway = ip4_from_host(ip4_host(r->n->subnet.addr) + 1);
+}
+
+/* All of the subnet; the gateway is left out when it is the first or the last host. */
+static void default_range(struct network_config *n)
+{
+	uint32_t first = ip4_host(n->subnet.addr) + 1;
+	uint32_t last = ip4_host(ip4_broadcast(&n->subnet)) - 1;
+
+	if (ip4_host(n->gateway) == first)
+		first++;
+	else if (ip4_host(n->gateway) == last)
+		last--;
+	n->range_first = ip4_from_host(first);
+	n->range_last = ip4_from_host(last);
+}
+
+static void finish_range(struct reader *r)
+{
+	struct network_config *n = r->n;
+
+	if (!r->range) {
+		default_range(n);
+		return;
+	}
+	if (!check_host(r, "range", r->range->at, n->range_first))
+		return;
+	if (!check_host(r, "range", r->range->at, n->range_last))
+		return;
+	if (ip4_equal(n->range_first, n->range_last) && ip4_equal(n->range_first, n->gateway))
+		document_mistake(r->doc, r->range->at, "bad-value",
+				 "`range`: it holds only the gateway's address; expected one more");
+}
+
+static void finish_guests(struct reader *r)
+{
+	struct network_config *n = r->n;
+	char addr[IP4_STRLEN];
+
+	for (size_t i = 0; i < n->n_guests; i++) {
+		const struct guest_config *g = &n->guests[i];
+
+		if (!g->has_ipv4 || !check_host(r, "ipv4", r->places_of[i].ipv4, g->ipv4))
+			continue;
+		if (ip4_equal(g->ipv4, n->gateway))
+			document_mistake(r->doc, r->places_of[i].ipv4, "bad-value",
+					 "`ipv4`: %s is the gateway's address; choose another",
+					 ip4_format(g->ipv4, addr));
+	}
+}
+
+static void finish_bridge(struct reader *r)
+{
+	struct network_config *n = r->n;
+
+	if (!n->bridge[0] && n->name[0])
+		ifname_derive(n->name, n->bridge);
+	if (r->uplink && strcmp(n->uplink, n->bridge) == 0)
+		document_mistake(r->doc, r->uplink->at, "bad-value",
+				 "`uplink`: %s is the network's own bridge; expected `auto` or the "
+				 "interface that leads out",
+				 n->uplink);
+}
+
+/* Names, MACs and addresses that two guests of this file want, or a guest and the bridge. */
+static void finish_claims(struct reader *r)
+{
+	struct claim base = {.network = r->n->name, .file = r->doc->file};
+	_cleanup_(claims_done) struct claims claims = {0};
+	struct claim bridge = base;
+	int found;
+
+	bridge.kind = CLAIM_IFNAME;
+	bridge.at = r->n->name_at;
+	strcpy(bridge.key, r->n->bridge);
+	claims_add(&claims, &bridge);
+	for (size_t i = 0; i < r->n->n_guests; i++)
+		claims_add_guest(&claims, &base, &r->n->guests[i], r->places_of[i].mac,
+				 r->places_of[i].ipv4);
+	found = claims_check(&claims, r->doc->errs);
+	if (found < 0)
+		r->error = found;
+	else
+		r->doc->mistakes += (size_t)found;
+}
+
+static int guest_cmp(const void *a, const void *b)
+{
+	return strcmp(((const struct guest_config *)a)->name,
+		      ((const struct guest_config *)b)->name);
+}
+
+void config_finish(struct reader *r)
+{
+	if (r->error)
+		return;
+	finish_bridge(r);
+	if (r->subnet) {
+		finish_gateway(r);
+		finish_range(r);
+		finish_guests(r);
+	}
+	finish_claims(r);
+	if (r->n->n_guests)
+		qsort(r->n->guests, r->n->n_guests, sizeof(*r->n->guests), guest_cmp);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * config_read.h - how the reader of a network's file is put together. Inside src/model only.
+ *
+ * config_parse.c has the keys and what each may hold; config_read.c walks a block of keys;
+ * config_finish.c looks at what needs more than one value.
+ */
+#ifndef VMLANE_MODEL_CONFIG_READ_H
+#define VMLANE_MODEL_CONFIG_READ_H
+
+#include "model/network.h"
+#include "model/node.h"
+
+/* struct guest_places - where a guest's values were written, beside its struct guest_config. */
+struct guest_places {
+	struct location mac;
+	struct location ipv4;
+};
+
+/**
+ * struct reader - a network while its file is read
+ * @doc:	the file; takes the mistakes
+ * @n:		what was read so far
+ * @subnet, @gateway, @range, @uplink: the values, once they are valid by themselves, else NULL
+ * @guest:	the guest whose block is being read; @places its places
+ * @places_of:	of each guest; owned
+ * @error:	0 or -ENOMEM
+ */
+struct reader {
+	struct document *doc;
+	struct network_config *n;
+	const struct node *subnet;
+	const struct node *gateway;
+	const struct node *range;
+	const struct node *uplink;
+	struct guest_config *guest;
+	struct guest_places *places;
+	struct guest_places *places_of;
+	int error;
+};
+
+/**
+ * struct key - one key of a block
+ * @kind:	what its value must be
+ * @expected:	the same in words, for mistakes: "expected ..."
+ * @set:	takes a value of @kind that is not null
+ */
+struct key {
+	const char *name;
+	enum node_kind kind;
+	bool required;
+	const char *expected;
+	void (*set)(struct reader *r, const struct key *key, const struct node *value);
+};
+
+#define KEYS_MAX 16
+
+/* config_not_expected() - the mistake that @key's value @v is not what it should be. */
+void config_not_expected(struct reader *r, const struct key *key, const struct node *v);
+/* config_wrong_kind() - the mistake that @v is a list, a block, a text or nothing instead. */
+void config_wrong_kind(struct reader *r, const struct key *key, const struct node *v);
+
+/*
+ * config_read_block() - every key of @map to its setter. @block: " in `nat`" for mistakes, "" for
+ * the whole file; @at: where a missing key is missing.
+ */
+void config_read_block(struct reader *r, const struct key *keys, size_t n, const struct node *map,
+		       const char *block, struct location at);
+
+#define READ_BLOCK(r, keys, map, block, at)                                                        \
+	config_read_block(r, keys, ARRAY_SIZE(keys), map, block, at)
+
+/*
+ * config_read_list() - the texts of list @v, each handed to @item; at most @max. @key tells what
+ * an item is.
+ */
+void config_read_list(struct reader *r, const struct key *key, const struct node *v, size_t max,
+		      void (*item)(struct reader *r, const struct key *key, const struct node *v));
+
+/* config_finish() - what needs more than one value, and the defaults that follow from others. */
+void config_finish(struct reader *r);
+
+#endif
