@@ -3,7 +3,7 @@
 import statistics
 import time
 
-from sides import Vmlaned
+from sides import Vmlaned, numbered
 from stats import Table, duration, number, percentile, spread
 from world import Ns, WORK, run
 
@@ -14,12 +14,11 @@ def side(name, count):
     """A daemon with @count networks and one guest, in the middle one; (tap_rate's argument, ns, seconds)."""
     ns = Ns(name)
     begin = time.perf_counter()
-    daemon = Vmlaned(ns, [(f"n{i}", f"10.{80 + i // 250}.{i % 250}.0/24", f"10.{80 + i // 250}.{i % 250}.2",
-                           f"10.{80 + i // 250}.{i % 250}.254") for i in range(count)])
+    networks = numbered(count)
+    daemon = Vmlaned(ns, networks)
     taken = time.perf_counter() - begin
-    i = count // 2
-    guest = daemon.api("POST", "/v1/guests", {"name": "guest", "network": f"n{i}", "mac": GUEST_MAC})
-    address = f"10.{80 + i // 250}.{i % 250}.2"
+    network, _, address, _ = networks[count // 2]
+    guest = daemon.api("POST", "/v1/guests", {"name": "guest", "network": network, "mac": GUEST_MAC})
     return f"{name}={ns.path},{guest['tap']},{GUEST_MAC},{address},{ns.mac(guest['bridge'])}", ns, taken
 
 

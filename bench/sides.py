@@ -22,6 +22,12 @@ LIBVIRT_XML = """<network><name>bench</name><forward mode='nat'/><bridge name='v
 </network>"""
 
 
+def numbered(count):
+    """@count networks n0, n1... of a /24 each, as Vmlaned takes them."""
+    nets = [(f"n{i}", f"10.{80 + i // 250}.{i % 250}") for i in range(count)]
+    return [(name, f"{net}.0/24", f"{net}.2", f"{net}.254") for name, net in nets]
+
+
 def program(name):
     found = [p for p in glob.glob(f"{BUILD}/src/**/{name}", recursive=True) if os.path.isfile(p) and os.access(p, os.X_OK)]
     if not found:

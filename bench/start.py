@@ -5,7 +5,7 @@ looked at, and a new guest asks for an address and must get one (of libvirt only
 start: its dnsmasq takes 3 s for that)."""
 import time
 
-from sides import ByHand, Libvirt, Vmlaned
+from sides import ByHand, Libvirt, Vmlaned, numbered
 from stats import TIMES_HEAD, Table, times_row
 from world import Guests, Ns, Skip, run, timed
 
@@ -16,21 +16,21 @@ class Start:
     """`vmlane network start`, by the API or by the command."""
     bridge = "vl-bench"
 
-    def __init__(self, ns, daemon, command):
-        self.ns, self.daemon, self.by_command = ns, daemon, command
+    def __init__(self, ns, daemon, command, name="bench"):
+        self.ns, self.daemon, self.by_command, self.name = ns, daemon, command, name
 
     def start(self):
         if self.by_command:
-            return timed(*self.daemon.command("network", "start", "bench"))
+            return timed(*self.daemon.command("network", "start", self.name))
         begin = time.perf_counter()
-        answer = self.daemon.api("POST", "/v1/networks/bench/start")
+        answer = self.daemon.api("POST", f"/v1/networks/{self.name}/start")
         taken = time.perf_counter() - begin
         if answer["state"] != "running":
             raise RuntimeError(f"not running: {answer}")
         return taken
 
     def stop(self):
-        self.daemon.api("POST", "/v1/networks/bench/stop")
+        self.daemon.api("POST", f"/v1/networks/{self.name}/stop")
 
 
 def check(guests, side, first):
@@ -68,7 +68,29 @@ def make(guests, table):
     return sides
 
 
-def measure(quick, command):
+def among_others(quick, command):
+    """The same by the API, while other networks are running."""
+    rounds, counts = (8, (0, 100)) if quick else (20, (0, 100, 1000))
+    table = Table("Network start while others are running (POST /v1/networks/N/start)", command, TIMES_HEAD)
+    sides = []
+    for count in counts:
+        ns = Ns(f"among{count}")
+        sides.append(Start(ns, Vmlaned(ns, numbered(count + 1)), False, "n0"))
+        sides[-1].stop()
+    took = [[] for _ in sides]
+    for r in range(rounds):
+        for k in range(len(sides)):
+            at = (k + r) % len(sides)
+            time.sleep(4 * SETTLE_S)
+            took[at].append(sides[at].start())
+            time.sleep(4 * SETTLE_S)
+            sides[at].stop()
+    for count, values in zip(counts, took):
+        times_row(table, f"{count:,} others", values, took[0])
+    table.show()
+
+
+def against_others(quick, command):
     rounds = 8 if quick else 30
     guests = Guests()
     table = Table("Network start until usable", command, TIMES_HEAD)
@@ -87,3 +109,8 @@ def measure(quick, command):
     for (title, _), values in zip(sides, took):
         times_row(table, title, values, took[0])
     table.show()
+
+
+def measure(quick, command):
+    against_others(quick, command)
+    among_others(quick, command)
