@@ -70,7 +70,7 @@ def make(guests, table):
 
 def among_others(quick, command):
     """The same by the API, while other networks are running."""
-    rounds, counts = (8, (0, 100)) if quick else (20, (0, 100, 1000))
+    rounds, counts = (4, (0, 100)) if quick else (20, (0, 100, 1000))
     table = Table("Network start while others are running (POST /v1/networks/N/start)", command, TIMES_HEAD)
     sides = []
     for count in counts:
@@ -91,7 +91,7 @@ def among_others(quick, command):
 
 
 def against_others(quick, command):
-    rounds = 8 if quick else 30
+    rounds = 6 if quick else 30
     guests = Guests()
     table = Table("Network start until usable", command, TIMES_HEAD)
     sides = make(guests, table)
