@@ -14,7 +14,9 @@ status=0
 [ $# -gt 0 ] || set -- $("$here/list.sh" | cut -d ' ' -f 1)
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
-for name; do
+one()
+{
+	local name=$1 new log runs crash
 	new=$build/corpus/$name
 	log=$build/fuzz-$name.log
 	mkdir -p "$new"
@@ -25,7 +27,6 @@ for name; do
 		runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
 		echo "ok $name: $runs runs, $(ls "$here/corpus/$name" | wc -l) seeds"
 	else
-		status=1
 		echo "FAILED $name: $log"
 		grep -m 3 -E 'ERROR:|runtime error|SUMMARY|cannot|No such' "$log" | sed 's/^/  /'
 		for crash in "$build/crash-$name-"*; do
@@ -33,6 +34,16 @@ for name; do
 			mkdir -p "$here/regression/$name"
 			mv "$crash" "$here/regression/$name/${crash##*/crash-"$name"-}"
 		done
+		return 1
 	fi
+}
+
+# As many at a time as there are processors.
+for name; do
+	[ "$(jobs -rp | wc -l)" -lt "$(nproc)" ] || wait -n || status=1
+	one "$name" &
+done
+while [ -n "$(jobs -p)" ]; do
+	wait -n || status=1
 done
 exit $status

@@ -32,7 +32,7 @@ def test_kill_changes_nothing(world, vmlaned, guest):
     assert (guests["web1"]["kind"], guests["db"]["kind"]) == ("run", "attached")
     for s in streams:
         result = stop_stream(s)
-        assert result["received"] == result["sent"] and result["sent"] > 100 and len(result["ports"]) == 1
+        assert result["received"] == result["sent"] and result["sent"] > 50 and len(result["ports"]) == 1
     assert (run.dhcp("dhclient")["address"], tap.dhcp("dhclient")["address"]) == addresses
 
 
