@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/log.h"
+
 static bool ends_with(const char *s, const char *end)
 {
 	size_t len = strlen(s), end_len = strlen(end);
@@ -189,6 +191,51 @@ int files_write(const char *dir, const struct network_config *n, struct err *e)
 		return 0;
 	unlink(tmp);
 	return err_set(e, r, "file", path, "cannot be written: %s", strerror(-r));
+}
+
+/* DIR/.NAME.yaml.deleted: what begins with a dot is not read. */
+static int aside_path(const char *path, char ret[PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash || snprintf(ret, PATH_MAX, "%.*s/.%s.deleted", (int)(slash - path), path,
+			       slash + 1) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	return 0;
+}
+
+int files_set_aside(const char *path, struct err *e)
+{
+	char aside[PATH_MAX];
+	int r = aside_path(path, aside);
+
+	if (r == 0)
+		unlink(aside); /* of a daemon that was killed: not to be put back */
+	if (r == 0 && rename(path, aside) < 0)
+		r = -errno;
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0)
+		r = sync_dir(path);
+	return r < 0 ? err_set(e, r, "file", path, "cannot be removed: %s", strerror(-r)) : 0;
+}
+
+void files_put_back(const char *path)
+{
+	char aside[PATH_MAX];
+
+	if (aside_path(path, aside) < 0 || access(aside, F_OK) < 0)
+		return;
+	if (rename(aside, path) < 0 || sync_dir(path) < 0)
+		log_error("%s could not be put back: %s", path, strerror(errno));
+}
+
+void files_drop_aside(const char *path)
+{
+	char aside[PATH_MAX];
+
+	if (aside_path(path, aside) == 0)
+		unlink(aside);
 }
 
 int files_remove(const char *path, struct err *e)

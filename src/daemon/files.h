@@ -26,6 +26,14 @@ void files_path(const char *dir, const char *name, char *ret, size_t size);
 int files_write(const char *dir, const struct network_config *n, struct err *e) __must_check;
 /* files_remove() - @path, durable; fine when there is none. */
 int files_remove(const char *path, struct err *e) __must_check;
+/*
+ * files_set_aside() - @path out of the way, durable, to be put back when what goes with its
+ * removal fails; fine when there is none. Nobody reads it where it lies.
+ */
+int files_set_aside(const char *path, struct err *e) __must_check;
+/* files_put_back(), files_drop_aside() - after files_set_aside(). */
+void files_put_back(const char *path);
+void files_drop_aside(const char *path);
 /* files_mkdir() - like mkdir -p; @mode for the last one, 0755 for those above it. */
 int files_mkdir(const char *path, unsigned int mode, struct err *e) __must_check;
 

@@ -58,7 +58,17 @@ int guest_register(struct manager *m, const struct state_guest *g, struct guest_
 	return r;
 }
 
-static void unlink_guest(struct manager *m, struct guest_rt *g)
+bool guest_has_tap(const struct manager *m, const struct guest_rt *g)
+{
+	size_t len = strlen(ALIAS_GUEST);
+	struct link_state link;
+
+	return rtnl_link_get(m->rtnl, g->g.tap, 0, &link, NULL) == 0 &&
+	       strncmp(link.alias, ALIAS_GUEST, len) == 0 &&
+	       strcmp(link.alias + len, g->g.name) == 0;
+}
+
+void guest_drop(struct manager *m, struct guest_rt *g)
 {
 	HASH_DEL(m->guests, g);
 	HASH_DELETE(hh_mac, m->guests_by_mac, g);
@@ -72,8 +82,22 @@ int guest_forget(struct manager *m, struct guest_rt *g, struct err *e)
 
 	if (r < 0)
 		return r;
-	unlink_guest(m, g);
+	guest_drop(m, g);
 	return 0;
+}
+
+void guest_ended(struct manager *m, struct guest_rt *g)
+{
+	struct network_rt *n = manager_network(m, g->g.network);
+	struct err e = {0};
+
+	log_info("guest %s ended", g->g.name);
+	if (guest_forget(m, g, &e) < 0) {
+		log_error("guest %s could not be removed from the state: %s", g->g.name, e.message);
+		guest_drop(m, g);
+	}
+	if (n)
+		network_refresh_dhcp(m, n);
 }
 
 void guests_free(struct manager *m)
@@ -81,10 +105,10 @@ void guests_free(struct manager *m)
 	struct guest_rt *g, *next;
 
 	HASH_ITER (hh, m->guests, g, next)
-		unlink_guest(m, g);
+		guest_drop(m, g);
 }
 
-/* Whether @mac is anybody's but @name's: a plugged-in guest's or one in a configuration. */
+/* Whose @mac is, if not @name's: a plugged-in guest's, one's in a configuration, a bridge's. */
 static const char *mac_owner(struct manager *m, const struct mac *mac, const char *name)
 {
 	const struct guest_rt *g = manager_guest_by_mac(m, mac);
@@ -93,6 +117,10 @@ static const char *mac_owner(struct manager *m, const struct mac *mac, const cha
 	if (g && strcmp(g->g.name, name) != 0)
 		return g->g.name;
 	HASH_ITER (hh, m->networks, n, next) {
+		struct mac bridge = mac_derive(m->host_id, n->name, "", 0);
+
+		if (mac_equal(&bridge, mac))
+			return n->config->bridge;
 		for (size_t i = 0; i < n->config->n_guests; i++) {
 			const struct guest_config *c = &n->config->guests[i];
 
@@ -125,8 +153,8 @@ static int mac_wanted(struct manager *m, const struct guest_config *known, const
 			       name);
 	other = mac_owner(m, &mac, name);
 	if (other)
-		return err_set(e, -EEXIST, "duplicate-mac", "mac", "%s is guest %s's MAC already",
-			       wanted, other);
+		return err_set(e, -EEXIST, "duplicate-mac", "mac", "%s is %s's MAC already", wanted,
+			       other);
 	*ret = mac;
 	return 0;
 }

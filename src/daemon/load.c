@@ -3,7 +3,9 @@
  * load.c - from the files and the state to the manager's networks.
  *
  * At start a network whose file has become bad, or clashes with another, goes on as it was last
- * applied; the mistakes are kept for `status`. Requests (service.c) are stricter: they refuse.
+ * applied; the mistakes are kept for `status`. Requests (service.c) are stricter: they refuse. What
+ * was accepted once and clashes with the host since (a new VPN's route, say) is told, and is no
+ * reason to refuse anything else.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,81 +17,272 @@
 
 /* ---- checking against the host ---- */
 
-/* Routes that a network may not overlap: not the default ones, and not those over our bridges. */
-static int host_routes(struct manager *m, struct host_route **ret, size_t *ret_n)
+/* struct routes - those of the host that networks may not overlap; @v is owned. */
+struct routes {
+	struct host_route *v;
+	size_t n;
+};
+
+/* Not the default ones, and not those over our bridges. */
+static int routes_read(struct manager *m, struct routes *ret, struct err_list *errs)
 {
 	struct actual a = {0};
-	struct host_route *list;
-	size_t n = 0;
+	struct routes list = {0};
 	int r = rtnl_snapshot(m->rtnl, &a, NULL);
 
 	if (r < 0)
-		return r;
-	list = calloc(a.n_routes + 1, sizeof(*list));
-	for (size_t i = 0; list && i < a.n_routes; i++) {
-		const struct link_state *link = actual_link_by_index(&a, a.routes[i].oif);
+		return err_add(errs, r, "kernel", "routes", "cannot be read: %s", strerror(-r));
+	list.v = calloc(a.n_routes + 1, sizeof(*list.v));
+	for (size_t i = 0; list.v && i < a.n_routes; i++) {
+		const struct link_state *link;
 
 		if (a.routes[i].dst.len == 0)
 			continue;
+		link = actual_link_by_index(&a, a.routes[i].oif);
 		if (link && strncmp(link->alias, ALIAS_NETWORK, strlen(ALIAS_NETWORK)) == 0)
 			continue;
-		list[n].dst = a.routes[i].dst;
-		snprintf(list[n++].ifname, IFNAMSIZ, "%s", link ? link->name : "?");
+		list.v[list.n].dst = a.routes[i].dst;
+		snprintf(list.v[list.n++].ifname, IFNAMSIZ, "%s", link ? link->name : "?");
 	}
 	actual_done(&a);
-	if (!list)
+	if (!list.v)
 		return -ENOMEM;
 	*ret = list;
-	*ret_n = n;
 	return 0;
 }
 
-int load_validate(struct manager *m, const struct config_set *set, struct err_list *errs)
+static int validate(const struct config_set *set, const struct routes *routes,
+		    struct err_list *errs)
 {
-	_cleanup_(freep) struct host_route *routes = NULL;
-	size_t n = 0;
-	int r = host_routes(m, &routes, &n);
-
-	if (r < 0)
-		return err_add(errs, r, "kernel", "routes", "cannot be read: %s", strerror(-r));
-	return config_set_validate(set, routes, n, errs);
+	return config_set_validate(set, routes->v, routes->n, errs);
 }
 
-/* Guests that are plugged in must not be left without their network's name for themselves. */
-static int check_guest_names(struct manager *m, const struct config_set *set, struct err_list *errs)
+static bool listed(const struct err_list *l, const struct err *e)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		if (strcmp(l->items[i].where, e->where) == 0 &&
+		    strcmp(l->items[i].message, e->message) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* struct mistakes - those of a set and of the one it is compared with; too large for the stack. */
+struct mistakes {
+	struct err_list before;
+	struct err_list now;
+};
+
+/*
+ * validate_new() - the mistakes of @set that @base does not have go to @errs; those that both have
+ * to @old. Both may be NULL. Returns 0 when there are no new ones.
+ */
+static int validate_new(const struct config_set *base, const struct config_set *set,
+			const struct routes *routes, struct err_list *old, struct err_list *errs)
+{
+	_cleanup_(freep) struct mistakes *found = calloc(1, sizeof(*found));
+	int r = found ? validate(set, routes, &found->now) : -ENOMEM;
+
+	if (r != -EINVAL)
+		return r;
+	r = validate(base, routes, &found->before);
+	if (r < 0 && r != -EINVAL)
+		return r;
+	/* More than the lists hold: there is no telling which are new. */
+	r = found->now.dropped > found->before.dropped ? -EINVAL : 0;
+	for (size_t i = 0; i < found->now.n; i++) {
+		bool known = listed(&found->before, &found->now.items[i]);
+
+		err_list_push(known ? old : errs, &found->now.items[i]);
+		r = known ? r : -EINVAL;
+	}
+	if (r < 0 && errs)
+		errs->dropped += found->now.dropped;
+	return r;
+}
+
+/*
+ * overlay() - the manager's networks, with those of @files in place of their namesakes or added.
+ * The paths and networks stay theirs; free() ret->files.
+ */
+static int overlay(struct manager *m, const struct config_set *files, struct config_set *ret)
+{
+	struct config_set set = {0};
+	struct network_rt *n, *next;
+
+	set.files = calloc(HASH_COUNT(m->networks) + files->n + 1, sizeof(*set.files));
+	if (!set.files)
+		return -ENOMEM;
+	HASH_ITER (hh, m->networks, n, next) {
+		bool replaced = false;
+
+		for (size_t i = 0; i < files->n && !replaced; i++)
+			replaced = files->files[i].network &&
+				   strcmp(files->files[i].network->name, n->name) == 0;
+		if (!replaced)
+			set.files[set.n++] = (struct config_file){n->file, n->config};
+	}
+	for (size_t i = 0; i < files->n; i++) {
+		if (files->files[i].network)
+			set.files[set.n++] = files->files[i];
+	}
+	*ret = set;
+	return 0;
+}
+
+/* check_more() - would the manager's networks and those of @files be valid together? */
+static int check_more(struct manager *m, const struct config_set *files,
+		      const struct routes *routes, struct err_list *errs)
+{
+	struct config_set now = {0}, then = {0};
+	int r = overlay(m, &(struct config_set){0}, &now);
+
+	if (r == 0)
+		r = overlay(m, files, &then);
+	if (r == 0)
+		r = validate_new(&now, &then, routes, NULL, errs);
+	free(now.files);
+	free(then.files);
+	return r;
+}
+
+int load_check_more(struct manager *m, const struct config_file *file, struct err_list *errs)
+{
+	struct config_file one = *file;
+	struct routes routes = {0};
+	int r = routes_read(m, &routes, errs);
+
+	if (r == 0)
+		r = check_more(m, &(struct config_set){&one, 1}, &routes, errs);
+	free(routes.v);
+	return r;
+}
+
+int load_check_alone(struct manager *m, const struct network_rt *n, struct err_list *errs)
+{
+	struct config_file one = {.path = n->file, .network = n->config};
+	struct routes routes = {0};
+	int r = routes_read(m, &routes, errs);
+
+	if (r == 0)
+		r = validate(&(struct config_set){&one, 1}, &routes, errs);
+	free(routes.v);
+	return r;
+}
+
+/* Guests that are plugged in keep their names and their taps. */
+static int check_plugged(struct manager *m, const struct config_set *set, struct err_list *errs)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < set->n; i++) {
 		const struct network_config *c = set->files[i].network;
+		const struct guest_rt *g;
 
 		if (c && manager_guest(m, c->name))
 			r = err_add(errs, -EINVAL, "duplicate-name", set->files[i].path,
 				    "network %s has the name of a guest that is plugged in; "
 				    "choose another name",
 				    c->name);
+		else if (c && (g = manager_guest_by_tap(m, c->bridge)))
+			r = err_add(errs, -EINVAL, "duplicate-name", set->files[i].path,
+				    "bridge %s has the name of guest %s's tap; choose another "
+				    "name with `bridge:`",
+				    c->bridge, g->g.name);
 	}
 	return r;
 }
 
-int load_files(struct manager *m, struct config_set *ret, struct err_list *errs)
+/* unchanged() - of @set what the manager has as it is; free() ret->files. */
+static int unchanged(struct manager *m, const struct config_set *set, struct config_set *ret)
 {
-	struct config_set set = {0};
-	int r = files_load(m->options->config_dir, &set, errs);
-	int v;
+	struct config_set same = {.files = calloc(set->n + 1, sizeof(*same.files))};
 
-	if (r < 0 && r != -EINVAL)
-		return r;
-	v = load_validate(m, &set, errs);
+	if (!same.files)
+		return -ENOMEM;
+	for (size_t i = 0; i < set->n; i++) {
+		const struct network_config *c = set->files[i].network;
+		const struct network_rt *n = c ? manager_network(m, c->name) : NULL;
+
+		if (n && network_config_equal(n->config, c))
+			same.files[same.n++] = set->files[i];
+	}
+	*ret = same;
+	return 0;
+}
+
+/* All checks that need more than one file. @known, when not NULL, gets what is not new. */
+static int check_set(struct manager *m, const struct config_set *set, struct err_list *known,
+		     struct err_list *errs)
+{
+	struct config_set base = {0};
+	struct routes routes = {0};
+	int r = routes_read(m, &routes, errs);
+	int v = check_plugged(m, set, errs);
+
+	if (r == 0 && known)
+		r = unchanged(m, set, &base);
+	if (r == 0)
+		r = known ? validate_new(&base, set, &routes, known, errs)
+			  : validate(set, &routes, errs);
+	free(base.files);
+	free(routes.v);
+	return r < 0 ? r : v;
+}
+
+int load_files(struct manager *m, bool strict, struct config_set *ret, struct err_list *errs)
+{
+	_cleanup_(freep) struct err_list *known = calloc(1, sizeof(*known));
+	struct config_set set = {0};
+	int r = known ? files_load(m->options->config_dir, &set, errs) : -ENOMEM;
+	int v = 0;
+
+	if (r == 0 || r == -EINVAL)
+		v = check_set(m, &set, strict ? NULL : known, errs);
 	r = r ? r : v;
-	v = check_guest_names(m, &set, errs);
-	r = r ? r : v;
+	/* `status` tells what the last look at the files has found, whoever looked. */
+	if (known)
+		m->config_errors = r == -EINVAL ? *errs : *known;
 	if (r < 0) {
 		config_set_done(&set);
 		return r;
 	}
 	*ret = set;
 	return 0;
+}
+
+static void mark_refused(struct manager *m, struct network_rt *n, const struct err *why)
+{
+	struct link_state link;
+
+	if (!listed(&m->config_errors, why))
+		err_list_push(&m->config_errors, why);
+	/* A network that is up stays up; one that is not does not come. */
+	if (rtnl_link_get(m->rtnl, n->config->bridge, 0, &link, NULL) == 0)
+		return;
+	n->problem = *why;
+	snprintf(n->problem.code, sizeof(n->problem.code), "refused");
+}
+
+void load_mark_refused(struct manager *m)
+{
+	_cleanup_(freep) struct err_list *errs = calloc(1, sizeof(*errs));
+	struct routes routes = {0};
+	struct network_rt *n, *next;
+
+	if (!errs || routes_read(m, &routes, NULL) < 0)
+		return;
+	HASH_ITER (hh, m->networks, n, next) {
+		struct config_file one = {.path = n->file, .network = n->config};
+
+		if (strcmp(n->problem.code, "refused") == 0)
+			n->problem = (struct err){0};
+		errs->n = 0;
+		if (!n->stopped && validate(&(struct config_set){&one, 1}, &routes, errs) < 0 &&
+		    errs->n)
+			mark_refused(m, n, &errs->items[0]);
+	}
+	free(routes.v);
 }
 
 /* ---- at start ---- */
@@ -151,124 +344,147 @@ static int load_state(struct manager *m, struct err *e)
 }
 
 /* Guests that lived with a VMM which ended while the daemon was away. */
-static int drop_ended_guests(struct manager *m, struct err *e)
+static void drop_ended_guests(struct manager *m)
 {
 	struct guest_rt *g, *next;
-	struct link_state link;
-	int r;
 
 	HASH_ITER (hh, m->guests, g, next) {
-		if (g->g.kind != GUEST_RUN || rtnl_link_get(m->rtnl, g->g.tap, 0, &link, NULL) == 0)
-			continue;
-		r = guest_forget(m, g, e);
-		if (r < 0)
-			return r;
+		struct err e = {0};
+
+		if (g->g.kind == GUEST_RUN && !guest_has_tap(m, g) && guest_forget(m, g, &e) < 0)
+			err_list_push(&m->config_errors, &e);
 	}
-	return 0;
 }
 
-static struct config_file *file_find(const struct config_set *set, const char *path)
+/*
+ * The file of @n, by its name alone: the directory may be called differently than when the
+ * network was applied. A file with mistakes is there too, and so is one with a wrong name.
+ */
+static bool is_file_of(const char *path, const char *network)
+{
+	char wanted[NAME_MAX_LEN + sizeof("/.yaml")];
+	const char *slash = strrchr(path, '/');
+
+	snprintf(wanted, sizeof(wanted), "/%s.yaml", network);
+	return slash && strcmp(slash, wanted) == 0;
+}
+
+static bool has_file(const struct config_set *set, const struct network_rt *n)
 {
 	for (size_t i = 0; i < set->n; i++) {
-		if (strcmp(set->files[i].path, path) == 0)
-			return &set->files[i];
+		const struct config_file *f = &set->files[i];
+
+		if (is_file_of(f->path, n->name) ||
+		    (f->network && strcmp(f->network->name, n->name) == 0))
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
-/* Networks whose file is gone go too, unless guests are still plugged in. */
-static int drop_deleted(struct manager *m, const struct config_set *set, struct err *e)
+/* Networks whose file is gone go too, unless guests are still plugged in; `status` says so. */
+static void drop_deleted(struct manager *m, const struct config_set *set)
 {
 	struct network_rt *n, *next;
-	int r;
 
 	HASH_ITER (hh, m->networks, n, next) {
-		if (file_find(set, n->file))
+		struct err e = {0};
+
+		if (has_file(set, n) || network_guest_count(m, n->name))
 			continue;
-		if (network_guest_count(m, n->name)) {
-			err_add(&m->config_errors, 0, "file", n->file,
-				"is gone, and guests are still on network %s; it goes on. Put the "
-				"file back, or `vmlane apply --force`",
-				n->name);
-			continue;
-		}
 		log_notice("network %s: its file is gone; so is the network", n->name);
-		r = network_remove(m, n, e);
-		if (r < 0)
-			return r;
+		if (network_remove(m, n, &e) < 0)
+			err_list_push(&m->config_errors, &e);
 	}
-	return 0;
 }
 
-/**
- * try_set() - would the manager's networks, with @file's network in place of its namesake (or
- * added), be valid together? Appends the mistakes to the config errors when @keep_errors.
+/*
+ * accept_file() - take a file's network over into the manager. A state that cannot be written does
+ * not matter much: the next start finds the file again.
  */
-static bool try_set(struct manager *m, const struct config_file *file, bool keep_errors)
-{
-	struct config_set set = {0};
-	struct network_rt *n, *next;
-	bool replaced = false;
-	int r;
-
-	set.files = calloc(HASH_COUNT(m->networks) + 1, sizeof(*set.files));
-	if (!set.files)
-		return false;
-	HASH_ITER (hh, m->networks, n, next) {
-		bool same = file->network && strcmp(n->name, file->network->name) == 0;
-
-		replaced = replaced || same;
-		set.files[set.n].path = same ? file->path : n->file;
-		set.files[set.n++].network = same ? file->network : n->config;
-	}
-	if (file->network && !replaced)
-		set.files[set.n++] = *file;
-	r = load_validate(m, &set, keep_errors ? &m->config_errors : NULL);
-	free(set.files);
-	return r == 0;
-}
-
-/* accept() - take a file's network over into the manager, unless it clashes. */
-static int accept_file(struct manager *m, struct config_file *file, struct err *e)
+static int accept_file(struct manager *m, struct config_file *file)
 {
 	struct network_rt *n = manager_network(m, file->network->name);
+	bool same = n && network_config_equal(n->config, file->network) &&
+		    strcmp(n->file, file->path) == 0;
+	struct err e = {0};
 	int r;
 
-	if (n && network_config_equal(n->config, file->network) && strcmp(n->file, file->path) == 0)
-		return 0;
-	if (!try_set(m, file, true))
-		return 0;
-	if (n)
-		r = network_replace_config(n, file->network, file->path);
-	else
-		r = network_add(m, file->network, file->path, false, &n);
+	/* Also when nothing changed: with the places in the file, for messages. */
+	r = n ? network_replace_config(m, n, file->network, file->path)
+	      : network_add(m, file->network, file->path, false, &n);
 	if (r < 0)
 		return r;
 	file->network = NULL;
-	return network_save(m, n, e);
+	if (!same && network_save(m, n, &e) < 0)
+		err_list_push(&m->config_errors, &e);
+	return 0;
 }
 
-/* What was valid when it was applied may clash with the host of today, a new VPN's route say. */
-static void check_unchanged(struct manager *m)
+/* All that are left in @set, each on its own; *ret_n: how many were accepted. */
+static int accept_each(struct manager *m, struct config_set *set, const struct routes *routes,
+		       size_t *ret_n)
 {
-	struct network_rt *n, *next;
-	struct link_state link;
+	size_t count = 0;
+	int r = 0;
 
-	if (try_set(m, &(struct config_file){0}, false))
-		return;
-	HASH_ITER (hh, m->networks, n, next) {
-		struct config_file one = {.path = n->file, .network = n->config};
-		struct err_list *errs = calloc(1, sizeof(*errs));
-
-		if (errs && load_validate(m, &(struct config_set){&one, 1}, errs) < 0) {
-			err_list_push(&m->config_errors, &errs->items[0]);
-			n->problem = errs->items[0];
-			/* A network that is up stays up; one that is not does not come. */
-			if (rtnl_link_get(m->rtnl, n->config->bridge, 0, &link, NULL) < 0)
-				snprintf(n->problem.code, sizeof(n->problem.code), "refused");
-		}
-		free(errs);
+	for (size_t i = 0; i < set->n && r == 0; i++) {
+		if (!set->files[i].network ||
+		    check_more(m, &(struct config_set){&set->files[i], 1}, routes, NULL) < 0)
+			continue;
+		r = accept_file(m, &set->files[i]);
+		count++;
 	}
+	*ret_n = count;
+	return r;
+}
+
+static bool is_unchanged(struct manager *m, const struct config_file *f)
+{
+	const struct network_rt *n = manager_network(m, f->network->name);
+
+	return n && network_config_equal(n->config, f->network) && is_file_of(f->path, n->name);
+}
+
+/*
+ * accept_files() - those that are valid together; where all are, in one go: networks may have
+ * exchanged their subnets. Else one by one, again as long as that makes room for more.
+ */
+static int accept_files(struct manager *m, struct config_set *set, const struct routes *routes)
+{
+	bool all = check_more(m, set, routes, NULL) == 0;
+	size_t count = 1;
+	int r = 0;
+
+	for (size_t i = 0; i < set->n && r == 0; i++) {
+		if (set->files[i].network && (all || is_unchanged(m, &set->files[i])))
+			r = accept_file(m, &set->files[i]);
+	}
+	while (r == 0 && count && !all)
+		r = accept_each(m, set, routes, &count);
+	for (size_t i = 0; i < set->n && r == 0; i++) {
+		if (set->files[i].network && check_more(m, &(struct config_set){&set->files[i], 1},
+							routes, &m->config_errors) == -ENOMEM)
+			r = -ENOMEM;
+	}
+	return r;
+}
+
+static int accept_all(struct manager *m, struct config_set *set)
+{
+	struct routes routes = {0};
+	int r = routes_read(m, &routes, &m->config_errors);
+	struct err e = {0};
+	bool one_write;
+
+	if (r < 0)
+		return r;
+	/* One wait for the disk instead of one for each network. */
+	one_write = state_begin(m->state, NULL) == 0;
+	r = accept_files(m, set, &routes);
+	if (one_write && state_end(m->state, 0, &e) < 0)
+		err_list_push(&m->config_errors, &e);
+	free(routes.v);
+	return r;
 }
 
 int load_start(struct manager *m, struct err *e)
@@ -276,25 +492,21 @@ int load_start(struct manager *m, struct err *e)
 	struct config_set set = {0};
 	int r = load_state(m, e);
 
-	if (r == 0)
-		r = drop_ended_guests(m, e);
 	if (r < 0)
 		return r;
+	drop_ended_guests(m);
 	r = files_load(m->options->config_dir, &set, &m->config_errors);
-	if (r < 0 && r != -EINVAL) {
-		config_set_done(&set);
-		return err_set(e, r, "file", m->options->config_dir,
-			       "the configuration cannot be read: %s", strerror(-r));
-	}
-	r = drop_deleted(m, &set, e);
-	for (size_t i = 0; i < set.n && r == 0; i++) {
-		if (set.files[i].network)
-			r = accept_file(m, &set.files[i], e);
+	if (r == 0 || r == -EINVAL) {
+		drop_deleted(m, &set);
+		r = accept_all(m, &set);
+	} else {
+		err_set(e, r, "file", m->options->config_dir,
+			"the configuration cannot be read: %s", strerror(-r));
 	}
 	config_set_done(&set);
 	if (r < 0)
 		return r;
-	check_unchanged(m);
+	load_mark_refused(m);
 	manager_log_errors(&m->config_errors);
 	return 0;
 }

@@ -27,30 +27,48 @@ static void host_id_load(struct manager *m)
 
 /* ---- the kernel's news ---- */
 
-/* A tap is gone: a guest that lived with its VMM has ended. */
+static void bridge_gone(struct manager *m, struct network_rt *n)
+{
+	if (!n->stopped)
+		log_warning("network %s: somebody deleted its bridge %s; `vmlane apply` makes it "
+			    "again",
+			    n->name, n->config->bridge);
+	if (network_serve(m, n, NULL) < 0)
+		log_error("network %s: its DHCP server could not be stopped", n->name);
+}
+
+/* The news may be old: a guest that was plugged in since has a new tap of that name. */
 static void on_link_gone(struct manager *m, const struct link_state *link)
 {
 	struct guest_rt *g = manager_guest_by_tap(m, link->name);
 	struct network_rt *n;
 
-	if (g && g->g.kind == GUEST_RUN) {
-		log_info("guest %s ended", g->g.name);
-		n = manager_network(m, g->g.network);
-		if (guest_forget(m, g, NULL) < 0)
-			log_error("guest %s could not be removed from the state", g->g.name);
-		else if (n)
-			network_refresh_dhcp(m, n);
+	if (g) {
+		if (g->g.kind == GUEST_RUN && !guest_has_tap(m, g))
+			guest_ended(m, g);
 		return;
 	}
 	n = manager_network_by_bridge(m, link->name);
-	if (!n || n->ifindex != link->ifindex)
-		return;
-	if (!n->stopped)
-		log_warning("network %s: somebody deleted its bridge %s; `vmlane apply` makes it "
-			    "again",
-			    n->name, link->name);
-	if (network_serve(m, n, NULL) < 0)
-		log_error("network %s: its DHCP server could not be stopped", n->name);
+	if (n && n->ifindex == link->ifindex)
+		bridge_gone(m, n);
+}
+
+/* Events were lost: what they may have told is looked up. */
+static void resync(struct manager *m)
+{
+	struct network_rt *n, *next_n;
+	struct guest_rt *g, *next_g;
+	struct link_state link;
+
+	log_notice("the kernel's events came too fast; looking at everything again");
+	HASH_ITER (hh, m->guests, g, next_g) {
+		if (g->g.kind == GUEST_RUN && !guest_has_tap(m, g))
+			guest_ended(m, g);
+	}
+	HASH_ITER (hh, m->networks, n, next_n) {
+		if (n->ifindex && rtnl_link_get(m->rtnl, NULL, n->ifindex, &link, NULL) < 0)
+			bridge_gone(m, n);
+	}
 }
 
 static void on_rtnl_event(const struct rtnl_event *ev, void *ctx)
@@ -60,6 +78,9 @@ static void on_rtnl_event(const struct rtnl_event *ev, void *ctx)
 	switch (ev->kind) {
 	case RTNL_EVENT_LINK_DEL:
 		on_link_gone(m, &ev->link);
+		break;
+	case RTNL_EVENT_RESYNC:
+		resync(m);
 		break;
 	case RTNL_EVENT_LINK:
 		if (strncmp(ev->link.alias, "vmlane:", 7) == 0)

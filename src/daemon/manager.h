@@ -74,7 +74,8 @@ struct guest_rt {
  * @fw_skeleton: hash of @fw.skeleton; @fw_listing: of what the kernel lists for that one, without
  *		elements. Both are in the state too, so that the next run knows the table again.
  * @host_id:	the machine id, for stable MACs; NULL when there is none
- * @config_errors: what was wrong in the files at the last look
+ * @config_errors: what was wrong in the files at the last look (start, check, diff, apply), and
+ *		what could not be written at start
  * @follow:	armed when routes or links changed, see reconcile.c
  */
 struct manager {
@@ -125,12 +126,23 @@ void manager_log_errors(const struct err_list *errs);
 int load_start(struct manager *m, struct err *e) __must_check;
 /*
  * load_files() - all files, checked against each other and the host's routes. -EINVAL with every
- * mistake in @errs; *ret is only filled (and to be freed with config_set_done()) when 0.
+ * mistake in @errs, also in m->config_errors; *ret is only filled (and to be freed with
+ * config_set_done()) when 0. Unless @strict, what already was wrong with networks that have not
+ * changed since they were applied is no obstacle; it is in m->config_errors then.
  */
-int load_files(struct manager *m, struct config_set *ret, struct err_list *errs) __must_check;
-/* load_validate() - config_set_validate() with the host's routes. */
-int load_validate(struct manager *m, const struct config_set *set,
-		  struct err_list *errs) __must_check;
+int load_files(struct manager *m, bool strict, struct config_set *ret,
+	       struct err_list *errs) __must_check;
+/* load_check_more() - what would be newly wrong if @file's network were added to the others. */
+int load_check_more(struct manager *m, const struct config_file *file,
+		    struct err_list *errs) __must_check;
+/* load_check_alone() - what of the host is in the way of @n. */
+int load_check_alone(struct manager *m, const struct network_rt *n,
+		     struct err_list *errs) __must_check;
+/*
+ * load_mark_refused() - networks that clash with the host as it is now are told in
+ * m->config_errors; those of them that are not up get the problem "refused", and stay down.
+ */
+void load_mark_refused(struct manager *m);
 
 /* ---- networks (network.c) ---- */
 
@@ -139,12 +151,22 @@ struct network_rt *manager_network_by_bridge(struct manager *m, const char *brid
 /* network_add() - takes over @config; not in the kernel yet. @file is copied. */
 int network_add(struct manager *m, struct network_config *config, const char *file, bool stopped,
 		struct network_rt **ret) __must_check;
-/* network_replace_config() - takes over @config. */
-int network_replace_config(struct network_rt *n, struct network_config *config,
+/*
+ * network_replace_config() - takes over @config; its DHCP server answers with it from now on. The
+ * state and the kernel are the caller's business.
+ */
+int network_replace_config(struct manager *m, struct network_rt *n, struct network_config *config,
 			   const char *file) __must_check;
-/* network_save() - write it to the state. */
+/* network_store() - write a network to the state. */
+int network_store(struct manager *m, const struct network_config *config, const char *file,
+		  bool stopped, struct err *e) __must_check;
+/* network_save() - network_store() of @n as it is. */
 int network_save(struct manager *m, const struct network_rt *n, struct err *e) __must_check;
-/* network_remove() - forget it: state, leases, memory. Its kernel objects go by reconcile. */
+/* network_unstore() - its leases, guests and itself out of the state; within state_begin(). */
+int network_unstore(struct manager *m, const struct network_rt *n, struct err *e) __must_check;
+/* network_drop() - with its guests out of memory only. Its kernel objects go by reconcile. */
+void network_drop(struct manager *m, struct network_rt *n);
+/* network_remove() - network_unstore() and network_drop(); both or none. */
 int network_remove(struct manager *m, struct network_rt *n, struct err *e) __must_check;
 void networks_free(struct manager *m);
 /* network_guest_count() - plugged-in guests of @name; @ret_running (may be NULL): with carrier. */
@@ -168,6 +190,15 @@ int guest_register(struct manager *m, const struct state_guest *g, struct guest_
 		   struct err *e) __must_check;
 /* guest_forget() - out of memory and state; the tap is the caller's business. */
 int guest_forget(struct manager *m, struct guest_rt *g, struct err *e) __must_check;
+/*
+ * guest_ended() - one that lived with its VMM. Where the state cannot be written, memory goes ahead:
+ * the next start looks at the taps.
+ */
+void guest_ended(struct manager *m, struct guest_rt *g);
+/* guest_has_tap() - the interface of its tap's name is there, and is this guest's. */
+bool guest_has_tap(const struct manager *m, const struct guest_rt *g);
+/* guest_drop() - out of memory only: the state knows already. */
+void guest_drop(struct manager *m, struct guest_rt *g);
 void guests_free(struct manager *m);
 /*
  * guest_mac() - the MAC @name gets on @n: @wanted ("" for none), else the configured one, else a

@@ -53,57 +53,78 @@ int network_add(struct manager *m, struct network_config *config, const char *fi
 	return 0;
 }
 
-int network_replace_config(struct network_rt *n, struct network_config *config, const char *file)
-{
-	char *copy = strdup(file);
-
-	if (!copy)
-		return -ENOMEM;
-	free(n->file);
-	n->file = copy;
-	network_config_free(n->config);
-	n->config = config;
-	n->problem = (struct err){0};
-	return 0;
-}
-
-int network_save(struct manager *m, const struct network_rt *n, struct err *e)
+int network_store(struct manager *m, const struct network_config *config, const char *file,
+		  bool stopped, struct err *e)
 {
 	struct buf text = BUF_INIT(CONFIG_FILE_MAX);
 	int r;
 
-	network_config_emit(n->config, &text);
+	network_config_emit(config, &text);
 	r = text.error;
 	if (r == 0)
 		r = state_network_put(m->state,
-				      &(struct state_network){.name = n->name,
+				      &(struct state_network){.name = config->name,
 							      .config = buf_str(&text),
-							      .file = n->file,
-							      .stopped = n->stopped},
+							      .file = file,
+							      .stopped = stopped},
 				      e);
 	buf_done(&text);
 	return r;
 }
 
-static void network_free(struct network_rt *n)
+int network_save(struct manager *m, const struct network_rt *n, struct err *e)
+{
+	return network_store(m, n->config, n->file, n->stopped, e);
+}
+
+static void dhcp_off(struct network_rt *n)
 {
 	lease_server_free(n->dhcp);
+	n->dhcp = NULL;
+}
+
+static void network_free(struct network_rt *n)
+{
+	dhcp_off(n);
 	network_config_free(n->config);
 	free(n->guests);
 	free(n->file);
 	free(n);
 }
 
-int network_remove(struct manager *m, struct network_rt *n, struct err *e)
+int network_unstore(struct manager *m, const struct network_rt *n, struct err *e)
 {
 	int r = lease_store_forget(m->leases, n->name, e);
 
-	if (r == 0)
-		r = state_network_remove(m->state, n->name, e);
-	if (r < 0)
-		return r;
+	for (const struct guest_rt *g = m->guests; g && r == 0; g = g->hh.next) {
+		if (strcmp(g->g.network, n->name) == 0)
+			r = state_guest_remove(m->state, g->g.name, e);
+	}
+	return r < 0 ? r : state_network_remove(m->state, n->name, e);
+}
+
+void network_drop(struct manager *m, struct network_rt *n)
+{
+	struct guest_rt *g, *next;
+
+	HASH_ITER (hh, m->guests, g, next) {
+		if (strcmp(g->g.network, n->name) == 0)
+			guest_drop(m, g);
+	}
 	HASH_DEL(m->networks, n);
 	network_free(n);
+}
+
+int network_remove(struct manager *m, struct network_rt *n, struct err *e)
+{
+	int r = state_begin(m->state, e);
+
+	if (r < 0)
+		return r;
+	r = state_end(m->state, network_unstore(m, n, e), e);
+	if (r < 0)
+		return r;
+	network_drop(m, n);
 	return 0;
 }
 
@@ -172,19 +193,44 @@ static int lease_config_fill(struct manager *m, struct network_rt *n, struct lea
 	return 0;
 }
 
-void network_refresh_dhcp(struct manager *m, struct network_rt *n)
+/* The server reads what its configuration points to: it must not outlive that. */
+static int tell_dhcp(struct manager *m, struct network_rt *n)
 {
 	struct lease_config c;
+	int r;
 
 	if (!n->dhcp)
-		return;
-	if (lease_config_fill(m, n, &c) < 0) {
+		return 0;
+	r = lease_config_fill(m, n, &c);
+	if (r == 0)
+		lease_server_configure(n->dhcp, &c);
+	return r;
+}
+
+void network_refresh_dhcp(struct manager *m, struct network_rt *n)
+{
+	if (tell_dhcp(m, n) < 0)
 		log_error("network %s: out of memory; its DHCP server does not know the latest "
 			  "guests",
 			  n->name);
-		return;
-	}
-	lease_server_configure(n->dhcp, &c);
+}
+
+int network_replace_config(struct manager *m, struct network_rt *n, struct network_config *config,
+			   const char *file)
+{
+	struct network_config *old = n->config;
+	char *copy = strdup(file);
+
+	if (!copy)
+		return -ENOMEM;
+	free(n->file);
+	n->file = copy;
+	n->config = config;
+	n->problem = (struct err){0};
+	if (!config->dhcp || tell_dhcp(m, n) < 0)
+		dhcp_off(n);
+	network_config_free(old);
+	return 0;
 }
 
 static void on_lease(const struct lease_event *ev, void *ctx)
@@ -220,15 +266,12 @@ int network_serve(struct manager *m, struct network_rt *n, struct err *e)
 	int r;
 
 	if (n->stopped || rtnl_link_get(m->rtnl, n->config->bridge, 0, &link, NULL) < 0) {
-		lease_server_free(n->dhcp);
-		n->dhcp = NULL;
+		dhcp_off(n);
 		n->ifindex = 0;
 		return 0;
 	}
-	if (n->dhcp && (!n->config->dhcp || link.ifindex != n->ifindex)) {
-		lease_server_free(n->dhcp);
-		n->dhcp = NULL;
-	}
+	if (!n->config->dhcp || link.ifindex != n->ifindex)
+		dhcp_off(n);
 	n->ifindex = link.ifindex;
 	if (!n->config->dhcp)
 		return 0;

@@ -46,6 +46,8 @@ static void work_done(struct work *w)
 int work_mark_failed(struct work *w, const char *bridge, int r, const struct err *e)
 {
 	err_list_push(w->errs, e);
+	if (w->only_look)
+		return r;
 	for (size_t i = 0; i < w->target->n; i++) {
 		const struct network_config *c = w->target->networks[i].config;
 		struct network_rt *n = manager_network(w->m, c->name);
@@ -140,7 +142,8 @@ static void clear_problems(struct manager *m)
 int reconcile(struct manager *m, const struct target *target, enum reconcile_scope scope,
 	      json_t *changes, struct err_list *errs)
 {
-	struct work w = {.m = m, .changes = changes, .errs = errs};
+	struct work w = {
+		.m = m, .changes = changes, .errs = errs, .only_look = scope == RECONCILE_DIFF};
 	struct target runtime = {0};
 	int r = 0;
 
@@ -159,7 +162,9 @@ int reconcile(struct manager *m, const struct target *target, enum reconcile_sco
 	} else if (r == 0) {
 		r = carry_out(&w, scope == RECONCILE_FOLLOW);
 	}
-	r = r ? r : w.refused;
+	/* A name that is taken is not news to those who only follow a route. */
+	if (r == 0 && scope != RECONCILE_FOLLOW)
+		r = w.refused;
 	work_done(&w);
 	target_done(&runtime);
 	return r;

@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "daemon/service.h"
 #include "kernel/tap.h"
@@ -12,6 +13,12 @@
 #define GROUPS_MAX 256
 
 /* ---- who may ---- */
+
+/* Also whom the daemon runs as: that user can do all that it can. */
+static bool is_root(const struct peer *p)
+{
+	return p->uid == 0 || p->uid == geteuid();
+}
 
 static bool in_group(const struct passwd *pw, const char *name)
 {
@@ -36,7 +43,7 @@ static bool may_use(const struct network_config *c, const struct peer *p)
 {
 	const struct passwd *pw;
 
-	if (p->uid == 0 || p->uid == geteuid() || c->open_access)
+	if (is_root(p) || c->open_access)
 		return true;
 	pw = getpwuid(p->uid);
 	for (size_t i = 0; pw && i < c->n_access; i++) {
@@ -50,13 +57,24 @@ static bool may_use(const struct network_config *c, const struct peer *p)
 
 /* ---- making the tap ---- */
 
+/* The kernel's news that @name's VMM has ended may be on its way still. */
+static void notice_ended(struct manager *m, const char *name)
+{
+	struct guest_rt *g = manager_guest(m, name);
+
+	if (g && g->g.kind == GUEST_RUN && !guest_has_tap(m, g))
+		guest_ended(m, g);
+}
+
 /* check_request() - what attach and open share: the names, the network, the permission. */
 static int check_request(struct manager *m, const struct peer *p, const struct guest_request *g,
 			 struct network_rt **ret, struct err *e)
 {
 	struct network_rt *n = manager_network(m, g->network);
-	const struct guest_rt *other = manager_guest(m, g->name);
+	const struct guest_rt *other;
 
+	notice_ended(m, g->name);
+	other = manager_guest(m, g->name);
 	if (!name_valid(g->name))
 		return err_set(e, -EINVAL, "bad-name", "name",
 			       "'%.64s' is no guest name; expected at most %d of a-z, 0-9, '-', "
@@ -88,31 +106,62 @@ static int check_request(struct manager *m, const struct peer *p, const struct g
 	return 0;
 }
 
+/* Names are cut for interfaces: that of another guest or network may become the same. */
+static int check_tap(struct manager *m, const char *tap, struct err *e)
+{
+	const struct network_rt *n = manager_network_by_bridge(m, tap);
+	const struct guest_rt *g = manager_guest_by_tap(m, tap);
+	struct link_state link;
+
+	if (g)
+		return err_set(e, -EEXIST, "duplicate-name", "name",
+			       "guest %s has a tap of the same name, %s; choose another name",
+			       g->g.name, tap);
+	if (n)
+		return err_set(e, -EEXIST, "duplicate-name", "name",
+			       "network %s has a bridge of the tap's name, %s; choose another name",
+			       n->name, tap);
+	if (rtnl_link_get(m->rtnl, tap, 0, &link, NULL) == 0)
+		return err_set(e, -EEXIST, "in-the-way", tap,
+			       "there is an interface of this name already, and it is not this "
+			       "guest's; remove it (ip link delete %s) or choose another name",
+			       tap);
+	return 0;
+}
+
+/* The process that a guest is said to live in is shown to others: @pid if it is the peer's. */
+static pid_t vmm_pid(const struct peer *p, pid_t pid)
+{
+	char path[32];
+	struct stat st;
+
+	if (pid && is_root(p))
+		return pid;
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	return pid && stat(path, &st) == 0 && st.st_uid == p->uid ? pid : p->pid;
+}
+
 static int fill_guest(struct manager *m, struct network_rt *n, const struct peer *p,
 		      const struct guest_request *g, enum guest_kind kind, struct state_guest *ret,
 		      struct err *e)
 {
 	struct state_guest s = {.kind = kind, .queues = g->queues, .creator_uid = p->uid};
-	struct link_state link;
 	int r;
 
 	strcpy(s.name, g->name);
 	strcpy(s.network, n->name);
 	ifname_derive(s.name, s.tap);
-	s.pid = kind == GUEST_RUN ? (int)(g->pid ? g->pid : p->pid) : 0;
+	s.pid = kind == GUEST_RUN ? (int)vmm_pid(p, g->pid) : 0;
 	s.owner_uid = g->owner >= 0 ? (uint32_t)g->owner : TAP_NO_OWNER;
-	if (p->uid != 0 && p->uid != geteuid()) {
+	if (!is_root(p)) {
 		if (g->owner >= 0 && (uid_t)g->owner != p->uid)
 			return err_set(e, -EPERM, "not-allowed", "owner",
 				       "only root may give a tap to another user");
 		s.owner_uid = p->uid;
 	}
-	if (rtnl_link_get(m->rtnl, s.tap, 0, &link, NULL) == 0)
-		return err_set(e, -EEXIST, "in-the-way", s.tap,
-			       "there is an interface of this name already, and it is not this "
-			       "guest's; remove it (ip link delete %s) or choose another name",
-			       s.tap);
-	r = guest_mac(m, n, g->name, g->mac, &s.mac, e);
+	r = check_tap(m, s.tap, e);
+	if (r == 0)
+		r = guest_mac(m, n, g->name, g->mac, &s.mac, e);
 	if (r < 0)
 		return r;
 	*ret = s;
@@ -232,7 +281,7 @@ int service_guest_detach(void *ctx, const struct peer *p, const char *name, json
 			       "no guest '%s' is plugged in; `vmlane guest list` shows those that "
 			       "are",
 			       name);
-	if (p->uid != 0 && p->uid != geteuid() && p->uid != g->g.creator_uid)
+	if (!is_root(p) && p->uid != g->g.creator_uid)
 		return err_add(errs, -EPERM, "not-allowed", "",
 			       "guest %s was plugged in by uid %u; only that user and root may "
 			       "detach it",

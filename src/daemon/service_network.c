@@ -69,13 +69,11 @@ static int no_network(struct err_list *errs, const char *name)
 
 /* ---- create ---- */
 
-/* All networks of today and @config, as they would be checked in files. */
+/* @config as it would be checked in a file, beside all networks of today. */
 static int validate_new(struct manager *m, struct network_config *config, struct err_list *errs)
 {
-	struct config_set set = {0};
-	struct network_rt *n, *next;
+	const struct guest_rt *g = manager_guest_by_tap(m, config->bridge);
 	char path[PATH_MAX];
-	int r;
 
 	if (manager_network(m, config->name))
 		return err_add(errs, -EEXIST, "exists", "network",
@@ -85,34 +83,32 @@ static int validate_new(struct manager *m, struct network_config *config, struct
 	if (manager_guest(m, config->name))
 		return err_add(errs, -EEXIST, "duplicate-name", "network",
 			       "a guest is called '%s'; choose another name", config->name);
+	if (g)
+		return err_add(errs, -EEXIST, "duplicate-name", "bridge",
+			       "bridge %s has the name of guest %s's tap; choose another name",
+			       config->bridge, g->g.name);
 	files_path(m->options->config_dir, config->name, path, sizeof(path));
 	if (access(path, F_OK) == 0)
 		return err_add(errs, -EEXIST, "exists", path,
 			       "is there already, though not in use; `vmlane apply` takes it into "
 			       "use, or says what is wrong with it");
-	set.files = calloc(HASH_COUNT(m->networks) + 1, sizeof(*set.files));
-	if (!set.files)
-		return -ENOMEM;
-	HASH_ITER (hh, m->networks, n, next) {
-		set.files[set.n].path = n->file;
-		set.files[set.n++].network = n->config;
-	}
-	set.files[set.n].path = path;
-	set.files[set.n++].network = config;
-	r = load_validate(m, &set, errs);
-	free(set.files);
-	return r;
+	return load_check_more(m, &(struct config_file){path, config}, errs);
 }
 
-/* undo_create() - the kernel did not take the network: leave no trace of it. */
+/*
+ * undo_create() - the disk or the kernel did not take the network: leave no trace of it. The file
+ * first: without it, a row that stays in the state is dropped at the next start.
+ */
 static void undo_create(struct manager *m, struct network_rt *n)
 {
-	char path[PATH_MAX];
 	struct err e = {0};
 
-	snprintf(path, sizeof(path), "%s", n->file);
-	if (network_remove(m, n, &e) < 0 || files_remove(path, &e) < 0)
+	if (files_remove(n->file, &e) < 0)
 		log_error("%s: %s", e.where, e.message);
+	if (network_remove(m, n, &e) < 0) {
+		log_error("%s: %s", e.where, e.message);
+		network_drop(m, n);
+	}
 	if (reconcile(m, NULL, RECONCILE_ALL, NULL, NULL) < 0)
 		log_error("some of a network that could not be created may be left; `vmlane diff` "
 			  "shows it");
@@ -135,12 +131,14 @@ static int create(struct manager *m, struct network_config *config, struct err_l
 	r = network_add(m, config, path, false, &n);
 	if (r < 0) {
 		network_config_free(config);
+		if (files_remove(path, NULL) < 0)
+			log_error("%s is left over", path);
 		return push(errs, r, &e);
 	}
 	r = network_save(m, n, &e);
 	if (r < 0)
-		err_list_push(errs, &e);
-	if (r == 0)
+		push(errs, r, &e);
+	else
 		r = reconcile(m, NULL, RECONCILE_ALL, NULL, errs);
 	if (r < 0 && n->problem.code[0] == '\0' && n->ifindex)
 		r = 0; /* another network's trouble: this one is up */
@@ -189,19 +187,38 @@ static int check_unused(struct manager *m, const char *name, const char *verb,
 		       count, count == 1 ? " is" : "s are", name, count == 1 ? "it" : "them", verb);
 }
 
-static int forget_guests_of(struct manager *m, const char *network, struct err *e)
+/* The file and the state, or neither: what cannot be written must not be half gone. */
+static int delete_stored(struct manager *m, struct network_rt *n, struct err *e)
 {
-	struct guest_rt *g, *next;
+	char path[PATH_MAX];
 	int r;
 
-	HASH_ITER (hh, m->guests, g, next) {
-		if (strcmp(g->g.network, network) != 0)
-			continue;
-		r = guest_forget(m, g, e);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	snprintf(path, sizeof(path), "%s", n->file);
+	r = files_set_aside(path, e);
+	if (r < 0)
+		return r;
+	r = network_remove(m, n, e);
+	if (r < 0)
+		files_put_back(path);
+	else
+		files_drop_aside(path);
+	return r;
+}
+
+/*
+ * Another network whose interface's name is taken stays as it is, and what was asked for is done
+ * all the same: `status` tells of that one.
+ */
+static int others_trouble(struct manager *m, const char *name, const char *bridge, int r)
+{
+	const struct network_rt *n = manager_network(m, name);
+	struct link_state link;
+
+	if (r != -EEXIST || (n && n->problem.code[0]))
+		return r;
+	if (n && !n->stopped)
+		return n->ifindex ? 0 : r;
+	return rtnl_link_get(m->rtnl, bridge, 0, &link, NULL) == -ENODEV ? 0 : r;
 }
 
 int service_network_delete(void *ctx, const struct peer *p, const char *name, bool force,
@@ -209,6 +226,7 @@ int service_network_delete(void *ctx, const struct peer *p, const char *name, bo
 {
 	struct manager *m = ctx;
 	struct network_rt *n = manager_network(m, name);
+	char bridge[IFNAMSIZ];
 	struct err e = {0};
 	int r;
 
@@ -217,14 +235,12 @@ int service_network_delete(void *ctx, const struct peer *p, const char *name, bo
 	r = force ? 0 : check_unused(m, name, "delete", errs);
 	if (r < 0)
 		return r;
-	r = files_remove(n->file, &e);
-	if (r == 0)
-		r = forget_guests_of(m, name, &e);
-	if (r == 0)
-		r = network_remove(m, n, &e);
+	strcpy(bridge, n->config->bridge);
+	r = delete_stored(m, n, &e);
 	if (r < 0)
 		return push(errs, r, &e);
 	r = reconcile(m, NULL, RECONCILE_ALL, NULL, errs);
+	r = others_trouble(m, name, bridge, r);
 	if (r < 0)
 		return r;
 	service_log(p, "network %s deleted", name);
@@ -235,33 +251,19 @@ int service_network_delete(void *ctx, const struct peer *p, const char *name, bo
 static int set_stopped(struct manager *m, const struct peer *p, struct network_rt *n, bool stopped,
 		       json_t **ret, struct err_list *errs)
 {
-	bool before = n->stopped;
 	struct err e = {0};
-	int r;
+	int r = network_store(m, n->config, n->file, stopped, &e);
 
-	n->stopped = stopped;
-	if (!stopped)
-		n->problem = (struct err){0};
-	r = network_save(m, n, &e);
-	if (r < 0) {
-		n->stopped = before;
+	if (r < 0)
 		return push(errs, r, &e);
-	}
+	n->stopped = stopped;
+	n->problem = (struct err){0};
 	r = reconcile(m, NULL, RECONCILE_ALL, NULL, errs);
+	r = others_trouble(m, n->name, n->config->bridge, r);
 	if (r < 0)
 		return r;
 	service_log(p, "network %s %s", n->name, stopped ? "stopped" : "started");
 	return view_network_show(m, n->name, ret, errs);
-}
-
-/* A stopped or refused network may clash with what the host has got since. */
-static int check_startable(struct manager *m, struct network_rt *n, struct err_list *errs)
-{
-	struct config_file one = {.path = n->file, .network = n->config};
-
-	if (n->ifindex)
-		return 0;
-	return load_validate(m, &(struct config_set){&one, 1}, errs);
 }
 
 int service_network_start(void *ctx, const struct peer *p, const char *name, json_t **ret,
@@ -273,7 +275,8 @@ int service_network_start(void *ctx, const struct peer *p, const char *name, jso
 
 	if (!n)
 		return no_network(errs, name);
-	r = check_startable(m, n, errs);
+	/* A stopped or refused network may clash with what the host has got since. */
+	r = n->ifindex ? 0 : load_check_alone(m, n, errs);
 	if (r < 0)
 		return r;
 	return set_stopped(m, p, n, false, ret, errs);
@@ -299,7 +302,7 @@ int service_network_stop(void *ctx, const struct peer *p, const char *name, bool
 int service_check(void *ctx, json_t **ret, struct err_list *errs)
 {
 	struct config_set set = {0};
-	int r = load_files(ctx, &set, errs);
+	int r = load_files(ctx, true, &set, errs);
 
 	if (r < 0)
 		return r;
@@ -367,7 +370,7 @@ int service_diff(void *ctx, json_t **ret, struct err_list *errs)
 	struct manager *m = ctx;
 	json_t *changes = json_array();
 	struct target t = {0};
-	int r = load_files(m, &set, errs);
+	int r = load_files(m, false, &set, errs);
 
 	if (r == 0)
 		r = changes ? target_files(m, &set, &t) : -ENOMEM;
@@ -399,36 +402,54 @@ static int check_removals(struct manager *m, const struct config_set *set, struc
 	return r;
 }
 
-/* take_over() - the files become the manager's networks, in memory and state. */
+/* The files' networks to the state, whole or not at all; the state keeps who is stopped. */
+static int store_files(struct manager *m, const struct config_set *set, struct err *e)
+{
+	struct network_rt *n, *next;
+	int r = state_begin(m->state, e);
+
+	if (r < 0)
+		return r;
+	HASH_ITER (hh, m->networks, n, next) {
+		if (r == 0 && !in_set(set, n->name))
+			r = network_unstore(m, n, e);
+	}
+	for (size_t i = 0; i < set->n && r == 0; i++) {
+		const struct config_file *f = &set->files[i];
+
+		n = manager_network(m, f->network->name);
+		if (!n || !network_config_equal(n->config, f->network))
+			r = network_store(m, f->network, f->path, n && n->stopped, e);
+	}
+	return state_end(m->state, r, e);
+}
+
+/*
+ * take_over() - the files become the manager's networks, in state and memory. The state first:
+ * that can fail for want of room, and then nothing has changed.
+ */
 static int take_over(struct manager *m, struct config_set *set, struct err *e)
 {
 	struct network_rt *n, *next;
-	int r = 0;
+	int r = store_files(m, set, e);
 
+	if (r < 0)
+		return r;
 	HASH_ITER (hh, m->networks, n, next) {
-		if (in_set(set, n->name))
-			continue;
-		r = forget_guests_of(m, n->name, e);
-		if (r == 0)
-			r = network_remove(m, n, e);
-		if (r < 0)
-			return r;
+		if (!in_set(set, n->name))
+			network_drop(m, n);
 	}
 	for (size_t i = 0; i < set->n && r == 0; i++) {
 		struct config_file *f = &set->files[i];
 
 		n = manager_network(m, f->network->name);
-		if (n && network_config_equal(n->config, f->network)) {
-			n->problem = (struct err){0};
-			continue;
-		}
-		r = n ? network_replace_config(n, f->network, f->path)
-		      : network_add(m, f->network, f->path, false, &n);
-		if (r < 0)
-			return r;
-		f->network = NULL; /* it is the manager's now */
-		r = network_save(m, n, e);
+		r = n ? network_replace_config(m, n, f->network, f->path)
+		      : network_add(m, f->network, f->path, false, NULL);
+		if (r == 0)
+			f->network = NULL; /* it is the manager's now */
 	}
+	/* Who clashed with the host and does no longer may run now. */
+	load_mark_refused(m);
 	return r;
 }
 
@@ -439,7 +460,7 @@ int service_apply(void *ctx, const struct peer *p, bool force, json_t **ret, str
 	struct manager *m = ctx;
 	json_t *changes = json_array();
 	struct err e = {0};
-	int r = load_files(m, &set, errs);
+	int r = load_files(m, false, &set, errs);
 
 	if (r == 0 && !changes)
 		r = -ENOMEM;
@@ -452,10 +473,8 @@ int service_apply(void *ctx, const struct peer *p, bool force, json_t **ret, str
 			push(errs, r, &e);
 	}
 	config_set_done(&set);
-	if (r == 0) {
-		m->config_errors.n = 0;
+	if (r == 0)
 		r = reconcile(m, NULL, RECONCILE_ALL, changes, errs);
-	}
 	if (r < 0) {
 		json_decref(changes);
 		return r;

@@ -163,6 +163,23 @@ static int run(struct state *s, struct err *e, const char *sql, const char *type
 	return r == SQLITE_DONE ? 0 : db_err(s, e);
 }
 
+int state_begin(struct state *s, struct err *e)
+{
+	if (sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+		return db_err(s, e);
+	return 0;
+}
+
+int state_end(struct state *s, int r, struct err *e)
+{
+	if (r == 0 && sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+		r = db_err(s, e);
+	/* After some errors SQLite has rolled back by itself. */
+	if (!sqlite3_get_autocommit(s->db))
+		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
+
 int state_network_put(struct state *s, const struct state_network *n, struct err *e)
 {
 	return run(s, e, "INSERT OR REPLACE INTO network VALUES(?,?,?,?)", "sssi", n->name,

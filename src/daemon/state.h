@@ -65,6 +65,14 @@ struct state_guest {
 	int pid;
 };
 
+/*
+ * state_begin(), state_end() - what is written in between, leases too, is written as a whole when
+ * @r is 0, or else not at all. state_end() returns @r, or why it could not be written. Not for
+ * sysctls and meta.
+ */
+int state_begin(struct state *s, struct err *e) __must_check;
+int state_end(struct state *s, int r, struct err *e) __must_check;
+
 int state_network_put(struct state *s, const struct state_network *n, struct err *e) __must_check;
 int state_network_remove(struct state *s, const char *name, struct err *e) __must_check;
 int state_guest_put(struct state *s, const struct state_guest *g, struct err *e) __must_check;

@@ -462,26 +462,55 @@ static json_t *counters_json(struct manager *m)
 			 firewall, "dhcp", dhcp_counters(m));
 }
 
-/* What is wrong now: the files, the networks, and where the kernel is not as it should be. */
-static json_t *problems_json(struct manager *m)
+static void add_errors(json_t *list, const struct err_list *errs)
 {
-	json_t *list = json_array(), *changes = json_array();
+	for (size_t i = 0; i < errs->n; i++)
+		json_array_append_new(list, err_json(&errs->items[i]));
+	if (errs->dropped)
+		json_array_append_new(
+			list, json_pack("{s:s, s:s, s:o}", "code", "more", "where", "", "message",
+					json_sprintf("and %zu more mistakes", errs->dropped)));
+}
+
+static json_t *file_gone(struct manager *m, const struct network_rt *n)
+{
+	bool used = network_guest_count(m, n->name) > 0;
+
+	return json_pack("{s:s, s:s, s:o}", "code", "file", "where", n->file, "message",
+			 json_sprintf("is gone, and network %s goes on as it was; put the file "
+				      "back, or end the network: `vmlane apply%s`",
+				      n->name, used ? " --force" : ""));
+}
+
+/* A network whose interface's name is taken is told by network_problem() already. */
+static bool is_told(struct manager *m, const struct err *e)
+{
 	struct network_rt *n, *next;
 
-	for (size_t i = 0; i < m->config_errors.n; i++)
-		json_array_append_new(list, err_json(&m->config_errors.items[i]));
 	HASH_ITER (hh, m->networks, n, next) {
-		const struct err *store = n->dhcp ? lease_server_problem(n->dhcp) : NULL;
-		json_t *p = network_problem(n);
-
-		if (json_is_null(p))
-			json_decref(p);
-		else
-			json_array_append_new(list, p);
-		if (store)
-			json_array_append_new(list, err_json(store));
+		if (strcmp(n->problem.message, e->message) == 0)
+			return true;
 	}
-	if (reconcile(m, NULL, RECONCILE_DIFF, changes, NULL) == 0 && json_array_size(changes))
+	return false;
+}
+
+/* Where the kernel is not as it should be, and what stands in the way of mending that. */
+static void add_differences(struct manager *m, json_t *list)
+{
+	_cleanup_(freep) struct err_list *errs = calloc(1, sizeof(*errs));
+	json_t *changes = json_array();
+
+	if (!errs || !changes) {
+		json_decref(changes);
+		return;
+	}
+	if (reconcile(m, NULL, RECONCILE_DIFF, changes, errs) < 0) {
+		for (size_t i = 0; i < errs->n; i++) {
+			if (!is_told(m, &errs->items[i]))
+				json_array_append_new(list, err_json(&errs->items[i]));
+		}
+	}
+	if (json_array_size(changes))
 		json_array_append_new(
 			list,
 			json_pack("{s:s, s:s, s:o}", "code", "differs", "where", "kernel",
@@ -490,6 +519,29 @@ static json_t *problems_json(struct manager *m)
 					       "shows them, `vmlane apply` mends them",
 					       json_array_size(changes))));
 	json_decref(changes);
+}
+
+/* What is wrong now: the files, the networks, and where the kernel is not as it should be. */
+static json_t *problems_json(struct manager *m)
+{
+	json_t *list = json_array();
+	struct network_rt *n, *next;
+
+	add_errors(list, &m->config_errors);
+	HASH_ITER (hh, m->networks, n, next) {
+		const struct err *store = n->dhcp ? lease_server_problem(n->dhcp) : NULL;
+		json_t *p = network_problem(n);
+
+		if (access(n->file, F_OK) < 0 && errno == ENOENT)
+			json_array_append_new(list, file_gone(m, n));
+		if (json_is_null(p))
+			json_decref(p);
+		else
+			json_array_append_new(list, p);
+		if (store)
+			json_array_append_new(list, err_json(store));
+	}
+	add_differences(m, list);
 	return list;
 }
 

@@ -6,6 +6,22 @@
 #include "base/clock.h"
 #include "daemon/service.h"
 
+/* Takes over @list. */
+static int give(const char *name, json_t *list, int r, json_t **ret)
+{
+	json_t *j;
+
+	if (r < 0) {
+		json_decref(list);
+		return r;
+	}
+	j = json_pack("{s:o}", name, list);
+	if (!j)
+		return -ENOMEM;
+	*ret = j;
+	return 0;
+}
+
 static struct network_rt *network_by_ifindex(struct manager *m, int ifindex)
 {
 	struct network_rt *n, *next;
@@ -54,8 +70,7 @@ int view_port_list(void *ctx, json_t **ret, struct err_list *errs)
 			json_array_append_new(list, port_json(m, n, &a.links[i]));
 	}
 	actual_done(&a);
-	*ret = json_pack("{s:o}", "ports", list);
-	return r < 0 ? r : *ret ? 0 : -ENOMEM;
+	return give("ports", list, r, ret);
 }
 
 static json_t *mac_json(struct manager *m, const struct actual *a, const struct network_rt *n,
@@ -112,8 +127,7 @@ int view_mac_list(void *ctx, json_t **ret, struct err_list *errs)
 		}
 	}
 	actual_done(&a);
-	*ret = json_pack("{s:o}", "macs", list);
-	return r < 0 ? r : *ret ? 0 : -ENOMEM;
+	return give("macs", list, r, ret);
 }
 
 /* ---- leases ---- */
@@ -208,6 +222,5 @@ int view_lease_list(void *ctx, json_t **ret, struct err_list *errs)
 	}
 	if (r < 0)
 		err_list_push(errs, &e);
-	*ret = json_pack("{s:o}", "leases", w.list);
-	return r < 0 ? r : *ret ? 0 : -ENOMEM;
+	return give("leases", w.list, r, ret);
 }

@@ -23,6 +23,7 @@
  * @fw_nets:	one for each running network, as the firewall wants them
  * @failed:	@failed[i]: target network i had a step fail; the rest of its steps is left out
  * @changes:	told to whoever asked, or NULL; @errs: likewise
+ * @only_look:	for `diff` and `status`: nothing is changed, and no network marked
  * @refused:	0, or the error of a network that could not even be planned
  */
 struct work {
@@ -40,6 +41,7 @@ struct work {
 	bool fw_present;
 	bool fw_full;
 	bool *failed;
+	bool only_look;
 	int refused;
 	json_t *changes;
 	struct err_list *errs;
