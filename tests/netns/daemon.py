@@ -147,10 +147,10 @@ class Vmlaned:
 
     def vmlane(self, *args, json_out=True, check=True, user=None, stdin=None, timeout=TIMEOUT):
         """Run the command: its JSON (or text), or Failed. With check=False (code, out, err).
-        @user is (uid, gid): without more groups."""
+        @user is (uid, gid), with the groups that are the user's."""
         argv = self.argv(*args, *(["-o", "json"] if json_out else []))
         if user:
-            argv = ["setpriv", f"--reuid={user[0]}", f"--regid={user[1]}", "--clear-groups"] + argv
+            argv = ["setpriv", f"--reuid={user[0]}", f"--regid={user[1]}", "--init-groups"] + argv
         done = subprocess.run(self.world.host.argv(argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               check=False, input=stdin, timeout=timeout)
         if not check:

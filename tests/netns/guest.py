@@ -76,7 +76,7 @@ class RunGuest(Guest):
                             "--", program("vmlane-nsguest"), "--fd", "{fd}", "--mac", "{mac}",
                             "--keep-ns-path", f"/run/netns/{netns}", "--", "sleep", "infinity")
         if user:
-            argv = ["setpriv", f"--reuid={user[0]}", f"--regid={user[1]}", "--clear-groups"] + argv
+            argv = ["setpriv", f"--reuid={user[0]}", f"--regid={user[1]}", "--init-groups"] + argv
         self.vmm = self.world.host.start(*argv, log=f"{self.tmp}/vmm.log")
         self.ns = Ns(self.world, netns)
         self.world.names.append(netns)

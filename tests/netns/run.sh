@@ -23,6 +23,9 @@ exec unshare --net --mount --uts --pid --fork --kill-child --mount-proc bash -c 
 		[ ! -d $d ] || mount -t tmpfs tmpfs $d
 	done
 	mkdir -p /run/netns /run/test
+	# Group vmlane, with two of the users that every Debian has.
+	{ grep -v "^vmlane:" /etc/group; echo "vmlane:x:64099:games,daemon"; } >/run/group
+	mount --bind /run/group /etc/group
 	mount -t sysfs sysfs /sys
 	ip link set lo up
 	cd "$1"

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Guests: attach, detach, run, QEMU's bridge helper, and what the switch and the inventory show."""
-import os
 import signal
 
 import pytest
@@ -170,10 +169,8 @@ def qemu_argv(name):
 
 def test_bridge_helper_with_real_qemu(world, vmlaned, need_qemu):
     """As an unprivileged user: QEMU asks the helper, the helper the daemon."""
-    os.chmod(vmlaned.socket, 0o666)
-    os.chmod("/dev/net/tun", 0o666)
     helper = program("vmlane-bridge-helper")
-    argv = ["setpriv", "--reuid=5", "--regid=60", "--clear-groups"] + qemu_argv(need_qemu) + [
+    argv = ["setpriv", "--reuid=5", "--regid=60", "--init-groups"] + qemu_argv(need_qemu) + [
         "-name", "old", "-netdev", f"bridge,id=n0,br=vl-default,helper={helper}",
         "-device", "e1000e,netdev=n0,mac=52:54:00:77:00:01"]
     vm = world.host.start(*argv, log=f"{world.tmp}/qemu.log", env={"VMLANE_SOCKET": vmlaned.socket})
