@@ -21,6 +21,7 @@ port list:--network
 mac list:--network
 lease list:--network
 lease release:
+monitor:--network --count
 apply:--force
 diff:
 check:
@@ -57,7 +58,7 @@ _vmlane_takes_value() {
 	case $1 in
 	-o | --output | --socket | --network | --owner | --uplink | --mode | --model | --name | --mac | \
 		--subnet | --gateway | --range | --lease | --domain | --dns | --ports | --mtu | --bridge | \
-		--queues | --enter | --cache) ;;
+		--queues | --count | --enter | --cache) ;;
 	*) return 1 ;;
 	esac
 }

@@ -31,6 +31,7 @@
  * @length:	Content-Length, or SIZE_MAX: until the end
  * @eof:	the daemon closed
  * @fds:	what came by SCM_RIGHTS, @n_fds of at most @max_fds; ours to close
+ * @stream:	the answer goes on until one side ends it
  * @fds_lost:	the kernel could not give us all (limit of open files)
  */
 struct exchange {
@@ -44,6 +45,7 @@ struct exchange {
 	int *fds;
 	size_t n_fds;
 	size_t max_fds;
+	bool stream;
 	bool fds_lost;
 	struct err_list *errs;
 };
@@ -174,8 +176,9 @@ static int send_request(struct exchange *x, const char *method, const char *path
 		if (!text)
 			return -ENOMEM;
 	}
-	buf_printf(&b, "%s %s HTTP/1.1\r\nHost: vmlane\r\nConnection: %s\r\n", method, path,
-		   upgrade ? "Upgrade" : "close");
+	/* To HTTP/1.0 a stream comes as it is, without the frames of chunked coding. */
+	buf_printf(&b, "%s %s HTTP/1.%c\r\nHost: vmlane\r\nConnection: %s\r\n", method, path,
+		   x->stream ? '0' : '1', upgrade ? "Upgrade" : "close");
 	if (upgrade)
 		buf_puts(&b, "Upgrade: " API_UPGRADE "\r\n");
 	if (text)
@@ -470,6 +473,93 @@ int api_open(const char *socket, const char *path, json_t *body, json_t **ret, i
 		*ret = j;
 		*ret_n = x.n_fds;
 		x.n_fds = 0; /* the caller's now */
+	}
+	exchange_done(&x);
+	return r;
+}
+
+/* ---- events ---- */
+
+/* What was dealt with goes; the rest moves to the front. */
+static void drop_front(struct buf *b, size_t len)
+{
+	memmove(b->data, b->data + len, b->len - len + 1);
+	b->len -= len;
+}
+
+/* One line of the stream; all but "data: " is for browsers, or a heartbeat. */
+static int take_line(struct exchange *x, const char *line, size_t len, api_event_fn fn, void *ctx)
+{
+	static const char data[] = "data: ";
+	json_t *event;
+	json_error_t e;
+	int r;
+
+	if (len < sizeof(data) - 1 || memcmp(line, data, sizeof(data) - 1) != 0)
+		return 0;
+	event = json_loadb(line + sizeof(data) - 1, len - (sizeof(data) - 1), 0, &e);
+	if (!event)
+		return bad_answer(x);
+	r = fn(event, ctx);
+	json_decref(event);
+	return r;
+}
+
+static int take_lines(struct exchange *x, api_event_fn fn, void *ctx)
+{
+	int r = 0;
+
+	while (r == 0 && x->in.len) {
+		const char *end = memchr(x->in.data, '\n', x->in.len);
+		size_t len = end ? (size_t)(end - x->in.data) : 0;
+
+		if (!end)
+			break;
+		r = take_line(x, x->in.data, len, fn, ctx);
+		drop_front(&x->in, len + 1);
+	}
+	return r;
+}
+
+static int follow(struct exchange *x, api_event_fn fn, void *ctx)
+{
+	int r;
+
+	drop_front(&x->in, x->head_len);
+	for (;;) {
+		r = take_lines(x, fn, ctx);
+		if (r != 0)
+			return r;
+		if (x->eof)
+			return err_add(x->errs, -EREMOTEIO, "ended", "", "vmlaned has ended");
+		r = receive(x);
+		if (r < 0)
+			return r;
+	}
+}
+
+int api_listen(const char *socket, const char *path, api_event_fn fn, void *ctx,
+	       struct err_list *errs)
+{
+	struct exchange x = {.socket = socket,
+			     .fd = -1,
+			     .in = BUF_INIT(HEAD_MAX + API_REPLY_MAX),
+			     .stream = true,
+			     .errs = errs};
+	json_t *body = NULL;
+	int r = open_connection(&x);
+
+	if (r == 0)
+		r = send_request(&x, "GET", path, NULL);
+	if (r == 0)
+		r = receive_head(&x);
+	if (r == 0 && x.status == 200) {
+		r = follow(&x, fn, ctx);
+	} else if (r == 0) {
+		r = receive_body(&x);
+		r = r < 0 ? r : understand(&x, &body);
+		json_decref(body);
+		r = r < 0 ? r : bad_answer(&x);
 	}
 	exchange_done(&x);
 	return r;

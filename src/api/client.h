@@ -37,4 +37,14 @@ int api_open(const char *socket, const char *path, json_t *body, json_t **ret, i
 /* api_path_add() - append "/" and @name, percent-encoded, to a path under construction. */
 void api_path_add(struct buf *path, const char *name);
 
+/* Called for each event; a result other than 0 ends the stream and is returned. */
+typedef int (*api_event_fn)(const json_t *event, void *ctx);
+
+/*
+ * api_listen() - GET @path, a stream of events, and call @fn for each until it says so, or the
+ * daemon ends (-EREMOTEIO, said in @errs). Errors before that as api_call()'s.
+ */
+int api_listen(const char *socket, const char *path, api_event_fn fn, void *ctx,
+	       struct err_list *errs) __must_check;
+
 #endif

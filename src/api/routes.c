@@ -54,6 +54,7 @@ struct call {
  * @force:	knows ?force=1
  * @body:	the keys it takes
  * @status:	of the answer when all went well
+ * @stream:	the answer is the first event of a stream
  * @handler:	0 and the answer's JSON, or -errno and call.errs
  */
 struct route {
@@ -64,6 +65,7 @@ struct route {
 	enum request_body_kind body;
 	unsigned int status;
 	int (*handler)(struct call *c, json_t **ret);
+	bool stream;
 };
 
 static int get_status(struct call *c, json_t **ret)
@@ -168,6 +170,11 @@ static int get_macs(struct call *c, json_t **ret)
 	return c->svc->mac_list(c->svc->ctx, ret, c->errs);
 }
 
+static int get_events(struct call *c, json_t **ret)
+{
+	return c->svc->events(c->svc->ctx, ret, c->errs);
+}
+
 static int get_leases(struct call *c, json_t **ret)
 {
 	return c->svc->lease_list(c->svc->ctx, ret, c->errs);
@@ -197,6 +204,7 @@ static const struct route routes[] = {
 	{"POST",   "/v1/guests/*/open",    ACCESS_ATTACH, false, BODY_OPEN,  101, open_guest},
 	{"GET",    "/v1/ports",            ACCESS_READ,   false, BODY_NONE,  200, get_ports},
 	{"GET",    "/v1/macs",             ACCESS_READ,   false, BODY_NONE,  200, get_macs},
+	{"GET",    "/v1/events",           ACCESS_READ,   false, BODY_NONE,  200, get_events, true},
 	{"GET",    "/v1/leases",           ACCESS_READ,   false, BODY_NONE,  200, get_leases},
 	{"DELETE", "/v1/leases/*/*",       ACCESS_ADMIN,  false, BODY_NONE,  200, delete_lease},
 };
@@ -329,6 +337,7 @@ static unsigned int run(struct call *c, const char *query)
 		return status_of(r);
 	}
 	c->out->body = body;
+	c->out->stream = c->route->stream;
 	return c->route->status;
 }
 
@@ -365,6 +374,7 @@ void api_dispatch(const struct service *svc, const struct peer *peer, const char
 	errs.dropped = 0;
 	ret->body = NULL;
 	ret->n_fds = 0;
+	ret->stream = false;
 	ret->allow[0] = '\0';
 	status = dispatch(&c, method, path, query);
 	request_body_done(&c.body);

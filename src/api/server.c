@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include "api/request.h"
+#include "api/stream.h"
 #include "base/buf.h"
 #include "base/log.h"
 
@@ -30,6 +31,8 @@
  * @accept, @epoll, @timer, @resume: sources: new connection, libmicrohttpd's descriptors, its
  *		deadline, and the end of a pause in accepting
  * @connections: list of those open, @n_connections
+ * @streams:	those who listen to events; @heartbeat: the timer of what keeps them honest
+ * @resumed:	some of them were given something since the last MHD_run()
  * @bodies:	bytes of request bodies held now
  */
 struct api_server {
@@ -43,6 +46,9 @@ struct api_server {
 	sd_event_source *resume;
 	struct connection *connections;
 	size_t n_connections;
+	struct streams streams;
+	sd_event_source *heartbeat;
+	bool resumed;
 	size_t bodies;
 };
 
@@ -227,6 +233,34 @@ static enum MHD_Result send_upgrade(struct MHD_Connection *conn, struct exchange
 	return ok;
 }
 
+/* ---- events ---- */
+
+/* An event as it goes over the wire; false when memory ran out or it is too long. */
+static bool event_text(const json_t *event, struct buf *out)
+{
+	const char *name = json_string_value(json_object_get(event, "event"));
+
+	buf_printf(out, "event: %s\ndata: ", name ? name : "message");
+	if (json_dump_callback(event, dump_append, out, JSON_COMPACT | JSON_REAL_PRECISION(13)) < 0)
+		return false;
+	buf_puts(out, "\n\n");
+	return !out->error;
+}
+
+static enum MHD_Result send_stream(struct MHD_Connection *conn, struct exchange *x)
+{
+	struct buf text = BUF_INIT(API_STREAM_MAX);
+	enum MHD_Result ok = MHD_NO;
+
+	if (x->s->streams.n >= API_STREAMS_MAX)
+		return send_refusal(conn, MHD_HTTP_SERVICE_UNAVAILABLE, "busy",
+				    "too many listen to events already; close some");
+	if (event_text(x->result.body, &text))
+		ok = streams_answer(&x->s->streams, conn, buf_str(&text), text.len);
+	buf_done(&text);
+	return ok;
+}
+
 /* ---- requests ---- */
 
 /* Called with the request line: before anything else is known of the request. */
@@ -335,7 +369,10 @@ static enum MHD_Result answer(struct MHD_Connection *conn, struct exchange *x,
 		     &x->result);
 	if (x->result.status == MHD_HTTP_SWITCHING_PROTOCOLS)
 		return send_upgrade(conn, x);
-	ok = send_result(conn, &x->result);
+	if (x->result.stream)
+		ok = send_stream(conn, x);
+	else
+		ok = send_result(conn, &x->result);
 	api_result_done(&x->result);
 	return ok;
 }
@@ -458,12 +495,28 @@ static void turn_away(int fd)
 
 /* ---- the event loop ---- */
 
+/* Streams were resumed: libmicrohttpd looks at them in the next turn of the loop. */
+static void wake(struct api_server *s)
+{
+	uint64_t now;
+
+	s->resumed = true;
+	if (sd_event_now(s->loop, CLOCK_MONOTONIC, &now) < 0)
+		return;
+	sd_event_source_set_time(s->timer, now);
+	sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
+}
+
 static void pump(struct api_server *s)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 	uint64_t now;
 
+	s->resumed = false;
 	MHD_run(s->mhd);
+	/* Its deadline does not count what was resumed meanwhile: wake() has armed the timer. */
+	if (s->resumed)
+		return;
 	if (MHD_get_timeout(s->mhd, &ms) != MHD_YES) {
 		sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
 		return;
@@ -537,6 +590,36 @@ static int on_timer(sd_event_source *src, uint64_t usec, void *data)
 	return 0;
 }
 
+static int on_heartbeat(sd_event_source *src, uint64_t usec, void *data)
+{
+	static const char beat[] = ": still here\n\n";
+	struct api_server *s = data;
+
+	streams_send(&s->streams, beat, sizeof(beat) - 1);
+	pump(s);
+	sd_event_source_set_time(src, usec + API_HEARTBEAT_S * 1000000u);
+	return 0;
+}
+
+void api_server_event(struct api_server *s, const json_t *event)
+{
+	struct buf text = BUF_INIT(API_STREAM_MAX);
+
+	if (!s || s->streams.n == 0)
+		return;
+	if (event_text(event, &text)) {
+		streams_send(&s->streams, buf_str(&text), text.len);
+		wake(s);
+	}
+	buf_done(&text);
+}
+
+void api_server_on_listeners(struct api_server *s, void (*fn)(bool any, void *ctx), void *ctx)
+{
+	s->streams.changed = fn;
+	s->streams.ctx = ctx;
+}
+
 /* ---- life ---- */
 
 /* The path and its escapes are read by request.c, more strictly. */
@@ -550,13 +633,15 @@ static int start_mhd(struct api_server *s, struct err *e)
 	/* One more than we admit: libmicrohttpd's own limit only drops. */
 	const unsigned int limit = API_CONNECTIONS_MAX + 1;
 
-	s->mhd = MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_UPGRADE, 0, NULL, NULL,
-		on_request, s, MHD_OPTION_CONNECTION_LIMIT, limit, MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned int)API_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)API_HEADER_MAX, MHD_OPTION_URI_LOG_CALLBACK, on_target, s,
-		MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED,
-		on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_END);
+	s->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_UPGRADE |
+					  MHD_ALLOW_SUSPEND_RESUME,
+				  0, NULL, NULL, on_request, s, MHD_OPTION_CONNECTION_LIMIT, limit,
+				  MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)API_IDLE_S,
+				  MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)API_HEADER_MAX,
+				  MHD_OPTION_URI_LOG_CALLBACK, on_target, s,
+				  MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL,
+				  MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+				  MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_END);
 	if (!s->mhd)
 		return err_set(e, -ENOMEM, "http", NULL,
 			       "libmicrohttpd did not start: out of memory or of descriptors");
@@ -581,6 +666,11 @@ static int add_sources(struct api_server *s)
 	if (r < 0)
 		return r;
 	sd_event_source_set_enabled(s->resume, SD_EVENT_OFF);
+	r = sd_event_add_time_relative(s->loop, &s->heartbeat, CLOCK_MONOTONIC,
+				       API_HEARTBEAT_S * 1000000u, 1000000u, on_heartbeat, s);
+	if (r < 0)
+		return r;
+	sd_event_source_set_enabled(s->heartbeat, SD_EVENT_ON);
 	return sd_event_add_io(s->loop, &s->accept, s->listen_fd, EPOLLIN, on_accept, s);
 }
 
@@ -639,8 +729,10 @@ void api_server_free(struct api_server *s)
 	sd_event_source_disable_unref(s->accept);
 	sd_event_source_disable_unref(s->resume);
 	sd_event_source_disable_unref(s->timer);
+	sd_event_source_disable_unref(s->heartbeat);
 	sd_event_source_disable_unref(s->epoll);
 	if (s->mhd) {
+		streams_end(&s->streams);
 		/* a connection just handed over still counts as suspended: let it be tidied up */
 		MHD_run(s->mhd);
 		MHD_stop_daemon(s->mhd);

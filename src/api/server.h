@@ -17,6 +17,9 @@
 #define API_CONNECTIONS_MAX 256
 #define API_CONNECTIONS_PER_USER 64 /* of one uid that is neither root nor the daemon's own */
 #define API_IDLE_S 60
+#define API_STREAMS_MAX 32	     /* clients of GET /v1/events */
+#define API_STREAM_MAX (1024 * 1024) /* bytes that wait for one of them; then events are lost */
+#define API_HEARTBEAT_S 15
 #define API_UPGRADE "vmlane-tap"
 
 struct api_server;
@@ -30,6 +33,17 @@ int api_server_new(sd_event *loop, int listen_fd, const struct service *svc,
 /* api_server_free() - NULL is fine; not to be called from a struct service function. */
 void api_server_free(struct api_server *s);
 
+/*
+ * api_server_event() - to everybody who listens at GET /v1/events. @event is an object with at
+ * least "event", its name; the reference stays the caller's. Cheap when nobody listens.
+ */
+void api_server_event(struct api_server *s, const json_t *event);
+/*
+ * api_server_on_listeners() - call @fn when the first listener comes (true) and when the last one
+ * has gone (false), so that events which cost something are only looked for when they are wanted.
+ */
+void api_server_on_listeners(struct api_server *s, void (*fn)(bool any, void *ctx), void *ctx);
+
 #define API_ALLOW_MAX 48
 
 /**
@@ -37,6 +51,7 @@ void api_server_free(struct api_server *s);
  * @status:	HTTP status
  * @body:	new reference; NULL when memory ran out
  * @fds:	descriptors to pass along (route .../open), @n_fds; closed by whoever sends
+ * @stream:	@body is the first event of a stream that goes on
  * @allow:	405: the methods that the path knows, "GET, POST"; else ""
  */
 struct api_result {
@@ -44,6 +59,7 @@ struct api_result {
 	json_t *body;
 	int fds[API_FDS_MAX];
 	size_t n_fds;
+	bool stream;
 	char allow[API_ALLOW_MAX];
 };
 

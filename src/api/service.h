@@ -66,6 +66,8 @@ struct service {
 			  size_t *ret_n_fds, json_t **ret, struct err_list *errs);
 	int (*guest_detach)(void *ctx, const struct peer *p, const char *name, json_t **ret,
 			    struct err_list *errs);
+	/* the first event of a stream: what there is now; the others come by api_server_event() */
+	int (*events)(void *ctx, json_t **ret, struct err_list *errs);
 	int (*port_list)(void *ctx, json_t **ret, struct err_list *errs);
 	int (*mac_list)(void *ctx, json_t **ret, struct err_list *errs);
 	int (*lease_list)(void *ctx, json_t **ret, struct err_list *errs);

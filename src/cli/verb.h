@@ -92,6 +92,7 @@ extern const struct noun noun_port;
 extern const struct noun noun_mac;
 extern const struct noun noun_lease;
 extern const struct noun noun_status;
+extern const struct noun noun_monitor;
 
 /* noun_is_single() - the noun alone is the command: it has no verb to type. */
 bool noun_is_single(const struct noun *noun);

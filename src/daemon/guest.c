@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/events.h"
 #include "daemon/manager.h"
 
 struct guest_rt *manager_guest(struct manager *m, const char *name)
@@ -92,6 +93,7 @@ void guest_ended(struct manager *m, struct guest_rt *g)
 	struct err e = {0};
 
 	log_info("guest %s ended", g->g.name);
+	events_emit(m, "guest-ended", g->g.network, g->g.name, NULL, "%s ended", g->g.name);
 	if (guest_forget(m, g, &e) < 0) {
 		log_error("guest %s could not be removed from the state: %s", g->g.name, e.message);
 		guest_drop(m, g);

@@ -20,6 +20,7 @@
 
 #include "base/log.h"
 #include "config.h"
+#include "daemon/events.h"
 #include "daemon/files.h"
 #include "daemon/manager.h"
 #include "daemon/privileges.h"
@@ -245,6 +246,8 @@ static int start(const struct options *o, sd_event *loop, struct service *svc, s
 	if (r == 0) {
 		*svc = service_table(m);
 		r = api_server_new(loop, fd, svc, &m->api, e);
+		if (r == 0)
+			api_server_on_listeners(m->api, events_listeners, m);
 	}
 	if (r == 0)
 		r = add_signals(loop, m);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/events.h"
 #include "daemon/files.h"
 #include "daemon/reconcile.h"
 
@@ -82,7 +83,12 @@ static void on_rtnl_event(const struct rtnl_event *ev, void *ctx)
 	case RTNL_EVENT_RESYNC:
 		resync(m);
 		break;
+	case RTNL_EVENT_FDB:
+	case RTNL_EVENT_FDB_DEL:
+		events_fdb(m, ev);
+		return;
 	case RTNL_EVENT_LINK:
+		events_link(m, &ev->link);
 		if (strncmp(ev->link.alias, "vmlane:", 7) == 0)
 			return;
 		break;
@@ -204,6 +210,7 @@ void manager_free(struct manager *m)
 	sd_event_source_disable_unref(m->monitor_source);
 	networks_free(m);
 	guests_free(m);
+	events_done(m);
 	lease_store_free(m->leases);
 	state_close(m->state);
 	rtnl_monitor_free(m->monitor);

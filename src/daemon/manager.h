@@ -55,15 +55,20 @@ struct network_rt {
 	UT_hash_handle hh;
 };
 
-/* struct guest_rt - a plugged-in guest; found by name, by MAC and by tap. */
+/*
+ * struct guest_rt - a plugged-in guest; found by name, by MAC and by tap. @carrier: its tap had a
+ * VMM when the kernel last told of it.
+ */
 struct guest_rt {
 	struct state_guest g;
+	bool carrier;
 	UT_hash_handle hh;
 	UT_hash_handle hh_mac;
 	UT_hash_handle hh_tap;
 };
 
 #define RESOLVERS_MAX NETWORK_DNS_MAX
+#define UPLINKS_MAX 32
 
 /**
  * struct manager - see the head of this file
@@ -76,6 +81,8 @@ struct guest_rt {
  * @host_id:	the machine id, for stable MACs; NULL when there is none
  * @config_errors: what was wrong in the files at the last look (start, check, diff, apply), and
  *		what could not be written at start
+ * @uplinks:	interfaces with a default route at the last look, @n_uplinks of them
+ * @listening:	somebody listens to events; @stations: where MACs were seen meanwhile (events.c)
  * @follow:	armed when routes or links changed, see reconcile.c
  */
 struct manager {
@@ -102,6 +109,10 @@ struct manager {
 	struct in_addr resolvers[RESOLVERS_MAX];
 	size_t n_resolvers;
 	struct err_list config_errors;
+	char uplinks[UPLINKS_MAX][IFNAMSIZ];
+	size_t n_uplinks;
+	bool listening;
+	struct station *stations;
 	sd_event_source *follow;
 	sd_event_source *monitor_source;
 	sd_event_source *resolv_watch;

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/events.h"
 #include "daemon/manager.h"
 
 struct network_rt *manager_network(struct manager *m, const char *name)
@@ -242,6 +243,14 @@ static void on_lease(const struct lease_event *ev, void *ctx)
 	log_info("dhcp %s: %s -> %s: %s %s%s%s", ev->network, dhcp4_type_name(ev->request),
 		 dhcp4_type_name(ev->type), mac_format(&ev->lease.mac, mac),
 		 ip4_format(ev->lease.addr, addr), g ? " guest " : "", g ? g->g.name : "");
+	if (ev->type == DHCP4_ACK && ev->request == DHCP4_REQUEST)
+		events_emit(m, "lease", ev->network, g ? g->g.name : NULL,
+			    json_pack("{s:s, s:s}", "mac", mac, "address", addr), "%s has %s (%s)",
+			    g ? g->g.name : "a guest", addr, mac);
+	else if (ev->type == DHCP4_NAK)
+		events_emit(m, "lease-refused", ev->network, g ? g->g.name : NULL,
+			    json_pack("{s:s, s:s}", "mac", mac, "address", addr),
+			    "%s may not have %s (%s)", g ? g->g.name : "a guest", addr, mac);
 }
 
 /* Who already uses which address, as far as the kernel's neighbour table knows. */

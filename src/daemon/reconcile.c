@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/events.h"
 
 #define FOLLOW_DELAY_US 20000
 
@@ -76,6 +77,7 @@ static int look(struct work *w)
 
 	if (r == 0) {
 		w->n_uplinks = actual_uplinks(&w->actual, w->uplinks, UPLINKS_MAX);
+		events_uplinks(w->m, w->uplinks, w->n_uplinks);
 		r = want_all(w);
 	}
 	if (r == 0)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "daemon/events.h"
 #include "daemon/service.h"
 #include "kernel/tap.h"
 
@@ -224,6 +225,8 @@ int service_guest_attach(void *ctx, const struct peer *p, const struct guest_req
 	}
 	network_refresh_dhcp(m, n);
 	service_log(p, "guest %s attached to network %s", s.name, n->name);
+	events_emit(m, "guest-attached", n->name, s.name, json_pack("{s:s}", "tap", s.tap),
+		    "%s was plugged into network %s", s.name, n->name);
 	return view_guest_show(m, s.name, ret, errs);
 }
 
@@ -262,6 +265,8 @@ int service_guest_open(void *ctx, const struct peer *p, const struct guest_reque
 		return r;
 	}
 	service_log(p, "guest %s plugged into network %s", s.name, n->name);
+	events_emit(m, "guest-attached", n->name, s.name, json_pack("{s:s}", "tap", s.tap),
+		    "%s was plugged into network %s by process %d", s.name, n->name, s.pid);
 	*ret_n_fds = s.queues;
 	return 0;
 }
@@ -298,6 +303,7 @@ int service_guest_detach(void *ctx, const struct peer *p, const char *name, json
 	if (r < 0)
 		return give(errs, r, &e);
 	service_log(p, "guest %s detached", name);
+	events_emit(m, "guest-detached", n ? n->name : NULL, name, NULL, "%s was unplugged", name);
 	*ret = json_object();
 	return *ret ? 0 : -ENOMEM;
 }

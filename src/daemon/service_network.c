@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/events.h"
 #include "daemon/files.h"
 #include "daemon/reconcile.h"
 #include "daemon/service.h"
@@ -33,6 +34,7 @@ struct service service_table(struct manager *m)
 		.guest_attach = service_guest_attach,
 		.guest_open = service_guest_open,
 		.guest_detach = service_guest_detach,
+		.events = events_hello,
 		.port_list = view_port_list,
 		.mac_list = view_mac_list,
 		.lease_list = view_lease_list,
@@ -169,6 +171,7 @@ int service_network_create(void *ctx, const struct peer *p, const char *text, si
 	if (r < 0)
 		return r;
 	service_log(p, "network %s created", n->name);
+	events_emit(m, "network-created", n->name, NULL, NULL, "network %s was created", n->name);
 	return view_network_show(m, n->name, ret, errs);
 }
 
@@ -244,6 +247,7 @@ int service_network_delete(void *ctx, const struct peer *p, const char *name, bo
 	if (r < 0)
 		return r;
 	service_log(p, "network %s deleted", name);
+	events_emit(m, "network-deleted", name, NULL, NULL, "network %s was deleted", name);
 	*ret = json_object();
 	return *ret ? 0 : -ENOMEM;
 }
@@ -263,6 +267,8 @@ static int set_stopped(struct manager *m, const struct peer *p, struct network_r
 	if (r < 0)
 		return r;
 	service_log(p, "network %s %s", n->name, stopped ? "stopped" : "started");
+	events_emit(m, stopped ? "network-stopped" : "network-started", n->name, NULL, NULL,
+		    "network %s was %s", n->name, stopped ? "stopped" : "started");
 	return view_network_show(m, n->name, ret, errs);
 }
 
@@ -480,6 +486,8 @@ int service_apply(void *ctx, const struct peer *p, bool force, json_t **ret, str
 		return r;
 	}
 	service_log(p, "configuration applied, %zu changes", json_array_size(changes));
+	events_emit(m, "applied", NULL, NULL, json_pack("{s:O}", "changes", changes),
+		    "the configuration was applied: %zu changes", json_array_size(changes));
 	*ret = json_pack("{s:o, s:I}", "changes", changes, "kernel_writes",
 			 (json_int_t)(kernel_write_count() - writes));
 	return *ret ? 0 : -ENOMEM;
@@ -508,6 +516,8 @@ int service_lease_release(void *ctx, const struct peer *p, const char *network, 
 	if (r < 0)
 		return push(errs, r, &e);
 	service_log(p, "lease %s of network %s released", addr, network);
+	events_emit(m, "lease-released", network, NULL, json_pack("{s:s}", "address", addr),
+		    "the lease of %s was released", addr);
 	*ret = json_object();
 	return *ret ? 0 : -ENOMEM;
 }

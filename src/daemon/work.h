@@ -8,8 +8,6 @@
 
 #include "daemon/reconcile.h"
 
-#define UPLINKS_MAX 32
-
 /**
  * struct work - one reconciliation under way
  * @target:	the networks that shall be; not owned

@@ -112,6 +112,8 @@ enum rtnl_event_kind {
 	RTNL_EVENT_LINK_DEL, /* @link.name, @link.ifindex filled */
 	RTNL_EVENT_ADDR,     /* some IPv4 address came or went; @link.ifindex filled */
 	RTNL_EVENT_ROUTE,    /* some IPv4 route came or went */
+	RTNL_EVENT_FDB,	     /* @fdb filled: learned, moved or refreshed; only when asked for */
+	RTNL_EVENT_FDB_DEL,  /* @fdb filled */
 	RTNL_EVENT_RESYNC,   /* ENOBUFS: events were lost, look at everything again */
 	RTNL_EVENT_COUNT,
 };
@@ -120,6 +122,7 @@ enum rtnl_event_kind {
 struct rtnl_event {
 	enum rtnl_event_kind kind;
 	struct link_state link;
+	struct fdb_entry fdb;
 };
 
 typedef void (*rtnl_event_fn)(const struct rtnl_event *ev, void *ctx);
@@ -129,6 +132,11 @@ struct rtnl_monitor;
 int rtnl_monitor_new(rtnl_event_fn fn, void *ctx, struct rtnl_monitor **ret,
 		     int *ret_fd) __must_check;
 void rtnl_monitor_free(struct rtnl_monitor *m);
+/*
+ * rtnl_monitor_fdb() - hear of the bridges' MAC tables too, or no more. Off at first, since the
+ * kernel sends every neighbour's change of the host along.
+ */
+int rtnl_monitor_fdb(struct rtnl_monitor *m, bool on) __must_check;
 /*
  * rtnl_monitor_read() - call when the fd is readable: reads what is there (a bounded amount; the fd
  * stays readable when there is more), calls fn for each. fn must not free the monitor.

@@ -112,6 +112,12 @@ static bool route_event(const struct nlmsghdr *nlh, struct rtnl_event *ev)
 	return n != 0;
 }
 
+static bool fdb_event(const struct nlmsghdr *nlh, struct rtnl_event *ev)
+{
+	ev->kind = nlh->nlmsg_type == RTM_NEWNEIGH ? RTNL_EVENT_FDB : RTNL_EVENT_FDB_DEL;
+	return rtnl_parse_fdb(nlh, &ev->fdb) > 0;
+}
+
 static void deliver(struct rtnl_monitor *m, const struct nlmsghdr *nlh)
 {
 	struct rtnl_event ev = {0};
@@ -130,9 +136,23 @@ static void deliver(struct rtnl_monitor *m, const struct nlmsghdr *nlh)
 	case RTM_DELROUTE:
 		wanted = route_event(nlh, &ev);
 		break;
+	case RTM_NEWNEIGH:
+	case RTM_DELNEIGH:
+		wanted = fdb_event(nlh, &ev);
+		break;
 	}
 	if (wanted)
 		m->fn(&ev, m->ctx);
+}
+
+int rtnl_monitor_fdb(struct rtnl_monitor *m, bool on)
+{
+	int group = RTNLGRP_NEIGH;
+
+	if (mnl_socket_setsockopt(m->sk, on ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP,
+				  &group, sizeof(group)) < 0)
+		return -errno;
+	return 0;
 }
 
 int rtnl_monitor_read(struct rtnl_monitor *m)

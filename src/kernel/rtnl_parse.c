@@ -358,7 +358,7 @@ int rtnl_parse_fdb(const struct nlmsghdr *nlh, struct fdb_entry *ret)
 	struct rtnl_attrs attrs;
 	const struct nlattr *attr;
 
-	if (nlh->nlmsg_type != RTM_NEWNEIGH)
+	if (nlh->nlmsg_type != RTM_NEWNEIGH && nlh->nlmsg_type != RTM_DELNEIGH)
 		return 0;
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*nd) || nd->ndm_family != AF_BRIDGE)
 		return 0;

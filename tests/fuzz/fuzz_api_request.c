@@ -129,6 +129,7 @@ static const struct service fuzz_service = {
 	.guest_detach = detach,
 	.port_list = get,
 	.mac_list = get,
+	.events = get,
 	.lease_list = get,
 	.lease_release = release,
 };

@@ -138,6 +138,11 @@ static int mac_list(void *ctx, json_t **ret, struct err_list *errs)
 	return record(ctx, ret, errs, "mac_list");
 }
 
+static int events(void *ctx, json_t **ret, struct err_list *errs)
+{
+	return record(ctx, ret, errs, "events");
+}
+
 static int lease_list(void *ctx, json_t **ret, struct err_list *errs)
 {
 	return record(ctx, ret, errs, "lease_list");
@@ -170,6 +175,7 @@ struct service fake_service(struct fake *f)
 		.guest_detach = guest_detach,
 		.port_list = port_list,
 		.mac_list = mac_list,
+		.events = events,
 		.lease_list = lease_list,
 		.lease_release = lease_release,
 	};

@@ -59,6 +59,7 @@ static const struct try tries[] = {
 	{"POST", OPEN, NULL, "{\"network\":\"default\",\"pid\":77,\"queues\":2}", USER, 101, "guest_open web1 default mac= queues=2 pid=77 uid=4242", NULL, NULL},
 	{"GET", "/v1/ports", NULL, "", USER, 200, "port_list", NULL, NULL},
 	{"GET", "/v1/macs", NULL, "", USER, 200, "mac_list", NULL, NULL},
+	{"GET", "/v1/events", NULL, "", USER, 200, "events", NULL, NULL},
 	{"GET", "/v1/leases", NULL, "", USER, 200, "lease_list", NULL, NULL},
 	{"DELETE", "/v1/leases/default/192.168.122.5", NULL, "", 0, 200, "lease_release default 192.168.122.5 uid=0", NULL, NULL},
 

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Events as they happen: GET /v1/events and `vmlane monitor`."""
+import json
+import os
+import socket
+import subprocess
+
+from daemon import program
+from world import wait_for
+
+
+class Listener:
+    """`vmlane monitor -o json`, its events so far."""
+
+    def __init__(self, d, *args):
+        self.path = os.path.join(d.world.tmp, f"monitor{id(self)}")
+        with open(self.path, "wb") as out:
+            self.p = subprocess.Popen(d.world.host.argv(d.argv("monitor", "-o", "json", *args)), stdout=out)
+        wait_for("hello", lambda: self.of("hello") or self.p.poll() is not None)
+
+    def events(self):
+        with open(self.path, encoding="utf-8") as f:
+            return [json.loads(line) for line in f if line.endswith("\n")]
+
+    def of(self, name, **keys):
+        return [e for e in self.events() if e["event"] == name and all(e.get(k) == v for k, v in keys.items())]
+
+    def expect(self, name, **keys):
+        wait_for(f"event {name} {keys}", lambda: self.of(name, **keys))
+        return self.of(name, **keys)[-1]
+
+    def end(self):
+        self.p.terminate()
+        return self.p.wait(timeout=5)
+
+
+def open_fds(d):
+    return len(os.listdir(f"/proc/{d.p.p.pid}/fd"))
+
+
+def test_life_of_a_guest(world, vmlaned, guest):
+    m = Listener(vmlaned)
+    g = guest("web1")
+    assert m.expect("guest-attached", guest="web1", network="default")["tap"] == "vl-web1"
+    m.expect("guest-up", guest="web1")
+    address = g.dhcp()["address"]
+    lease = m.expect("lease", guest="web1")
+    assert lease["address"] == address and lease["mac"] == g.mac
+    learned = m.expect("mac-learned", mac=g.mac)
+    assert learned["port"] == "vl-web1" and learned["guest"] == "web1" and learned["from"] is None
+    g.off()
+    m.expect("guest-ended", guest="web1")
+    assert not m.of("guest-detached")
+    times = [e["time"] for e in m.events()]
+    assert times == sorted(times) and times[0] > 1.6e9
+    m.end()
+
+
+def test_a_mac_that_moves(world, vmlaned, guest):
+    a, b = guest("a"), guest("b")
+    a.dhcp()
+    b.dhcp()
+    m = Listener(vmlaned)
+    # b speaks with a's MAC: what a stolen address, or a migrated guest, looks like to the switch
+    stolen = a.mac
+    b.ns.run("ip", "link", "set", "eth0", "address", stolen)
+    b.ns.run("busybox", "arping", "-c", "1", "-w", "1", "-I", "eth0", "192.168.122.1", check=False)
+    moved = m.expect("mac-moved", mac=stolen)
+    assert (moved["from"], moved["port"], moved["guest"]) == ("vl-a", "vl-b", "b")
+    m.end()
+
+
+def test_networks_and_uplinks(world, vmlaned):
+    m = Listener(vmlaned)
+    vmlaned.vmlane("network", "create", "lab", "--subnet", "10.9.0.0/24")
+    m.expect("network-created", network="lab")
+    vmlaned.vmlane("network", "stop", "lab")
+    m.expect("network-stopped", network="lab")
+    vmlaned.vmlane("network", "start", "lab")
+    m.expect("network-started", network="lab")
+    vmlaned.vmlane("network", "delete", "lab")
+    m.expect("network-deleted", network="lab")
+    world.host.run("ip", "route", "del", "default")
+    assert m.expect("uplink", uplinks=[])["text"].startswith("there is no way out")
+    world.host.run("ip", "route", "add", "default", "via", "203.0.113.1")
+    m.expect("uplink", uplinks=["eth0"])
+    m.end()
+
+
+def test_only_what_was_asked_for(vmlaned):
+    only = Listener(vmlaned, "--network", "lab", "--count", "2")
+    vmlaned.vmlane("guest", "attach", "x", "--network", "default")
+    vmlaned.vmlane("network", "create", "lab", "--subnet", "10.9.0.0/24")
+    assert only.p.wait(timeout=5) == 0
+    assert [e["event"] for e in only.events()] == ["hello", "network-created"]
+
+
+def test_the_end_of_the_daemon_ends_it(vmlaned):
+    m = Listener(vmlaned)
+    vmlaned.stop()
+    assert m.p.wait(timeout=5) == 2
+    vmlaned.start()
+
+
+def listen_raw(d):
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(5)
+    s.connect(d.socket)
+    s.sendall(b"GET /v1/events HTTP/1.0\r\n\r\n")
+    return s
+
+
+def test_listeners_that_go_or_do_not_read(vmlaned):
+    before = open_fds(vmlaned)
+    deaf = listen_raw(vmlaned)
+    many = [listen_raw(vmlaned) for _ in range(31)]
+    wait_for("all of them", lambda: open_fds(vmlaned) >= before + 32)
+    one_more = listen_raw(vmlaned)
+    assert b" 503 " in one_more.recv(4096)
+    one_more.close()
+    for s in many:
+        s.close()
+    # each event is some 140 bytes: more than the socket's buffer and the stream's together
+    for _ in range(60):
+        vmlaned.vmlane("network", "create", "lab", "--subnet", "10.9.0.0/24")
+        vmlaned.vmlane("network", "delete", "lab")
+    wait_for("those that went to be noticed", lambda: open_fds(vmlaned) <= before + 1)
+    got = deaf.recv(65536)
+    assert b"event: hello" in got and b"text/event-stream" in got
+    deaf.close()
+    m = Listener(vmlaned)
+    vmlaned.vmlane("network", "create", "lab", "--subnet", "10.9.0.0/24")
+    m.expect("network-created", network="lab")
+    m.end()
+    # those that went are noticed when something is written to them
+    vmlaned.vmlane("network", "delete", "lab")
+    vmlaned.vmlane("network", "create", "lab", "--subnet", "10.9.0.0/24")
+    wait_for("all to be gone", lambda: open_fds(vmlaned) <= before + 1)  # + 1: network lab's own
+
+
+def test_people_read_lines(vmlaned):
+    done = subprocess.Popen(vmlaned.world.host.argv([program("vmlane"), "--socket", vmlaned.socket, "monitor", "--count", "2"]),
+                            stdout=subprocess.PIPE, text=True)
+    hello = done.stdout.readline()
+    vmlaned.vmlane("network", "create", "lab", "--subnet", "10.9.0.0/24")
+    line = done.stdout.readline()
+    assert done.wait(timeout=5) == 0
+    assert "hello" in hello and "listening" in hello
+    assert "network-created" in line and "network lab was created" in line
