@@ -323,10 +323,19 @@ static int serve_in_background(const struct options *o)
 	return serve(o, ready[1]);
 }
 
+/* One spelling of @dir, without symbolic links; where that fails, opening it says why. */
+static void resolve_dir(char *dir, unsigned int mode)
+{
+	char real[PATH_MAX];
+
+	if (files_mkdir(dir, mode, NULL) == 0 && realpath(dir, real) &&
+	    strlen(real) < OPTION_DIR_MAX)
+		strcpy(dir, real);
+}
+
 int main(int argc, char **argv)
 {
 	static struct options o;
-	char real[PATH_MAX];
 	int r;
 
 	log_init("vmlaned", false);
@@ -334,9 +343,8 @@ int main(int argc, char **argv)
 	if (r != 0)
 		return r > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	log_init("vmlaned", o.debug);
-	/* One spelling of the directory, since networks remember the path of their file. */
-	if (files_mkdir(o.config_dir, 0755, NULL) == 0 && realpath(o.config_dir, real) &&
-	    strlen(real) < sizeof(o.config_dir))
-		strcpy(o.config_dir, real);
+	/* Networks remember the path of their file, and SQLite follows no links. */
+	resolve_dir(o.config_dir, 0755);
+	resolve_dir(o.state_dir, 0700);
 	return o.foreground ? serve(&o, -1) : serve_in_background(&o);
 }

@@ -19,15 +19,17 @@
 #include "lease/server.h"
 #include "model/config.h"
 
+#define OPTION_DIR_MAX (PATH_MAX - NAME_MAX)
+
 /**
  * struct options - the command line
  * @resolv_conf: where the host's resolvers are read; NULL: /etc/resolv.conf, and systemd-resolved's
  *		upstream list when that only names a local stub
  */
 struct options {
-	char config_dir[PATH_MAX - NAME_MAX];
-	char state_dir[PATH_MAX - NAME_MAX];
-	char run_dir[PATH_MAX - NAME_MAX];
+	char config_dir[OPTION_DIR_MAX];
+	char state_dir[OPTION_DIR_MAX];
+	char run_dir[OPTION_DIR_MAX];
 	const char *resolv_conf;
 	bool foreground;
 	bool debug;
