@@ -46,6 +46,12 @@ int cmd_demo(struct cli *cli, int argc, char **argv);
 void cli_print_errors(const struct err_list *errs);
 
 /*
+ * cli_program_init() - find out where this program is. To be called at its start: from within
+ * another mount namespace the kernel does not name the path by which a chroot knows it.
+ */
+void cli_program_init(void);
+
+/*
  * cli_program_path() - where @name ("vmlaned", "vmlane-nsguest", ...) is: beside this program in
  * the build tree, else where it is installed. 0 or -ENOENT.
  */

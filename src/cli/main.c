@@ -170,6 +170,7 @@ int main(int argc, char **argv)
 	int r;
 
 	setlocale(LC_ALL, "");
+	cli_program_init();
 	r = run_command(&cli, argc, argv);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		perror("vmlane: standard output");

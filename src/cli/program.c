@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* program.c - where the other programs of vmlane are: cli_program_path() of cli.h. */
+/* program.c - where the other programs of vmlane are: cli_program_init(), _path() of cli.h. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -22,19 +22,24 @@ static int try_folder(const char *folder, const char *sub, const char *name, cha
 	return 0;
 }
 
-int cli_program_path(const char *name, char *ret, size_t size)
+/* The folder of this program, with room for its name behind it; "" when it is not known. */
+static char self_folder[PATH_MAX];
+
+void cli_program_init(void)
 {
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	ssize_t n = readlink("/proc/self/exe", self_folder, sizeof(self_folder) - 1);
 	char *slash;
 
-	self[n > 0 ? n : 0] = '\0';
-	slash = strrchr(self, '/');
-	if (slash) {
+	self_folder[n > 0 ? n : 0] = '\0';
+	slash = strrchr(self_folder, '/');
+	if (slash)
 		*slash = '\0';
-		for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
-			if (try_folder(self, folders[i], name, ret, size) == 0)
-				return 0;
-	}
+}
+
+int cli_program_path(const char *name, char *ret, size_t size)
+{
+	for (size_t i = 0; self_folder[0] && i < ARRAY_SIZE(folders); i++)
+		if (try_folder(self_folder, folders[i], name, ret, size) == 0)
+			return 0;
 	return try_folder(VMLANE_LIBEXECDIR, ".", name, ret, size);
 }
