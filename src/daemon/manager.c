@@ -72,6 +72,12 @@ static void resync(struct manager *m)
 	}
 }
 
+/* Our own doings: a tap has no alias yet when it appears. Neither is anybody's way out. */
+static bool is_ours(struct manager *m, const struct link_state *link)
+{
+	return strncmp(link->alias, "vmlane:", 7) == 0 || manager_guest_by_tap(m, link->name);
+}
+
 static void on_rtnl_event(const struct rtnl_event *ev, void *ctx)
 {
 	struct manager *m = ctx;
@@ -79,6 +85,8 @@ static void on_rtnl_event(const struct rtnl_event *ev, void *ctx)
 	switch (ev->kind) {
 	case RTNL_EVENT_LINK_DEL:
 		on_link_gone(m, &ev->link);
+		if (is_ours(m, &ev->link))
+			return;
 		break;
 	case RTNL_EVENT_RESYNC:
 		resync(m);
@@ -89,7 +97,11 @@ static void on_rtnl_event(const struct rtnl_event *ev, void *ctx)
 		return;
 	case RTNL_EVENT_LINK:
 		events_link(m, &ev->link);
-		if (strncmp(ev->link.alias, "vmlane:", 7) == 0)
+		if (is_ours(m, &ev->link))
+			return;
+		break;
+	case RTNL_EVENT_ROUTE:
+		if (!ev->default_route)
 			return;
 		break;
 	case RTNL_EVENT_ADDR:

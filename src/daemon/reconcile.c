@@ -42,24 +42,60 @@ static void work_done(struct work *w)
 	buf_done(&w->fw_text);
 	free(w->fw_nets);
 	free(w->failed);
+	free(w->bridges);
+	free(w->used);
+	free(w->by_name);
+	free(w->by_bridge);
 }
 
 int work_mark_failed(struct work *w, const char *bridge, int r, const struct err *e)
 {
-	err_list_push(w->errs, e);
-	if (w->only_look)
-		return r;
-	for (size_t i = 0; i < w->target->n; i++) {
-		const struct network_config *c = w->target->networks[i].config;
-		struct network_rt *n = manager_network(w->m, c->name);
+	size_t of = work_find(w, w->by_bridge, bridge);
+	struct network_rt *n;
 
-		if (strcmp(c->bridge, bridge) != 0)
-			continue;
-		w->failed[i] = true;
-		if (n)
-			n->problem = *e;
-	}
+	err_list_push(w->errs, e);
+	if (w->only_look || of == w->target->n)
+		return r;
+	w->failed[of] = true;
+	n = manager_network(w->m, w->target->networks[of].config->name);
+	if (n)
+		n->problem = *e;
 	return r;
+}
+
+static int index_cmp(const void *a, const void *b)
+{
+	return strcmp(((const struct target_index *)a)->key, ((const struct target_index *)b)->key);
+}
+
+static int make_indexes(struct work *w)
+{
+	size_t n = w->target->n;
+
+	w->failed = calloc(n + 1, sizeof(*w->failed));
+	w->bridges = calloc(n + 1, sizeof(*w->bridges));
+	w->by_name = calloc(n + 1, sizeof(*w->by_name));
+	w->by_bridge = calloc(n + 1, sizeof(*w->by_bridge));
+	if (!w->failed || !w->bridges || !w->by_name || !w->by_bridge)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		const struct network_config *c = w->target->networks[i].config;
+
+		w->by_name[i] = (struct target_index){c->name, i};
+		w->by_bridge[i] = (struct target_index){c->bridge, i};
+	}
+	qsort(w->by_name, n, sizeof(*w->by_name), index_cmp);
+	qsort(w->by_bridge, n, sizeof(*w->by_bridge), index_cmp);
+	return 0;
+}
+
+size_t work_find(const struct work *w, const struct target_index *index, const char *key)
+{
+	const struct target_index wanted = {.key = key};
+	const struct target_index *found =
+		bsearch(&wanted, index, w->target->n, sizeof(*index), index_cmp);
+
+	return found ? found->index : w->target->n;
 }
 
 void work_say(struct work *w, const char *op, const char *object, const char *text)
@@ -75,6 +111,12 @@ static int look(struct work *w)
 	struct err e = {0};
 	int r = rtnl_snapshot(w->m->rtnl, &w->actual, &e);
 
+	for (size_t i = 0; i < w->actual.n_links; i++) {
+		size_t of = work_find(w, w->by_bridge, w->actual.links[i].name);
+
+		if (of < w->target->n)
+			w->bridges[of] = w->actual.links[i].ifindex;
+	}
 	if (r == 0) {
 		w->n_uplinks = actual_uplinks(&w->actual, w->uplinks, UPLINKS_MAX);
 		events_uplinks(w->m, w->uplinks, w->n_uplinks);
@@ -89,6 +131,15 @@ static int look(struct work *w)
 	return r;
 }
 
+/* @n's bridge is up as it was, and its DHCP server is as it should be. */
+static bool serves(const struct work *w, const struct network_rt *n)
+{
+	size_t i = work_find(w, w->by_name, n->name);
+
+	return i < w->target->n && n->ifindex && n->ifindex == w->bridges[i] && !n->stopped &&
+	       n->config->dhcp == (n->dhcp != NULL);
+}
+
 static int serve_all(struct work *w)
 {
 	struct network_rt *n, *next;
@@ -96,8 +147,11 @@ static int serve_all(struct work *w)
 
 	HASH_ITER (hh, w->m->networks, n, next) {
 		struct err e = {0};
-		int r = network_serve(w->m, n, &e);
+		int r;
 
+		if (serves(w, n))
+			continue;
+		r = network_serve(w->m, n, &e);
 		if (r == 0)
 			continue;
 		if (!e.code[0])
@@ -154,10 +208,11 @@ int reconcile(struct manager *m, const struct target *target, enum reconcile_sco
 	if (r < 0)
 		return r;
 	w.target = target ? target : &runtime;
-	w.failed = calloc(w.target->n + 1, sizeof(*w.failed));
 	if (scope == RECONCILE_ALL)
 		clear_problems(m);
-	r = w.failed ? look(&w) : -ENOMEM;
+	r = make_indexes(&w);
+	if (r == 0)
+		r = look(&w);
 	if (r == 0 && scope == RECONCILE_DIFF) {
 		steps_say(&w);
 		table_say(&w);

@@ -71,18 +71,9 @@ static bool is_delete(const struct plan_step *s)
 /* The target network that a step is done for, or w->target->n when for all of them. */
 static size_t step_network(const struct work *w, const struct plan_step *s)
 {
-	for (size_t i = 0; i < w->target->n; i++) {
-		const char *bridge = w->target->networks[i].config->bridge;
-		char ifname[IFNAMSIZ];
+	size_t i = work_find(w, w->by_bridge, s->ifname);
 
-		if (strcmp(bridge, s->ifname) == 0 || strcmp(bridge, s->bridge) == 0)
-			return i;
-		if (s->kind == STEP_SYSCTL_SET &&
-		    sscanf(s->sysctl.path, "net/%*4[^/]/conf/%15[^/]/", ifname) == 1 &&
-		    strcmp(ifname, bridge) == 0)
-			return i;
-	}
-	return w->target->n;
+	return i < w->target->n ? i : work_find(w, w->by_bridge, s->bridge);
 }
 
 /* Remember what a sysctl of an uplink was, before it is changed; forget it once it is put back. */
@@ -177,6 +168,9 @@ int steps_do(struct work *w, bool deletes, bool follow_only)
 			continue;
 		say_step(w, s);
 		r = do_step(w, s, &e);
+		if (of < w->target->n &&
+		    (s->kind == STEP_BRIDGE_CREATE || s->kind == STEP_BRIDGE_DELETE))
+			w->bridges[of] = 0;
 		if (r == 0)
 			continue;
 		if (!e.code[0])

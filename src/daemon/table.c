@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/text.h"
 
 #define FW_TEXT_MAX (64 * 1024 * 1024)
@@ -73,17 +74,25 @@ static int firewall_delta(struct work *w, struct err *e)
 {
 	struct manager *m = w->m;
 	struct fw_ruleset table = {0};
-	uint32_t generation = 0;
+	uint32_t after = 0;
 	int r;
 
-	if (m->fw_generation && nft_generation(m->nft, &generation) == 0 &&
-	    generation == m->fw_generation) {
+	if (nft_generation(m->nft, &w->fw_seen) < 0)
+		w->fw_seen = 0;
+	if (w->fw_seen && w->fw_seen == m->fw_generation) {
 		w->fw_present = true;
 		return fw_ruleset_delta(&m->fw, &w->fw, &w->fw_text);
 	}
 	r = table_read(w, &table, e);
 	if (r == 0)
 		r = fw_ruleset_delta(&table, &w->fw, &w->fw_text);
+	/* What others did was not to our table: it need not be read again. */
+	if (r >= 0 && nft_generation(m->nft, &after) == 0 && after == w->fw_seen) {
+		fw_ruleset_done(&m->fw);
+		m->fw = table;
+		m->fw_generation = after;
+		return r;
+	}
 	fw_ruleset_done(&table);
 	return r;
 }
@@ -136,17 +145,23 @@ void table_say(struct work *w)
 		work_say(w, "change", "inet vmlane", "~ firewall table inet vmlane");
 }
 
-/* Keep, for the next start, how the kernel lists the skeleton that we have just put there. */
+/*
+ * remember_skeleton() - keep, for the next start, how the kernel lists the skeleton that we have
+ * just put there; unless somebody has changed a rule since, which may be one of ours.
+ */
 static int remember_skeleton(struct work *w, struct err *e)
 {
 	struct buf listing = BUF_INIT(FW_TEXT_MAX);
 	struct fw_ruleset table = {0};
 	struct manager *m = w->m;
+	uint32_t generation = 0;
 	char text[64];
 	int r = nft_list(m->nft, &listing, e);
 
 	if (r == 0)
 		r = fw_listing_read(buf_str(&listing), &table);
+	if (r == 0 && (nft_generation(m->nft, &generation) < 0 || generation != m->fw_generation))
+		r = err_set(e, -ESTALE, "firewall", "inet vmlane", "somebody else changed rules");
 	if (r == 0) {
 		m->fw_skeleton = hash_str(HASH_INIT, m->fw.skeleton);
 		m->fw_listing = hash_str(HASH_INIT, table.skeleton);
@@ -166,17 +181,15 @@ static int remember_skeleton(struct work *w, struct err *e)
 static int commit_firewall(struct work *w, struct err *e)
 {
 	struct manager *m = w->m;
-	uint32_t before = 0, after = 0;
+	uint32_t after = 0;
 	int r;
 
 	m->fw_generation = 0;
-	if (nft_generation(m->nft, &before) < 0)
-		before = 0;
 	table_say(w);
 	r = nft_run(m->nft, buf_str(&w->fw_text), e);
 	if (r < 0)
 		return r;
-	if (before && nft_generation(m->nft, &after) == 0 && after == before + 1 &&
+	if (w->fw_seen && nft_generation(m->nft, &after) == 0 && after == w->fw_seen + 1 &&
 	    w->desired.n_networks)
 		m->fw_generation = after;
 	return 0;
@@ -194,8 +207,9 @@ int table_do(struct work *w)
 		fw_ruleset_done(&m->fw);
 		m->fw = w->fw;
 		w->fw = (struct fw_ruleset){0};
-		if (w->fw_full)
-			r = remember_skeleton(w, &e);
+		/* Without it the next start replaces the table; the rules are the same. */
+		if (w->fw_full && w->desired.n_networks && remember_skeleton(w, &e) < 0)
+			log_warning("how the firewall table is listed is not kept: %s", e.message);
 	}
 	if (r < 0)
 		err_list_push(w->errs, &e);

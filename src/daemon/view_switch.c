@@ -61,8 +61,11 @@ int view_port_list(void *ctx, json_t **ret, struct err_list *errs)
 	struct manager *m = ctx;
 	json_t *list = json_array();
 	struct actual a = {0};
-	int r = view_snapshot(m, &a, errs);
+	struct err e = {0};
+	int r = rtnl_snapshot_counters(m->rtnl, &a, &e);
 
+	if (r < 0)
+		err_list_push(errs, &e);
 	for (size_t i = 0; r == 0 && i < a.n_links; i++) {
 		const struct network_rt *n = network_by_ifindex(m, a.links[i].master);
 

@@ -11,15 +11,6 @@
 
 #include "kernel/sysctl.h"
 
-static const struct target_network *target_find(const struct target *t, const char *name)
-{
-	for (size_t i = 0; i < t->n; i++) {
-		if (strcmp(t->networks[i].config->name, name) == 0)
-			return &t->networks[i];
-	}
-	return NULL;
-}
-
 static int want_networks(struct work *w)
 {
 	struct desired *d = &w->desired;
@@ -48,10 +39,11 @@ static int want_taps(struct work *w)
 	if (!d->taps)
 		return -ENOMEM;
 	HASH_ITER (hh, w->m->guests, g, next) {
-		const struct target_network *t = target_find(w->target, g->g.network);
+		size_t of = work_find(w, w->by_name, g->g.network);
+		const struct target_network *t = &w->target->networks[of];
 		struct desired_tap *tap;
 
-		if (!t)
+		if (of == w->target->n)
 			continue;
 		tap = &d->taps[d->n_taps++];
 		strcpy(tap->name, g->g.tap);
@@ -91,22 +83,36 @@ static int want_sysctl(struct desired *d, const char *family, const char *ifname
 
 bool want_uplink(const struct work *w, const char *ifname)
 {
+	for (size_t i = 0; i < w->n_used; i++) {
+		if (strcmp(w->used[i], ifname) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void use_uplink(struct work *w, const char *ifname)
+{
+	if (!want_uplink(w, ifname))
+		snprintf(w->used[w->n_used++], IFNAMSIZ, "%s", ifname);
+}
+
+static int want_uplinks(struct work *w)
+{
+	bool follow = false;
+
+	w->used = calloc(w->target->n + w->n_uplinks + 1, sizeof(*w->used));
+	if (!w->used)
+		return -ENOMEM;
 	for (size_t i = 0; i < w->target->n; i++) {
 		const struct target_network *t = &w->target->networks[i];
 
-		if (!t->run)
-			continue;
-		if (t->config->uplink[0]) {
-			if (strcmp(t->config->uplink, ifname) == 0)
-				return true;
-			continue;
-		}
-		for (size_t u = 0; u < w->n_uplinks; u++) {
-			if (strcmp(w->uplinks[u], ifname) == 0)
-				return true;
-		}
+		if (t->run && t->config->uplink[0])
+			use_uplink(w, t->config->uplink);
+		follow = follow || (t->run && !t->config->uplink[0]);
 	}
-	return false;
+	for (size_t u = 0; follow && u < w->n_uplinks; u++)
+		use_uplink(w, w->uplinks[u]);
+	return 0;
 }
 
 /* Forwarding of uplinks that nobody uses any more goes back to what it was. */
@@ -153,6 +159,8 @@ int want_all(struct work *w)
 {
 	int r = want_networks(w);
 
+	if (r == 0)
+		r = want_uplinks(w);
 	if (r == 0)
 		r = want_taps(w);
 	return r < 0 ? r : want_sysctls(w);

@@ -8,18 +8,28 @@
 
 #include "daemon/reconcile.h"
 
+/* struct target_index - a network of the target, to be found by name or by bridge. */
+struct target_index {
+	const char *key;
+	size_t index;
+};
+
 /**
  * struct work - one reconciliation under way
  * @target:	the networks that shall be; not owned
  * @actual:	the kernel as it was found
  * @uplinks:	names of the interfaces with a default route, for `uplink: auto`
+ * @used:	names of the interfaces that running networks go out by, there or not; @n_used
+ * @by_name:	the target's networks, sorted by name; @by_bridge: by bridge
  * @desired:	what the kernel should have for them; @plan: the steps that lead there
  * @fw:		the ruleset that should be; @fw_text: the transaction that leads there, in
  *		@fw_changes changes (0: none needed)
+ * @fw_seen:	the kernel's count of rulesets when @fw_text was made; 0 when not known
  * @fw_present:	there is a table of ours in the kernel
  * @fw_full:	@fw_text replaces the table as a whole
  * @fw_nets:	one for each running network, as the firewall wants them
  * @failed:	@failed[i]: target network i had a step fail; the rest of its steps is left out
+ * @bridges:	@bridges[i]: the ifindex of its bridge, which has not been touched since; or 0
  * @changes:	told to whoever asked, or NULL; @errs: likewise
  * @only_look:	for `diff` and `status`: nothing is changed, and no network marked
  * @refused:	0, or the error of a network that could not even be planned
@@ -32,13 +42,19 @@ struct work {
 	struct plan plan;
 	char uplinks[UPLINKS_MAX][IFNAMSIZ];
 	size_t n_uplinks;
+	char (*used)[IFNAMSIZ];
+	size_t n_used;
+	struct target_index *by_name;
+	struct target_index *by_bridge;
 	struct fw_network *fw_nets;
 	struct fw_ruleset fw;
 	struct buf fw_text;
 	int fw_changes;
+	uint32_t fw_seen;
 	bool fw_present;
 	bool fw_full;
 	bool *failed;
+	int *bridges;
 	bool only_look;
 	int refused;
 	json_t *changes;
@@ -47,6 +63,8 @@ struct work {
 
 /* work_mark_failed() - the network on @bridge ("" for none) cannot be as it should; returns @r. */
 int work_mark_failed(struct work *w, const char *bridge, int r, const struct err *e);
+/* work_find() - in @index of the target's networks; w->target->n when there is none. */
+size_t work_find(const struct work *w, const struct target_index *index, const char *key);
 /* work_say() - tell of a change. */
 void work_say(struct work *w, const char *op, const char *object, const char *text);
 

@@ -27,9 +27,11 @@ DEFINE_CLEANUP(struct rtnl *, rtnl_free)
  * Routes are the unicast ones of all tables but local. A multipath route is one struct route_state
  * for each of its nexthops, each with its @oif; 0 is left only to nexthop objects where the kernel
  * does not spell them out (net.ipv4.nexthop_compat_mode 0). Each of the three dumps is consistent
- * in itself; a change between them shows in the next snapshot.
+ * in itself; a change between them shows in the next snapshot. The links' counters are 0.
  */
 int rtnl_snapshot(struct rtnl *r, struct actual *ret, struct err *e) __must_check;
+/* rtnl_snapshot_counters() - the same with the links' counters, which cost as much as the rest. */
+int rtnl_snapshot_counters(struct rtnl *r, struct actual *ret, struct err *e) __must_check;
 /* rtnl_link_get() - one link by name or (when @name is NULL) by @ifindex; -ENODEV. */
 int rtnl_link_get(struct rtnl *r, const char *name, int ifindex, struct link_state *ret,
 		  struct err *e) __must_check;
@@ -121,6 +123,7 @@ enum rtnl_event_kind {
 /* struct rtnl_event - valid during the callback only. */
 struct rtnl_event {
 	enum rtnl_event_kind kind;
+	bool default_route; /* RTNL_EVENT_ROUTE: it was one, or there is no telling */
 	struct link_state link;
 	struct fdb_entry fdb;
 };

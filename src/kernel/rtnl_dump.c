@@ -58,12 +58,14 @@ static int on_fdb(const struct nlmsghdr *nlh, struct rtnl_array *out)
 	return keep(taken, out, &f);
 }
 
-static int dump_links(struct rtnl *r, struct rtnl_array *out, struct err *e)
+static int dump_links(struct rtnl *r, bool counters, struct rtnl_array *out, struct err *e)
 {
 	struct rtnl_request q = {.what = "list the links"};
 
 	*out = (struct rtnl_array){.size = sizeof(struct link_state)};
 	rtnl_request_begin(r, &q, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg));
+	if (!counters)
+		mnl_attr_put_u32(q.last, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	return rtnl_request_dump(r, &q, on_link, out, e);
 }
 
@@ -90,12 +92,12 @@ static int dump_routes(struct rtnl *r, struct rtnl_array *out, struct err *e)
 	return rtnl_request_dump(r, &q, on_route, out, e);
 }
 
-int rtnl_snapshot(struct rtnl *r, struct actual *ret, struct err *e)
+static int snapshot(struct rtnl *r, bool counters, struct actual *ret, struct err *e)
 {
 	struct rtnl_array links = {0}, addrs = {0}, routes = {0};
 	int err;
 
-	err = dump_links(r, &links, e);
+	err = dump_links(r, counters, &links, e);
 	if (err == 0)
 		err = dump_addrs(r, &addrs, e);
 	if (err == 0)
@@ -113,6 +115,16 @@ int rtnl_snapshot(struct rtnl *r, struct actual *ret, struct err *e)
 			       .routes = routes.v,
 			       .n_routes = routes.n};
 	return 0;
+}
+
+int rtnl_snapshot(struct rtnl *r, struct actual *ret, struct err *e)
+{
+	return snapshot(r, false, ret, e);
+}
+
+int rtnl_snapshot_counters(struct rtnl *r, struct actual *ret, struct err *e)
+{
+	return snapshot(r, true, ret, e);
 }
 
 int rtnl_link_get(struct rtnl *r, const char *name, int ifindex, struct link_state *ret,

@@ -105,9 +105,11 @@ static bool route_event(const struct nlmsghdr *nlh, struct rtnl_event *ev)
 {
 	struct rtnl_array routes = {.size = sizeof(struct route_state)};
 	int n = rtnl_parse_route(nlh, &routes);
+	const struct route_state *first = routes.v;
 
-	free(routes.v);
 	ev->kind = RTNL_EVENT_ROUTE;
+	ev->default_route = routes.n == 0 || first->dst.len == 0;
+	free(routes.v);
 	/* Short of memory for a look at it: say that there was one. */
 	return n != 0;
 }
