@@ -314,20 +314,30 @@ static int on_state_guest(const struct state_guest *g, void *ctx)
 
 static int on_state_sysctl(const struct sysctl_state *v, void *ctx)
 {
-	struct manager *m = ctx;
-	struct sysctl_state *p = reallocarray(m->saved, m->n_saved + 1, sizeof(*p));
+	return sysctls_add(ctx, v);
+}
 
-	if (!p)
-		return -ENOMEM;
-	m->saved = p;
-	m->saved[m->n_saved++] = *v;
-	return 0;
+/* Two hexadecimal numbers, as manager.c writes them; anything else means that nothing is known. */
+static void load_firewall(struct manager *m, const char *text)
+{
+	unsigned long long skeleton, listing;
+	char *end;
+
+	errno = 0;
+	skeleton = strtoull(text, &end, 16);
+	if (end == text || *end != ' ')
+		return;
+	text = end + 1;
+	listing = strtoull(text, &end, 16);
+	if (end == text || *end || errno)
+		return;
+	m->fw_skeleton = skeleton;
+	m->fw_listing = listing;
 }
 
 static int load_state(struct manager *m, struct err *e)
 {
 	_cleanup_(freep) char *firewall = NULL;
-	unsigned long long skeleton, listing;
 	int r = state_networks(m->state, on_state_network, m, e);
 
 	if (r == 0)
@@ -336,10 +346,8 @@ static int load_state(struct manager *m, struct err *e)
 		r = state_sysctls(m->state, on_state_sysctl, m, e);
 	if (r == 0)
 		r = state_meta_get(m->state, "firewall", &firewall, e);
-	if (r == 0 && firewall && sscanf(firewall, "%llx %llx", &skeleton, &listing) == 2) {
-		m->fw_skeleton = skeleton;
-		m->fw_listing = listing;
-	}
+	if (r == 0 && firewall)
+		load_firewall(m, firewall);
 	return r;
 }
 

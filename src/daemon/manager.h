@@ -72,6 +72,12 @@ struct guest_rt {
 #define RESOLVERS_MAX NETWORK_DNS_MAX
 #define UPLINKS_MAX 32
 
+/* struct saved_sysctl - what it was, and of which interface (sysctls.c); 0: of none we know. */
+struct saved_sysctl {
+	struct sysctl_state was;
+	int ifindex;
+};
+
 /**
  * struct manager - see the head of this file
  * @saved:	values of sysctls before we changed them, @n_saved of them; also in the state
@@ -100,7 +106,7 @@ struct manager {
 	struct guest_rt *guests;
 	struct guest_rt *guests_by_mac;
 	struct guest_rt *guests_by_tap;
-	struct sysctl_state *saved;
+	struct saved_sysctl *saved;
 	size_t n_saved;
 	struct fw_ruleset fw;
 	uint32_t fw_generation;
@@ -156,6 +162,9 @@ int load_check_alone(struct manager *m, const struct network_rt *n,
  * m->config_errors; those of them that are not up get the problem "refused", and stay down.
  */
 void load_mark_refused(struct manager *m);
+
+/* sysctls_add() - a record that the state has already (sysctls.c). */
+int sysctls_add(struct manager *m, const struct sysctl_state *was) __must_check;
 
 /* ---- networks (network.c) ---- */
 

@@ -120,6 +120,8 @@ static int look(struct work *w)
 	if (r == 0) {
 		w->n_uplinks = actual_uplinks(&w->actual, w->uplinks, UPLINKS_MAX);
 		events_uplinks(w->m, w->uplinks, w->n_uplinks);
+		if (!w->only_look)
+			sysctls_follow(w);
 		r = want_all(w);
 	}
 	if (r == 0)
@@ -177,7 +179,7 @@ static int carry_out(struct work *w, bool follow_only)
 		one = steps_do(w, false, follow_only);
 		r = r ? r : one;
 	}
-	steps_forget_restored(w);
+	sysctls_forget(w);
 	if (!follow_only) {
 		one = serve_all(w);
 		r = r ? r : one;

@@ -76,35 +76,13 @@ static size_t step_network(const struct work *w, const struct plan_step *s)
 	return i < w->target->n ? i : work_find(w, w->by_bridge, s->bridge);
 }
 
-/* Remember what a sysctl of an uplink was, before it is changed; forget it once it is put back. */
-static int save_sysctl(struct work *w, const struct plan_step *s, struct err *e)
-{
-	struct manager *m = w->m;
-	struct sysctl_state before = s->sysctl, *p;
-	int r;
-
-	if (step_network(w, s) < w->target->n)
-		return 0;
-	for (size_t i = 0; i < m->n_saved; i++) {
-		if (strcmp(m->saved[i].path, s->sysctl.path) == 0)
-			return 0;
-	}
-	strcpy(before.value, s->replaces);
-	r = state_sysctl_put(m->state, &before, e);
-	if (r < 0)
-		return r;
-	p = reallocarray(m->saved, m->n_saved + 1, sizeof(*p));
-	if (!p)
-		return -ENOMEM;
-	m->saved = p;
-	m->saved[m->n_saved++] = before;
-	return 0;
-}
-
 static int do_sysctl(struct work *w, const struct plan_step *s, struct err *e)
 {
-	int r = save_sysctl(w, s, e);
+	int r = 0;
 
+	/* Those of our bridges go with them. */
+	if (step_network(w, s) == w->target->n)
+		r = sysctls_save(w->m, s->sysctl.path, s->replaces, e);
 	return r < 0 ? r : sysctl_write(s->sysctl.path, s->sysctl.value, e);
 }
 
@@ -180,24 +158,4 @@ int steps_do(struct work *w, bool deletes, bool follow_only)
 		first = first ? first : r;
 	}
 	return first;
-}
-
-void steps_forget_restored(struct work *w)
-{
-	struct manager *m = w->m;
-	size_t kept = 0;
-
-	for (size_t i = 0; i < m->n_saved; i++) {
-		char ifname[IFNAMSIZ], now[SYSCTL_VALUE_MAX];
-		bool gone = sysctl_read(m->saved[i].path, now) < 0;
-		bool used = sscanf(m->saved[i].path, "net/ipv4/conf/%15[^/]/", ifname) == 1 &&
-			    want_uplink(w, ifname);
-
-		if (gone || (!used && strcmp(now, m->saved[i].value) == 0)) {
-			if (state_sysctl_remove(m->state, m->saved[i].path, NULL) == 0)
-				continue;
-		}
-		m->saved[kept++] = m->saved[i];
-	}
-	m->n_saved = kept;
 }

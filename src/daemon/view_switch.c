@@ -99,15 +99,20 @@ static bool is_station(const struct fdb_entry *f)
 	return !mac_is_multicast(&f->mac);
 }
 
-static int add_macs(struct manager *m, const struct actual *a, const struct network_rt *n,
-		    json_t *list, struct err *e)
+/* All tables in one dump: asking for each bridge takes longer. */
+static int add_macs(struct manager *m, const struct actual *a, json_t *list, struct err *e)
 {
 	_cleanup_(freep) struct fdb_entry *fdb = NULL;
+	const struct network_rt *n = NULL;
 	size_t count = 0;
-	int r = rtnl_fdb_dump(m->rtnl, n->ifindex, &fdb, &count, e);
+	int r = rtnl_fdb_dump(m->rtnl, 0, &fdb, &count, e);
 
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		if (is_station(&fdb[i]))
+		if (!is_station(&fdb[i]))
+			continue;
+		if (!n || n->ifindex != fdb[i].bridge)
+			n = network_by_ifindex(m, fdb[i].bridge);
+		if (n)
 			json_array_append_new(list, mac_json(m, a, n, &fdb[i]));
 	}
 	return r;
@@ -116,18 +121,15 @@ static int add_macs(struct manager *m, const struct actual *a, const struct netw
 int view_mac_list(void *ctx, json_t **ret, struct err_list *errs)
 {
 	struct manager *m = ctx;
-	struct network_rt *n, *next;
 	json_t *list = json_array();
 	struct actual a = {0};
 	struct err e = {0};
 	int r = view_snapshot(m, &a, errs);
 
-	HASH_ITER (hh, m->networks, n, next) {
-		if (r == 0 && n->ifindex) {
-			r = add_macs(m, &a, n, list, &e);
-			if (r < 0)
-				err_list_push(errs, &e);
-		}
+	if (r == 0) {
+		r = add_macs(m, &a, list, &e);
+		if (r < 0)
+			err_list_push(errs, &e);
 	}
 	actual_done(&a);
 	return give("macs", list, r, ret);

@@ -119,12 +119,11 @@ static int want_uplinks(struct work *w)
 static int want_restored(struct work *w)
 {
 	for (size_t i = 0; i < w->m->n_saved; i++) {
-		const struct sysctl_state *s = &w->m->saved[i];
+		const struct sysctl_state *s = &w->m->saved[i].was;
 		char ifname[IFNAMSIZ], now[SYSCTL_VALUE_MAX];
 		int r;
 
-		if (sscanf(s->path, "net/ipv4/conf/%15[^/]/forwarding", ifname) != 1 ||
-		    want_uplink(w, ifname))
+		if (!sysctls_restorable(w, &w->m->saved[i], ifname))
 			continue;
 		if (sysctl_read(s->path, now) < 0 || strcmp(now, s->value) == 0)
 			continue;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * work.h - one reconciliation under way, shared by reconcile.c (the order of things), want.c (what
- * the kernel should have), steps.c (links, addresses, sysctls) and table.c (the firewall table).
+ * the kernel should have), steps.c (links, addresses, sysctls), sysctls.c (their old values) and
+ * table.c (the firewall table).
  */
 #ifndef VMLANE_DAEMON_WORK_H
 #define VMLANE_DAEMON_WORK_H
@@ -80,8 +81,18 @@ int steps_plan(struct work *w) __must_check;
 void steps_say(struct work *w);
 /* steps_do() - those that delete, or the others; @follow_only: only sysctls of uplinks. */
 int steps_do(struct work *w, bool deletes, bool follow_only) __must_check;
-/* steps_forget_restored() - drop the records of sysctls that are back at their old value. */
-void steps_forget_restored(struct work *w);
+
+/* ---- sysctls.c ---- */
+/* sysctls_save() - remember that @path was @value, before it is changed; an older record stays. */
+int sysctls_save(struct manager *m, const char *path, const char *value,
+		 struct err *e) __must_check;
+/* sysctls_restorable() - @v is of an uplink that no network uses, and may be put back. */
+bool sysctls_restorable(const struct work *w, const struct saved_sysctl *v,
+			char ret_ifname[static IFNAMSIZ]);
+/* sysctls_follow() - interfaces were renamed, or vanished. */
+void sysctls_follow(struct work *w);
+/* sysctls_forget() - drop the records of what is put back. */
+void sysctls_forget(struct work *w);
 
 /* ---- table.c ---- */
 /* table_diff() - fill @w->fw and the transaction that leads there; nothing is written. */
