@@ -25,7 +25,7 @@ static void fill(struct err *e, const char *code, const char *where, const char 
 	vsnprintf(e->message, sizeof(e->message), fmt, ap);
 }
 
-int err_set(struct err *e, int r, const char *code, const char *where, const char *fmt, ...)
+int(err_set)(struct err *e, int r, const char *code, const char *where, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -37,7 +37,7 @@ int err_set(struct err *e, int r, const char *code, const char *where, const cha
 	return r;
 }
 
-int err_add(struct err_list *l, int r, const char *code, const char *where, const char *fmt, ...)
+int(err_add)(struct err_list *l, int r, const char *code, const char *where, const char *fmt, ...)
 {
 	va_list ap;
 

@@ -50,6 +50,15 @@ int err_set(struct err *e, int r, const char *code, const char *where, const cha
 int err_add(struct err_list *l, int r, const char *code, const char *where, const char *fmt, ...)
 	__printf(5, 6);
 
+#ifdef __clang_analyzer__
+/*
+ * The analyzer looks into one file at a time: tell it that both return the @r they are given. (In
+ * err.c the names stand in parentheses, so that they are not taken for these macros.)
+ */
+#define err_set(e, r, ...) ((err_set)(e, r, __VA_ARGS__), (r))
+#define err_add(l, r, ...) ((err_add)(l, r, __VA_ARGS__), (r))
+#endif
+
 /* err_list_push() - append a copy of @e. */
 void err_list_push(struct err_list *l, const struct err *e);
 

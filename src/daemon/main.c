@@ -5,6 +5,7 @@
  *
  * Next on the walk: manager.c.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -85,7 +86,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 			r = set_dir(o->run_dir, sizeof(o->run_dir), optarg);
 			break;
 		case OPT_RESOLV:
-			o->resolv_conf = optarg;
+			r = set_dir(o->resolv_conf, sizeof(o->resolv_conf), optarg);
 			break;
 		case OPT_FOREGROUND:
 			o->foreground = true;
@@ -126,6 +127,18 @@ static void give_to_group(const char *path)
 			    strerror(errno));
 }
 
+/* Somebody accepts connections on @sa. */
+static bool is_served(const struct sockaddr_un *sa)
+{
+	_cleanup_(fd_closep) int fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return false;
+	/* EAGAIN: its queue is full. */
+	return connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 || errno == EAGAIN;
+}
+
 static int socket_create(const char *run_dir, int *ret, struct err *e)
 {
 	_cleanup_(fd_closep) int fd = -1;
@@ -143,7 +156,11 @@ static int socket_create(const char *run_dir, int *ret, struct err *e)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_set(e, -errno, "socket", sa.sun_path, "%s", strerror(errno));
-	/* The state directory's lock says that no other daemon serves here. */
+	/* The state directory's lock keeps away only those that share it. */
+	if (is_served(&sa))
+		return err_set(e, -EBUSY, "socket", sa.sun_path,
+			       "another vmlaned answers here; stop it, or give this one its own "
+			       "directory with --run-dir");
 	unlink(sa.sun_path);
 	mask = umask(0117);
 	r = bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ? -errno : 0;
@@ -191,17 +208,18 @@ static int on_reload(sd_event_source *s, const struct signalfd_siginfo *si, void
 	if (service_apply(ctx, &(struct peer){.pid = (pid_t)si->ssi_pid, .uid = si->ssi_uid}, false,
 			  &result, errs) < 0) {
 		manager_log_errors(errs);
-		log_error("nothing was changed");
+		log_error("the configuration was not applied, or not all of it; `vmlane diff` "
+			  "shows what is left");
 	}
 	json_decref(result);
 	free(errs);
 	return 0;
 }
 
-static int add_signals(sd_event *loop, struct manager *m)
+/* From the first moment: what comes while we start is done when we have. */
+static void block_signals(void)
 {
 	sigset_t set;
-	int r;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
@@ -209,6 +227,12 @@ static int add_signals(sd_event *loop, struct manager *m)
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+}
+
+static int add_signals(sd_event *loop, struct manager *m)
+{
+	int r;
+
 	r = sd_event_add_signal(loop, NULL, SIGTERM, on_terminate, m);
 	if (r >= 0)
 		r = sd_event_add_signal(loop, NULL, SIGINT, on_terminate, m);
@@ -275,8 +299,10 @@ static int serve(const struct options *o, int ready_fd)
 	struct service svc;
 	sd_event *loop = NULL;
 	struct err e = {0};
-	int r = sd_event_default(&loop);
+	int r;
 
+	block_signals();
+	r = sd_event_default(&loop);
 	if (r >= 0)
 		r = start(o, loop, &svc, &m, &e);
 	if (r < 0) {
@@ -284,6 +310,7 @@ static int serve(const struct options *o, int ready_fd)
 		sd_event_unref(loop);
 		return EXIT_FAILURE;
 	}
+	assert(m);
 	sd_event_set_watchdog(loop, true);
 	log_notice("vmlaned " VMLANE_VERSION
 		   " is ready: %u networks, %u guests, API on %s/api.sock",
@@ -320,6 +347,9 @@ static int serve_in_background(const struct options *o)
 	setsid();
 	if (chdir("/") < 0)
 		log_warning("/: %s", strerror(errno));
+	/* What we have to say goes on to stderr; whoever reads stdout shall not wait for us. */
+	if (!freopen("/dev/null", "r", stdin) || !freopen("/dev/null", "w", stdout))
+		log_warning("/dev/null: %s", strerror(errno));
 	return serve(o, ready[1]);
 }
 
