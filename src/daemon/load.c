@@ -317,7 +317,7 @@ static int on_state_sysctl(const struct sysctl_state *v, void *ctx)
 	return sysctls_add(ctx, v);
 }
 
-/* Two hexadecimal numbers, as manager.c writes them; anything else means that nothing is known. */
+/* Two hexadecimal numbers, as table.c writes them; anything else means that nothing is known. */
 static void load_firewall(struct manager *m, const char *text)
 {
 	unsigned long long skeleton, listing;
