@@ -12,7 +12,7 @@ DIR=$(realpath -m "${CHECK_DIR:-build-check}")
 LOGS=$DIR/logs
 FUZZ_SECONDS=${FUZZ_SECONDS:-10}
 STAGES="format includes source scripts man build-gcc build-clang build-asan build-fuzz tidy
-	unit unit-asan fuzz netns package"
+	unit unit-asan fuzz units netns package"
 passed=0 failed=0 skipped=0
 mkdir -p "$LOGS"
 
@@ -175,6 +175,23 @@ stage_fuzz()
 	status=${PIPESTATUS[0]}
 	echo "$(grep -c ^ok "$DIR/fuzz.out") $(grep -c ^FAILED "$DIR/fuzz.out") 0" >"$COUNTS"
 	return "$status"
+}
+
+# What systemd says about the units, with a program in place of the one that is not installed.
+stage_units()
+{
+	local copy status=0 units
+	built gcc || return
+	command -v systemd-analyze >/dev/null || { skip "systemd-analyze is not installed"; return; }
+	copy=$(mktemp -d)
+	cp "$DIR/gcc/data/vmlaned.service" "$DIR/gcc/data/vmlaned.socket" "$copy"
+	sed -i 's|^ExecStart=[^ ]*|ExecStart=/bin/true|' "$copy/vmlaned.service"
+	units="$copy/vmlaned.service $copy/vmlaned.socket"
+	SYSTEMD_UNIT_PATH=$copy: systemd-analyze verify --man=no $units 2>&1 | tee "$copy/said" || status=1
+	[ ! -s "$copy/said" ] || status=1
+	systemd-analyze security --offline=true --threshold=35 --no-pager "$copy/vmlaned.service" || status=1
+	rm -rf "$copy"
+	return $status
 }
 
 # The namespace tests run twice at once: with the plain programs, and with the sanitized ones.
