@@ -218,7 +218,8 @@ void manager_free(struct manager *m)
 		return;
 	api_server_free(m->api);
 	sd_event_source_disable_unref(m->follow);
-	sd_event_source_disable_unref(m->resolv_watch);
+	for (size_t i = 0; i < RESOLV_WATCHES; i++)
+		sd_event_source_disable_unref(m->resolv_watch[i]);
 	sd_event_source_disable_unref(m->monitor_source);
 	networks_free(m);
 	guests_free(m);

@@ -23,14 +23,14 @@
 
 /**
  * struct options - the command line
- * @resolv_conf: where the host's resolvers are read; NULL: /etc/resolv.conf, and systemd-resolved's
+ * @resolv_conf: where the host's resolvers are read; "": /etc/resolv.conf, and systemd-resolved's
  *		upstream list when that only names a local stub
  */
 struct options {
 	char config_dir[OPTION_DIR_MAX];
 	char state_dir[OPTION_DIR_MAX];
 	char run_dir[OPTION_DIR_MAX];
-	const char *resolv_conf;
+	char resolv_conf[OPTION_DIR_MAX];
 	bool foreground;
 	bool debug;
 };
@@ -71,6 +71,7 @@ struct guest_rt {
 
 #define RESOLVERS_MAX NETWORK_DNS_MAX
 #define UPLINKS_MAX 32
+#define RESOLV_WATCHES 3
 
 /* struct saved_sysctl - what it was, and of which interface (sysctls.c); 0: of none we know. */
 struct saved_sysctl {
@@ -123,7 +124,7 @@ struct manager {
 	struct station *stations;
 	sd_event_source *follow;
 	sd_event_source *monitor_source;
-	sd_event_source *resolv_watch;
+	sd_event_source *resolv_watch[RESOLV_WATCHES];
 	uint64_t started_us;
 };
 
@@ -199,6 +200,7 @@ int network_serve(struct manager *m, struct network_rt *n, struct err *e) __must
 void network_refresh_dhcp(struct manager *m, struct network_rt *n);
 /* resolvers_load() - read the host's upstream resolvers; every server learns of a change. */
 void resolvers_load(struct manager *m);
+/* resolvers_watch() - from now on learn of changes; as far as there is something to be watched. */
 int resolvers_watch(struct manager *m) __must_check;
 
 /* ---- guests (guest.c) ---- */

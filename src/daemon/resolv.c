@@ -38,17 +38,19 @@ static size_t read_resolvers(const char *path, struct in_addr ret[RESOLVERS_MAX]
 	return n;
 }
 
+static const char *conf_path(const struct manager *m)
+{
+	return m->options->resolv_conf[0] ? m->options->resolv_conf : RESOLV_CONF;
+}
+
 void resolvers_load(struct manager *m)
 {
 	struct in_addr found[RESOLVERS_MAX] = {{0}};
 	struct network_rt *n, *next;
 	size_t count;
 
-	if (m->options->resolv_conf)
-		count = read_resolvers(m->options->resolv_conf, found);
-	else
-		count = read_resolvers(RESOLV_CONF, found);
-	if (count == 0 && !m->options->resolv_conf)
+	count = read_resolvers(conf_path(m), found);
+	if (count == 0 && !m->options->resolv_conf[0])
 		count = read_resolvers(RESOLVED_UPSTREAM, found);
 	if (count == m->n_resolvers && memcmp(found, m->resolvers, sizeof(found)) == 0)
 		return;
@@ -59,24 +61,49 @@ void resolvers_load(struct manager *m)
 	log_info("guests are told of %zu resolver%s of this host", count, count == 1 ? "" : "s");
 }
 
+static int on_change(sd_event_source *s, const struct inotify_event *ev, void *ctx);
+
+/* The directory of @path, since most programs replace the file rather than write into it. */
+static int watch(struct manager *m, const char *path, sd_event_source **ret)
+{
+	char copy[PATH_MAX];
+	int r;
+
+	*ret = sd_event_source_disable_unref(*ret);
+	snprintf(copy, sizeof(copy), "%s", path);
+	r = sd_event_add_inotify(m->loop, ret, dirname(copy),
+				 IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE | IN_CREATE, on_change,
+				 m);
+	return r < 0 ? r : 0;
+}
+
+/* It is often a link to where a network manager writes, and what it points to may change. */
+static int watch_targets(struct manager *m)
+{
+	char real[PATH_MAX];
+	int r = 0;
+
+	if (realpath(conf_path(m), real) && strcmp(real, conf_path(m)) != 0)
+		r = watch(m, real, &m->resolv_watch[1]);
+	if (r == 0 && !m->options->resolv_conf[0] && access(RESOLVED_UPSTREAM, F_OK) == 0)
+		r = watch(m, RESOLVED_UPSTREAM, &m->resolv_watch[2]);
+	return r;
+}
+
 static int on_change(sd_event_source *s, const struct inotify_event *ev, void *ctx)
 {
-	(void)s;
+	struct manager *m = ctx;
+
 	(void)ev;
-	resolvers_load(ctx);
+	if (s == m->resolv_watch[0] && watch_targets(m) < 0)
+		log_warning("changes of the host's resolvers may not be noticed");
+	resolvers_load(m);
 	return 0;
 }
 
 int resolvers_watch(struct manager *m)
 {
-	const char *path = m->options->resolv_conf ? m->options->resolv_conf : RESOLV_CONF;
-	char copy[PATH_MAX];
-	int r;
+	int r = watch(m, conf_path(m), &m->resolv_watch[0]);
 
-	/* The directory, since most programs replace the file rather than write into it. */
-	snprintf(copy, sizeof(copy), "%s", path);
-	r = sd_event_add_inotify(m->loop, &m->resolv_watch, dirname(copy),
-				 IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE | IN_CREATE, on_change,
-				 m);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : watch_targets(m);
 }

@@ -37,14 +37,77 @@ static void leave_out_blocked(struct work *w)
 	d->n_taps = kept;
 }
 
+/* They come anew with their interface. */
+static void forget_sysctls(struct desired *d, const char *ifname)
+{
+	char dir[IFNAMSIZ + sizeof("/conf//")];
+
+	snprintf(dir, sizeof(dir), "/conf/%s/", ifname);
+	for (size_t i = 0; i < d->n_sysctls; i++) {
+		if (strstr(d->sysctls[i].path, dir))
+			d->sysctls_now[i].value[0] = '\0';
+	}
+}
+
+/*
+ * free_own_names() - a network has the bridge name that another of our networks had before: that
+ * bridge is deleted first. It is taken out of what there is, and its deletion put into @ret.
+ */
+static int free_own_names(struct work *w, struct plan *ret)
+{
+	struct plan p = {.steps = calloc(w->desired.n_networks + 1, sizeof(*p.steps))};
+	struct actual *a = &w->actual;
+
+	if (!p.steps)
+		return -ENOMEM;
+	for (size_t i = 0; i < w->desired.n_networks; i++) {
+		const struct desired_network *n = &w->desired.networks[i];
+		const struct link_state *l = actual_link_by_name(a, n->config->bridge);
+
+		if (!l || strncmp(l->alias, ALIAS_NETWORK, strlen(ALIAS_NETWORK)) != 0 ||
+		    strcmp(l->kind, "bridge") != 0 || !plan_network_blocked(n, a, NULL))
+			continue;
+		p.steps[p.n].kind = STEP_BRIDGE_DELETE;
+		strcpy(p.steps[p.n++].ifname, l->name);
+		forget_sysctls(&w->desired, l->name);
+		a->links[l - a->links] = a->links[--a->n_links];
+	}
+	*ret = p;
+	return 0;
+}
+
+/* The steps of @first before those of @w->plan. */
+static int prepend(struct work *w, const struct plan *first)
+{
+	struct plan_step *steps = calloc(first->n + w->plan.n + 1, sizeof(*steps));
+
+	if (!steps)
+		return -ENOMEM;
+	memcpy(steps, first->steps, first->n * sizeof(*steps));
+	if (w->plan.n)
+		memcpy(steps + first->n, w->plan.steps, w->plan.n * sizeof(*steps));
+	free(w->plan.steps);
+	w->plan.steps = steps;
+	w->plan.n += first->n;
+	return 0;
+}
+
 int steps_plan(struct work *w)
 {
+	struct plan freed = {0};
 	int r = plan_diff(&w->desired, &w->actual, &w->plan, NULL);
 
 	if (r != -EEXIST)
 		return r;
-	leave_out_blocked(w);
-	return plan_diff(&w->desired, &w->actual, &w->plan, w->errs);
+	r = free_own_names(w, &freed);
+	if (r == 0) {
+		leave_out_blocked(w);
+		r = plan_diff(&w->desired, &w->actual, &w->plan, w->errs);
+	}
+	if (r == 0)
+		r = prepend(w, &freed);
+	plan_done(&freed);
+	return r;
 }
 
 static void say_step(struct work *w, const struct plan_step *s)

@@ -378,13 +378,18 @@ static void add_deletions(struct differ *x)
 	}
 }
 
+#define MTU_DEFAULT 1500 /* the kernel's, for bridges and taps */
+
 /* @l NULL: the interface is new and has the kernel's default. */
 static void add_mtu(struct differ *x, const char *ifname, const struct link_state *l, uint32_t mtu)
 {
-	uint32_t now = l ? l->mtu : 1500;
+	uint32_t now = l ? l->mtu : MTU_DEFAULT;
 	struct plan_step *s;
 
-	if (mtu == 0 || mtu == now)
+	/* Also when it is no longer given: who is told nothing by DHCP takes the default. */
+	if (mtu == 0)
+		mtu = MTU_DEFAULT;
+	if (mtu == now)
 		return;
 	s = add(x, STEP_LINK_MTU, ifname);
 	s->mtu = mtu;

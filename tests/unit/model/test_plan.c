@@ -230,6 +230,8 @@ static void test_mtu(void **state)
 	w.links[0].mtu = w.links[1].mtu = 1400;
 	expect_plan(&w, "");
 	w.config[0].mtu = 0;
+	expect_plan(&w, "~ vl-a: mtu 1400 -> 1500\n~ vl-w: mtu 1400 -> 1500\n");
+	w.links[0].mtu = w.links[1].mtu = 1500;
 	expect_plan(&w, "");
 	world_init(&w);
 	w.config[0].mtu = 9000;

@@ -525,7 +525,8 @@ static void test_scale(void **state)
 		c[i].gateway = gateway_of(i).addr;
 		c[i].subnet = (struct ip4_prefix){ip4_from_host(0x0a000000 + (i << 8)), 24};
 		d.networks[i].config = &c[i];
-		*l = (struct link_state){.ifindex = (int)i + 1, .kind = "bridge", .up = true};
+		*l = (struct link_state){
+			.ifindex = (int)i + 1, .kind = "bridge", .up = true, .mtu = 1500};
 		strcpy(l->name, c[i].bridge);
 		snprintf(l->alias, sizeof(l->alias), ALIAS_NETWORK "%s", c[i].name);
 		a.addrs[i] = (struct addr_state){(int)i + 1, gateway_of(i)};
@@ -540,6 +541,7 @@ static void test_scale(void **state)
 		*l = (struct link_state){.ifindex = 2000 + (int)i,
 					 .kind = "tun",
 					 .up = true,
+					 .mtu = 1500,
 					 .master = (int)(i % networks) + 1};
 		strcpy(l->name, t->name);
 		snprintf(l->alias, sizeof(l->alias), ALIAS_GUEST "%s", t->guest);
