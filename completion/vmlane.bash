@@ -8,7 +8,7 @@ _vmlane_table='
 status:
 network list:
 network show:
-network create:--subnet --gateway --range --lease --domain --dns --uplink --ports --mtu --bridge --no-dhcp --mode
+network create:--subnet --gateway --range --lease --domain --dns --uplink --ports --mtu --bridge --no-dhcp --mode --inbound --no-host
 network delete:--force
 network start:
 network stop:--force
@@ -56,7 +56,7 @@ _vmlane_reply() {
 
 _vmlane_takes_value() {
 	case $1 in
-	-o | --output | --socket | --network | --owner | --uplink | --mode | --model | --name | --mac | \
+	-o | --output | --socket | --network | --owner | --uplink | --mode | --inbound | --model | --name | --mac | \
 		--subnet | --gateway | --range | --lease | --domain | --dns | --ports | --mtu | --bridge | \
 		--queues | --count | --enter | --cache) ;;
 	*) return 1 ;;
@@ -74,7 +74,8 @@ _vmlane_option_value() {
 	--uplink) _vmlane_reply -W "auto $(ls /sys/class/net 2>/dev/null)" ;;
 	--enter) _vmlane_reply -W 'host internet web2' ;;
 	--cache) _vmlane_reply -d ;;
-	--mode) _vmlane_reply -W 'nat' ;;
+	--mode) _vmlane_reply -W 'nat routed isolated' ;;
+	--inbound) _vmlane_reply -W 'accept established none' ;;
 	--model) _vmlane_reply -W 'virtio-net-pci e1000e e1000 rtl8139' ;;
 	esac
 }

@@ -117,7 +117,10 @@ static void print_network(const struct cli *cli, const json_t *network)
 	print_setting("bridge", out_str(network, "bridge"));
 	print_setting("subnet", out_str(network, "subnet"));
 	print_setting("gateway", out_str(network, "gateway"));
+	if (json_is_false(json_object_get(network, "host")))
+		print_setting("host", "not in the network");
 	print_setting("uplink", out_str(network, "uplink"));
+	print_setting("inbound", out_str(network, "inbound"));
 	print_setting("ports", out_str(network, "ports"));
 	printf("  %-9s %" PRId64 "\n", "mtu", out_int(network, "mtu", 0));
 	print_dhcp(network);
@@ -166,6 +169,8 @@ enum {
 	CREATE_BRIDGE,
 	CREATE_NO_DHCP,
 	CREATE_MODE,
+	CREATE_INBOUND,
+	CREATE_NO_HOST,
 	CREATE_COUNT,
 };
 
@@ -181,7 +186,10 @@ static const struct verb_opt create_opts[] = {
 	[CREATE_MTU] = {"mtu", "BYTES", "of the bridge and its guests; default: 1500"},
 	[CREATE_BRIDGE] = {"bridge", "IFACE", "the bridge's name; default: vl-NAME"},
 	[CREATE_NO_DHCP] = {"no-dhcp", NULL, "no DHCP server"},
-	[CREATE_MODE] = {"mode", "MODE", "nat (the default)"},
+	[CREATE_MODE] = {"mode", "MODE", "nat (the default), routed or isolated"},
+	[CREATE_INBOUND] = {"inbound", "POLICY",
+			    "routed: accept, established (the default) or none"},
+	[CREATE_NO_HOST] = {"no-host", NULL, "isolated: without the host, a switch only"},
 };
 _Static_assert(ARRAY_SIZE(create_opts) == CREATE_COUNT, "an option without a row");
 _Static_assert(CREATE_COUNT <= VERB_OPTS_MAX, "verb_args.opt is too small");
@@ -194,7 +202,7 @@ static const struct {
 } create_keys[] = {
 	{CREATE_MODE, NULL, "mode"},	   {CREATE_BRIDGE, NULL, "bridge"},
 	{CREATE_SUBNET, "ipv4", "subnet"}, {CREATE_GATEWAY, "ipv4", "gateway"},
-	{CREATE_PORTS, "nat", "ports"},	   {CREATE_UPLINK, "nat", "uplink"},
+	{CREATE_PORTS, "nat", "ports"},	   {CREATE_INBOUND, NULL, "inbound"},
 	{CREATE_RANGE, "dhcp", "range"},   {CREATE_LEASE, "dhcp", "lease"},
 	{CREATE_DOMAIN, "dns", "domain"},  {CREATE_MTU, NULL, "mtu"},
 };
@@ -230,11 +238,18 @@ static json_t *split_commas(const char *text)
 static json_t *create_body(const struct verb_args *a)
 {
 	json_t *body = json_pack("{s:s}", "network", a->arg[0]);
+	const char *mode = a->opt[CREATE_MODE];
 
 	for (size_t i = 0; i < ARRAY_SIZE(create_keys); i++)
 		if (a->opt[create_keys[i].opt])
 			put(body, create_keys[i].section, create_keys[i].key,
 			    json_string(a->opt[create_keys[i].opt]));
+	/* In mode nat the uplink is a part of the translation. */
+	if (a->opt[CREATE_UPLINK])
+		put(body, !mode || strcmp(mode, "nat") == 0 ? "nat" : NULL, "uplink",
+		    json_string(a->opt[CREATE_UPLINK]));
+	if (a->opt[CREATE_NO_HOST])
+		put(body, NULL, "host", json_false());
 	if (a->opt[CREATE_DNS])
 		put(body, "dns", "servers", split_commas(a->opt[CREATE_DNS]));
 	if (a->opt[CREATE_NO_DHCP])
@@ -247,9 +262,10 @@ static void print_done(const struct cli *cli, const json_t *network)
 	const char *state = out_str(network, "state"), *bridge = out_str(network, "bridge");
 	const char *name = out_str(network, "name"), *subnet = out_str(network, "subnet");
 
-	printf("network %s is %s%s%s: bridge %s, subnet %s\n", name ? name : "?",
+	printf("network %s is %s%s%s: bridge %s%s%s\n", name ? name : "?",
 	       out_color(cli->color, out_state_color(state)), state ? state : "?",
-	       out_color(cli->color, OUT_PLAIN), bridge ? bridge : "?", subnet ? subnet : "?");
+	       out_color(cli->color, OUT_PLAIN), bridge ? bridge : "?", subnet ? ", subnet " : "",
+	       subnet ? subnet : "");
 }
 
 /* What all changing verbs do with the network that came back; takes the reference over. */
@@ -271,7 +287,7 @@ static int run_create(struct cli *cli, const struct verb_args *a)
 
 	if (r != EXIT_OK)
 		return r;
-	if (!a->opt[CREATE_SUBNET])
+	if (!a->opt[CREATE_SUBNET] && !a->opt[CREATE_NO_HOST])
 		return cli_usage_error("network create",
 				       "--subnet is missing, such as --subnet 192.168.122.0/24");
 	if (a->opt[CREATE_NO_DHCP] && (a->opt[CREATE_RANGE] || a->opt[CREATE_LEASE]))

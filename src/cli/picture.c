@@ -23,29 +23,57 @@ static void picture_no_uplink(const json_t *network, struct buf *out)
 		buf_puts(out, ARROW "(no uplink: the host has no default route)");
 }
 
-/* From the bridge on; of several uplinks (a multipath default route) all are named. */
-static void picture_out(const json_t *network, struct buf *out)
+static void picture_nat(const json_t *network, struct buf *out)
 {
-	const json_t *uplinks = json_object_get(network, "uplinks"), *u;
-	const char *state = out_str(network, "state");
+	const json_t *u;
 	size_t i;
 
-	buf_printf(out, "[bridge %s %s]", or_unknown(out_str(network, "bridge")),
-		   or_unknown(out_str(network, "gateway")));
-	if (state && strcmp(state, "running") != 0) {
-		buf_printf(out, ARROW "(%s)", state);
-		return;
-	}
-	if (json_array_size(uplinks) == 0) {
-		picture_no_uplink(network, out);
-		return;
-	}
-	buf_puts(out, ARROW "[NAT: ");
-	json_array_foreach (uplinks, i, u)
+	buf_puts(out, "[NAT: ");
+	json_array_foreach (json_object_get(network, "uplinks"), i, u)
 		buf_printf(out, "%s%s", i ? ", " : "", or_unknown(out_str(u, "address")));
-	buf_puts(out, "]" ARROW "[uplink ");
-	out_cell_list(network, "uplinks", out);
-	buf_puts(out, "]" ARROW "Internet");
+	buf_puts(out, "]");
+}
+
+static bool is(const json_t *network, const char *key, const char *value)
+{
+	const char *s = out_str(network, key);
+
+	return s && strcmp(s, value) == 0;
+}
+
+/* Behind the bridge; of several uplinks (a multipath default route) all are named. */
+static void picture_way(const json_t *network, struct buf *out)
+{
+	const char *arrow = is(network, "inbound", "accept") ? " <-> " : ARROW;
+
+	if (json_is_false(json_object_get(network, "host"))) {
+		buf_puts(out, " (no way out, not even to this host)");
+	} else if (is(network, "mode", "isolated") || is(network, "inbound", "none")) {
+		buf_puts(out, " (no way out of this host)");
+	} else if (json_array_size(json_object_get(network, "uplinks")) == 0) {
+		picture_no_uplink(network, out);
+	} else {
+		buf_puts(out, arrow);
+		if (is(network, "mode", "routed"))
+			buf_puts(out, "[routed]");
+		else
+			picture_nat(network, out);
+		buf_printf(out, "%s[uplink ", arrow);
+		out_cell_list(network, "uplinks", out);
+		buf_printf(out, "]%sInternet", arrow);
+	}
+}
+
+static void picture_out(const json_t *network, struct buf *out)
+{
+	const char *state = out_str(network, "state"), *gateway = out_str(network, "gateway");
+
+	buf_printf(out, "[bridge %s%s%s]", or_unknown(out_str(network, "bridge")),
+		   gateway ? " " : "", gateway ? gateway : "");
+	if (state && strcmp(state, "running") != 0)
+		buf_printf(out, ARROW "(%s)", state);
+	else
+		picture_way(network, out);
 }
 
 void picture_network(const json_t *network, struct buf *out)

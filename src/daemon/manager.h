@@ -196,6 +196,9 @@ void networks_free(struct manager *m);
 size_t network_guest_count(const struct manager *m, const char *name);
 /* network_serve() - start, restart or stop its DHCP server as its state wants. */
 int network_serve(struct manager *m, struct network_rt *n, struct err *e) __must_check;
+/* network_resolvers() - those that the guests of @c are told of, at *ret (not owned); how many. */
+size_t network_resolvers(const struct manager *m, const struct network_config *c,
+			 const struct in_addr **ret);
 /* network_refresh_dhcp() - guests or resolvers changed: tell the DHCP server. */
 void network_refresh_dhcp(struct manager *m, struct network_rt *n);
 /* resolvers_load() - read the host's upstream resolvers; every server learns of a change. */

@@ -175,21 +175,27 @@ static int lease_guests(struct manager *m, struct network_rt *n, size_t *ret_n)
 	return 0;
 }
 
+size_t network_resolvers(const struct manager *m, const struct network_config *c,
+			 const struct in_addr **ret)
+{
+	*ret = c->n_dns ? c->dns : m->resolvers;
+	if (c->n_dns)
+		return c->n_dns;
+	/* Guests that do not get out cannot ask those of the host. */
+	return network_has_uplink(c) ? m->n_resolvers : 0;
+}
+
 static int lease_config_fill(struct manager *m, struct network_rt *n, struct lease_config *ret)
 {
 	struct lease_config c = {.network = n->config, .mtu = n->config->mtu};
+	const struct in_addr *dns;
 	int r = lease_guests(m, n, &c.n_guests);
 
 	if (r < 0)
 		return r;
 	c.guests = n->guests;
-	if (n->config->n_dns) {
-		memcpy(c.dns, n->config->dns, sizeof(c.dns));
-		c.n_dns = n->config->n_dns;
-	} else {
-		memcpy(c.dns, m->resolvers, sizeof(c.dns));
-		c.n_dns = m->n_resolvers;
-	}
+	c.n_dns = network_resolvers(m, n->config, &dns);
+	memcpy(c.dns, dns, c.n_dns * sizeof(c.dns[0]));
 	*ret = c;
 	return 0;
 }

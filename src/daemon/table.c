@@ -27,9 +27,13 @@ static int want_firewall(struct work *w)
 
 		strcpy(f->name, c->name);
 		strcpy(f->bridge, c->bridge);
+		f->mode = c->mode;
+		f->inbound = c->inbound;
 		f->subnet = c->subnet;
 		f->port_min = c->port_min;
 		f->port_max = c->port_max;
+		if (!network_has_uplink(c))
+			continue;
 		f->uplinks = c->uplink[0] ? &c->uplink : (const char(*)[IFNAMSIZ])w->uplinks;
 		f->n_uplinks = c->uplink[0] ? 1 : w->n_uplinks;
 	}

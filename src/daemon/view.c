@@ -66,7 +66,9 @@ static json_t *uplinks_json(const struct actual *a, const struct network_config 
 	size_t n = 1;
 	json_t *list = json_array();
 
-	if (c->uplink[0])
+	if (!network_has_uplink(c))
+		n = 0;
+	else if (c->uplink[0])
 		strcpy(names[0], c->uplink);
 	else
 		n = actual_uplinks(a, names, ARRAY_SIZE(names));
@@ -92,8 +94,8 @@ static json_t *dhcp_json(const struct network_config *c)
 
 static json_t *dns_json(struct manager *m, const struct network_config *c)
 {
-	const struct in_addr *list = c->n_dns ? c->dns : m->resolvers;
-	size_t n = c->n_dns ? c->n_dns : m->n_resolvers;
+	const struct in_addr *list;
+	size_t n = network_resolvers(m, c, &list);
 	json_t *j = json_array();
 
 	for (size_t i = 0; i < n; i++)
@@ -146,22 +148,39 @@ static json_t *network_problem(const struct network_rt *n)
 				      n->config->bridge));
 }
 
+/* The way out and the way in, as far as the mode has them. */
+static json_t *way_json(const struct actual *a, const struct network_config *c)
+{
+	bool routed = c->mode == NETWORK_ROUTED, uplink = network_has_uplink(c);
+
+	return json_pack("{s:o, s:o, s:o, s:o}", "uplink",
+			 uplink ? json_string(c->uplink[0] ? c->uplink : "auto") : json_null(),
+			 "uplinks", uplinks_json(a, c), "ports",
+			 c->mode == NETWORK_NAT ? json_sprintf("%u-%u", c->port_min, c->port_max)
+						: json_null(),
+			 "inbound",
+			 routed ? json_string(network_inbound_name(c->inbound)) : json_null());
+}
+
 static json_t *network_json(struct manager *m, const struct actual *a, struct network_rt *n)
 {
 	const struct network_config *c = n->config;
+	bool ipv4 = network_has_ipv4(c);
 	char subnet[IP4_PREFIX_STRLEN];
+	json_t *j, *way = way_json(a, c);
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:i, s:o, s:o, s:o, s:o, "
-			 "s:I, s:s, s:o}",
-			 "name", n->name, "mode", network_mode_name(c->mode), "state",
-			 network_state(n), "bridge", c->bridge, "subnet",
-			 ip4_prefix_format(&c->subnet, subnet), "gateway", addr_json(c->gateway),
-			 "uplink", c->uplink[0] ? c->uplink : "auto", "uplinks", uplinks_json(a, c),
-			 "ports", json_sprintf("%u-%u", c->port_min, c->port_max), "mtu",
-			 c->mtu ? (int)c->mtu : 1500, "dhcp", dhcp_json(c), "domain",
-			 text_or_null(c->domain), "dns", dns_json(m, c), "guests",
-			 guest_names(m, n->name), "leases", (json_int_t)bound_leases(n), "file",
-			 n->file, "problem", network_problem(n));
+	j = json_pack("{s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:I, s:s, s:o}",
+		      "name", n->name, "mode", network_mode_name(c->mode), "state",
+		      network_state(n), "bridge", c->bridge, "host", ipv4, "subnet",
+		      ipv4 ? json_string(ip4_prefix_format(&c->subnet, subnet)) : json_null(),
+		      "gateway", ipv4 ? addr_json(c->gateway) : json_null(), "mtu",
+		      c->mtu ? (int)c->mtu : 1500, "dhcp", dhcp_json(c), "domain",
+		      text_or_null(c->domain), "dns", dns_json(m, c), "guests",
+		      guest_names(m, n->name), "leases", (json_int_t)bound_leases(n), "file",
+		      n->file, "problem", network_problem(n));
+	json_object_update(j, way);
+	json_decref(way);
+	return j;
 }
 
 int view_network_list(void *ctx, json_t **ret, struct err_list *errs)

@@ -106,9 +106,12 @@ static int want_uplinks(struct work *w)
 	for (size_t i = 0; i < w->target->n; i++) {
 		const struct target_network *t = &w->target->networks[i];
 
-		if (t->run && t->config->uplink[0])
+		if (!t->run || !network_has_uplink(t->config))
+			continue;
+		if (t->config->uplink[0])
 			use_uplink(w, t->config->uplink);
-		follow = follow || (t->run && !t->config->uplink[0]);
+		else
+			follow = true;
 	}
 	for (size_t u = 0; follow && u < w->n_uplinks; u++)
 		use_uplink(w, w->uplinks[u]);
@@ -134,18 +137,43 @@ static int want_restored(struct work *w)
 	return 0;
 }
 
+#define ARP_IGNORE_ALL "8" /* Documentation/networking/ip-sysctl.rst */
+
+/*
+ * Where the host is not in the network it must not answer ARP for its other addresses either. When
+ * it comes into the network later, that has to end; any other value is the administrator's.
+ */
+static int want_arp(struct desired *d, const struct network_config *c)
+{
+	char path[SYSCTL_PATH_MAX], now[SYSCTL_VALUE_MAX];
+
+	if (!network_has_ipv4(c))
+		return want_sysctl(d, "ipv4", c->bridge, "arp_ignore", ARP_IGNORE_ALL);
+	snprintf(path, sizeof(path), "net/ipv4/conf/%s/arp_ignore", c->bridge);
+	if (sysctl_read(path, now) < 0 || strcmp(now, ARP_IGNORE_ALL) != 0)
+		return 0;
+	return want_sysctl(d, "ipv4", c->bridge, "arp_ignore", "0");
+}
+
+static int want_bridge_sysctls(struct work *w, const struct network_config *c, bool ipv6)
+{
+	const char *forwarding = c->mode == NETWORK_ISOLATED ? "0" : "1";
+	int r = want_sysctl(&w->desired, "ipv4", c->bridge, "forwarding", forwarding);
+
+	if (r == 0)
+		r = want_arp(&w->desired, c);
+	if (r == 0 && ipv6)
+		r = want_sysctl(&w->desired, "ipv6", c->bridge, "disable_ipv6", "1");
+	return r;
+}
+
 static int want_sysctls(struct work *w)
 {
 	bool ipv6 = access("/proc/sys/net/ipv6", F_OK) == 0;
 	int r = 0;
 
-	for (size_t i = 0; i < w->desired.n_networks && r == 0; i++) {
-		const char *bridge = w->desired.networks[i].config->bridge;
-
-		r = want_sysctl(&w->desired, "ipv4", bridge, "forwarding", "1");
-		if (r == 0 && ipv6)
-			r = want_sysctl(&w->desired, "ipv6", bridge, "disable_ipv6", "1");
-	}
+	for (size_t i = 0; i < w->desired.n_networks && r == 0; i++)
+		r = want_bridge_sysctls(w, w->desired.networks[i].config, ipv6);
 	for (size_t i = 0; i < w->actual.n_links && r == 0; i++) {
 		if (want_uplink(w, w->actual.links[i].name))
 			r = want_sysctl(&w->desired, "ipv4", w->actual.links[i].name, "forwarding",

@@ -8,10 +8,14 @@
  *   forward   from a bridge -> guest_LEN: the source has to be in the bridge's own subnet and the
  *             way out a permitted one; conntrack's opinion comes last, so that a forged source
  *             cannot ride on another guest's established connection.
- *             to a bridge   -> to_guest: replies and what belongs to them; nothing new.
+ *             to a bridge   -> to_guest: replies and what belongs to them; new connections only
+ *             by a permitted way in. -> shut_in where nothing of the outside gets in: replies to
+ *             what got out before it was so do not pass either.
  *   input     from a bridge -> host_LEN: forged sources do not reach the host itself either.
- *             0.0.0.0 may: it is the DHCP client without an address.
- *   postrouting  bridge . uplink -> snat_MIN_MAX.
+ *             0.0.0.0 may: it is the DHCP client without an address. Where the host is not in the
+ *             network -> shut_out: the bridge has no address, but the host would answer for each
+ *             other one of its own.
+ *   postrouting  bridge . uplink -> snat_MIN_MAX, in mode nat.
  *
  * LEN is the subnet's prefix length: `sources` holds bridge . network address, and the chain masks
  * the source before it looks. One interval set would save those chains, but costs every packet
@@ -76,6 +80,13 @@ static bool ifname_quotable(const char *name)
 	return true;
 }
 
+/* From outside of the host's networks nothing gets in: not even replies to what once got out. */
+static bool is_shut(const struct fw_network *n)
+{
+	return n->mode == NETWORK_ISOLATED ||
+	       (n->mode == NETWORK_ROUTED && n->inbound == INBOUND_NONE);
+}
+
 static int check_network(const struct fw_network *n)
 {
 	if (!ifname_quotable(n->bridge))
@@ -83,27 +94,45 @@ static int check_network(const struct fw_network *n)
 	for (size_t i = 0; i < n->n_uplinks; i++)
 		if (!ifname_quotable(n->uplinks[i]) || strcmp(n->uplinks[i], n->bridge) == 0)
 			return -EINVAL;
-	if (n->subnet.len < 1 || n->subnet.len > 32)
+	if (is_shut(n) && n->n_uplinks)
 		return -EINVAL;
+	if (n->subnet.len > 32 || (n->subnet.len < 1 && n->mode != NETWORK_ISOLATED))
+		return -EINVAL;
+	if (n->mode != NETWORK_NAT)
+		return 0;
 	if (n->port_min < 1 || n->port_min > n->port_max)
 		return -EINVAL;
 	return 0;
 }
 
-static void network_elements(const struct fw_network *n, struct lines *out)
+/* Who the guests may say they are, and where they may go with that. */
+static void source_elements(const struct fw_network *n, struct lines *out)
 {
 	char addr[IP4_STRLEN];
 
+	if (n->subnet.len == 0) {
+		lines_add(out, "guests\t\"%s\" : goto shut_out", n->bridge);
+		lines_add(out, "hosts\t\"%s\" : goto shut_out", n->bridge);
+		return;
+	}
 	ip4_format(ip4_network(&n->subnet), addr);
-	lines_add(out, "bridges\t\"%s\"", n->bridge);
-	lines_add(out, "bridged\t\"%s\" . \"%s\"", n->bridge, n->bridge);
 	lines_add(out, "guests\t\"%s\" : goto guest_%u", n->bridge, n->subnet.len);
 	lines_add(out, "hosts\t\"%s\" : goto host_%u", n->bridge, n->subnet.len);
 	lines_add(out, "sources\t\"%s\" . %s", n->bridge, addr);
+}
+
+static void network_elements(const struct fw_network *n, struct lines *out)
+{
+	source_elements(n, out);
+	lines_add(out, "bridges\t\"%s\" : goto %s", n->bridge, is_shut(n) ? "shut_in" : "to_guest");
+	lines_add(out, "bridged\t\"%s\" . \"%s\"", n->bridge, n->bridge);
 	for (size_t i = 0; i < n->n_uplinks; i++) {
 		lines_add(out, "ways_out\t\"%s\" . \"%s\"", n->bridge, n->uplinks[i]);
-		lines_add(out, "translate\t\"%s\" . \"%s\" : goto snat_%u_%u", n->bridge,
-			  n->uplinks[i], n->port_min, n->port_max);
+		if (n->mode == NETWORK_ROUTED && n->inbound == INBOUND_ACCEPT)
+			lines_add(out, "ways_in\t\"%s\" . \"%s\"", n->uplinks[i], n->bridge);
+		if (n->mode == NETWORK_NAT)
+			lines_add(out, "translate\t\"%s\" . \"%s\" : goto snat_%u_%u", n->bridge,
+				  n->uplinks[i], n->port_min, n->port_max);
 	}
 }
 
@@ -113,10 +142,10 @@ static const char table_head[] =
 	"	counter refused_in { }\n"
 	"	counter refused_out { }\n"
 	"	counter invalid { }\n"
-	"	set bridges { type ifname; }\n"
 	"	set bridged { type ifname . ifname; }\n"
 	"	set sources { type ifname . ipv4_addr; }\n"
 	"	set ways_out { type ifname . ifname; }\n"
+	"	set ways_in { type ifname . ifname; }\n"
 	"	chain refuse_out {\n"
 	"		iifname . oifname @bridged accept\n"
 	"		counter name refused_out reject with icmpx admin-prohibited\n"
@@ -132,17 +161,27 @@ static const char table_head[] =
 	"	chain to_guest {\n"
 	"		ct state established,related accept\n"
 	"		ct state invalid counter name invalid drop\n"
+	"		iifname . oifname @ways_in accept\n"
 	"		counter name refused_in reject with icmpx admin-prohibited\n"
+	"	}\n"
+	"	chain shut_in {\n"
+	"		iifname . oifname @bridged accept\n"
+	"		counter name refused_in drop\n"
+	"	}\n"
+	"	chain shut_out {\n"
+	"		iifname . oifname @bridged accept\n"
+	"		counter name refused_out drop\n"
 	"	}\n";
 
 static const char table_tail[] =
+	"	map bridges { type ifname : verdict; }\n"
 	"	map guests { type ifname : verdict; }\n"
 	"	map hosts { type ifname : verdict; }\n"
 	"	map translate { type ifname . ifname : verdict; }\n"
 	"	chain forward {\n"
 	"		type filter hook forward priority filter; policy accept;\n"
 	"		iifname vmap @guests\n"
-	"		oifname @bridges goto to_guest\n"
+	"		oifname vmap @bridges\n"
 	"	}\n"
 	"	chain input {\n"
 	"		type filter hook input priority filter; policy accept;\n"
@@ -212,14 +251,16 @@ static int compare_keys(const void *a, const void *b)
 static int snat_chains(const struct fw_desired *d, struct buf *out)
 {
 	uint32_t *keys = calloc(d->n + 1, sizeof(*keys));
+	size_t n = 0;
 
 	if (!keys)
 		return -ENOMEM;
 	for (size_t i = 0; i < d->n; i++)
-		keys[i] = range_key(d->networks[i].port_min, d->networks[i].port_max);
-	keys[d->n] = range_key(DEFAULT_PORT_MIN, DEFAULT_PORT_MAX);
-	qsort(keys, d->n + 1, sizeof(*keys), compare_keys);
-	for (size_t i = 0; i <= d->n; i++)
+		if (d->networks[i].mode == NETWORK_NAT)
+			keys[n++] = range_key(d->networks[i].port_min, d->networks[i].port_max);
+	keys[n++] = range_key(DEFAULT_PORT_MIN, DEFAULT_PORT_MAX);
+	qsort(keys, n, sizeof(*keys), compare_keys);
+	for (size_t i = 0; i < n; i++)
 		if (i == 0 || keys[i] != keys[i - 1])
 			snat_chain(keys[i] >> 16, keys[i] & 0xffff, out);
 	free(keys);

@@ -16,14 +16,20 @@
  * struct fw_network - what the table has to know of one running network
  * @name:	for people only; not in the table
  * @bridge:	its interface; also the key of everything the table has about the network
- * @subnet:	where guests' sources have to be from; host bits do not matter
- * @port_min:	lowest source port after translation of tcp and udp, host byte order
+ * @mode:	nat is translated, isolated gets neither out nor in
+ * @inbound:	routed: INBOUND_ACCEPT lets new connections in from the uplinks
+ * @subnet:	where guests' sources have to be from; host bits do not matter. Length 0 (isolated
+ *		only): the host is not to be reached either
+ * @port_min:	nat: lowest source port after translation of tcp and udp, host byte order
  * @port_max:	highest
- * @uplinks:	names of the interfaces it may go out by (resolved when `auto`); owned by the caller
+ * @uplinks:	names of the interfaces it may go out by (resolved when `auto`); owned by the
+ *		caller; none for a network that does not get out
  */
 struct fw_network {
 	char name[NAME_MAX_LEN + 1];
 	char bridge[IFNAMSIZ];
+	enum network_mode mode;
+	enum network_inbound inbound;
 	struct ip4_prefix subnet;
 	uint16_t port_min;
 	uint16_t port_max;
@@ -51,7 +57,8 @@ struct fw_ruleset {
  * fw_ruleset_build() - the ruleset of @d, the same for every order of networks and uplinks
  *
  * -EINVAL: an interface name that nft's quotes cannot hold safely (wildcards, quotes, blanks), a
- * subnet length outside 1-32, no proper port range, or a bridge that is its own uplink.
+ * subnet length outside 1-32, no proper port range, a bridge that is its own uplink, or an uplink of
+ * a network that does not get out.
  * -EEXIST: two networks contradict each other about one bridge. -E2BIG, -ENOMEM.
  */
 int fw_ruleset_build(const struct fw_desired *d, struct fw_ruleset *ret) __must_check;

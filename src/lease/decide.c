@@ -115,7 +115,8 @@ static void reply_network(struct decider *d)
 	struct dhcp4_msg *m = &d->ret->msg;
 
 	m->mask = ip4_from_host(ip4_mask_host(net->subnet.len));
-	m->router = net->gateway;
+	if (net->mode != NETWORK_ISOLATED) /* there the gateway leads nowhere */
+		m->router = net->gateway;
 	m->broadcast_addr = ip4_broadcast(&net->subnet);
 	m->n_dns = size_min(d->cfg->n_dns, DHCP4_DNS_MAX);
 	memcpy(m->dns, d->cfg->dns, m->n_dns * sizeof(m->dns[0]));

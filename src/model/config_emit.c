@@ -48,6 +48,28 @@ static void emit_access(const struct network_config *n, struct buf *out)
 	buf_puts(out, "]\n");
 }
 
+static void emit_uplink(const struct network_config *n, const char *indent, struct buf *out)
+{
+	buf_printf(out, "%suplink: ", indent);
+	if (n->uplink[0])
+		emit_name(out, n->uplink);
+	else
+		buf_puts(out, "auto");
+	buf_puts(out, "\n");
+}
+
+/* What only networks of this mode have, but for the block `nat`. */
+static void emit_mode(const struct network_config *n, struct buf *out)
+{
+	if (n->mode == NETWORK_ROUTED) {
+		if (network_has_uplink(n))
+			emit_uplink(n, "", out);
+		buf_printf(out, "inbound: %s\n", network_inbound_name(n->inbound));
+	} else if (n->mode == NETWORK_ISOLATED) {
+		buf_printf(out, "host: %s\n", n->host ? "true" : "false");
+	}
+}
+
 static void emit_head(const struct network_config *n, struct buf *out)
 {
 	char derived[IFNAMSIZ];
@@ -55,6 +77,7 @@ static void emit_head(const struct network_config *n, struct buf *out)
 	ifname_derive(n->name, derived);
 	emit_name_line(out, "network: ", n->name);
 	buf_printf(out, "mode: %s\n", network_mode_name(n->mode));
+	emit_mode(n, out);
 	if (strcmp(derived, n->bridge) != 0)
 		emit_name_line(out, "bridge: ", n->bridge);
 	if (n->mtu)
@@ -73,10 +96,7 @@ static void emit_ipv4(const struct network_config *n, struct buf *out)
 static void emit_nat(const struct network_config *n, struct buf *out)
 {
 	buf_printf(out, "nat:\n  ports: %u-%u\n", n->port_min, n->port_max);
-	if (n->uplink[0])
-		emit_name_line(out, "  uplink: ", n->uplink);
-	else
-		buf_puts(out, "  uplink: auto\n");
+	emit_uplink(n, "  ", out);
 }
 
 static void emit_dhcp(const struct network_config *n, struct buf *out)
@@ -123,9 +143,12 @@ static void emit_guest(const struct guest_config *g, struct buf *out)
 void network_config_emit(const struct network_config *n, struct buf *out)
 {
 	emit_head(n, out);
-	emit_ipv4(n, out);
-	emit_nat(n, out);
-	emit_dhcp(n, out);
+	if (network_has_ipv4(n))
+		emit_ipv4(n, out);
+	if (n->mode == NETWORK_NAT)
+		emit_nat(n, out);
+	if (network_has_ipv4(n))
+		emit_dhcp(n, out);
 	emit_dns(n, out);
 	if (n->n_guests)
 		buf_puts(out, "guests:\n");
@@ -176,7 +199,8 @@ static bool guests_equal(const struct network_config *a, const struct network_co
 static bool link_equal(const struct network_config *a, const struct network_config *b)
 {
 	return strcmp(a->name, b->name) == 0 && strcmp(a->bridge, b->bridge) == 0 &&
-	       a->mode == b->mode && a->mtu == b->mtu;
+	       a->mode == b->mode && a->inbound == b->inbound && a->host == b->host &&
+	       a->mtu == b->mtu;
 }
 
 static bool ipv4_equal(const struct network_config *a, const struct network_config *b)

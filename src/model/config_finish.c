@@ -10,6 +10,93 @@
 #include <string.h>
 #include "model/claim.h"
 
+/* ---- the keys that a mode has ---- */
+
+static const struct node *find_node(const struct node *map, const char *key)
+{
+	for (const struct node *v = map->first; v; v = v->next)
+		if (v->key->kind == NODE_TEXT && strcmp(v->key->text, key) == 0)
+			return v;
+	return NULL;
+}
+
+/* struct mode_key - a key that only networks of one mode have; @mend: what to do elsewhere. */
+struct mode_key {
+	const char *name;
+	enum network_mode mode;
+	const char *mend;
+};
+
+static const struct mode_key mode_keys[] = {
+	{"nat", NETWORK_NAT, "leave it out"},
+	{"uplink", NETWORK_ROUTED, "leave it out, or choose `mode: routed`"},
+	{"inbound", NETWORK_ROUTED, "leave it out, or choose `mode: routed`"},
+	{"host", NETWORK_ISOLATED, "leave it out, or choose `mode: isolated`"},
+};
+
+static const char *mend_of(const struct mode_key *k, enum network_mode mode)
+{
+	if (mode == NETWORK_NAT && strcmp(k->name, "uplink") == 0)
+		return "write it inside `nat`";
+	if (mode == NETWORK_ROUTED && strcmp(k->name, "nat") == 0)
+		return "leave it out; an `uplink` stands at the top";
+	return k->mend;
+}
+
+/* A network without the host has no addresses, so that none can be given. */
+static void check_private(struct reader *r, const struct node *root)
+{
+	static const char *const blocks[] = {"ipv4", "dhcp", "dns"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(blocks); i++) {
+		const struct node *v = find_node(root, blocks[i]);
+
+		if (v)
+			document_mistake(r->doc, v->key->at, "bad-value",
+					 "`%s` has no meaning with `host: false`, where the host "
+					 "has no address; leave it out",
+					 blocks[i]);
+	}
+	for (size_t i = 0; i < r->n->n_guests; i++)
+		if (r->n->guests[i].has_ipv4)
+			document_mistake(r->doc, r->places_of[i].ipv4, "bad-value",
+					 "`ipv4` has no meaning with `host: false`: nobody tells "
+					 "the guest of it; leave it out");
+	r->n->dhcp = false;
+}
+
+static void finish_mode(struct reader *r)
+{
+	const struct node *root = r->doc->root, *mode = find_node(root, "mode");
+	const struct location top = {1, 1};
+	struct network_config *n = r->n;
+
+	/* Of a mode that is none nobody can say which keys it has. */
+	if (mode &&
+	    (mode->kind != NODE_TEXT || strcmp(mode->text, network_mode_name(n->mode)) != 0))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(mode_keys); i++) {
+		const struct node *v = find_node(root, mode_keys[i].name);
+
+		if (v && mode_keys[i].mode != n->mode)
+			document_mistake(r->doc, v->key->at, "bad-value",
+					 "`%s` has no meaning in mode %s; %s", mode_keys[i].name,
+					 network_mode_name(n->mode),
+					 mend_of(&mode_keys[i], n->mode));
+	}
+	if (n->mode == NETWORK_ROUTED && n->inbound == INBOUND_NONE && r->uplink)
+		document_mistake(r->doc, r->uplink->key->at, "bad-value",
+				 "`uplink` has no meaning with `inbound: none`, where nothing "
+				 "gets out; leave it out");
+	if (n->mode == NETWORK_ISOLATED && !n->host)
+		check_private(r, root);
+	else if (!find_node(root, "ipv4"))
+		document_mistake(r->doc, top, "missing-key",
+				 "key `ipv4` is missing; expected " CONFIG_IPV4_EXPECTED);
+}
+
+/* ---- addresses ---- */
+
 /* Why @a cannot be a host of the subnet, or NULL. */
 static const char *not_a_host(const struct network_config *n, struct in_addr a)
 {
@@ -138,6 +225,7 @@ void config_finish(struct reader *r)
 {
 	if (r->error)
 		return;
+	finish_mode(r);
 	finish_bridge(r);
 	if (r->subnet) {
 		finish_gateway(r);

@@ -22,6 +22,16 @@
 #define SUBNET_LEN_MIN 8
 #define SUBNET_LEN_MAX 30
 
+static void set_bool(struct reader *r, const struct key *key, const struct node *v, bool *ret)
+{
+	if (strcmp(v->text, "true") == 0)
+		*ret = true;
+	else if (strcmp(v->text, "false") == 0)
+		*ret = false;
+	else
+		config_not_expected(r, key, v);
+}
+
 /* ---- setters: ipv4 ---- */
 
 static void set_subnet(struct reader *r, const struct key *key, const struct node *v)
@@ -109,12 +119,7 @@ static void set_nat(struct reader *r, const struct key *key, const struct node *
 
 static void set_enabled(struct reader *r, const struct key *key, const struct node *v)
 {
-	if (strcmp(v->text, "true") == 0)
-		r->n->dhcp = true;
-	else if (strcmp(v->text, "false") == 0)
-		r->n->dhcp = false;
-	else
-		config_not_expected(r, key, v);
+	set_bool(r, key, v, &r->n->dhcp);
 }
 
 static void set_range(struct reader *r, const struct key *key, const struct node *v)
@@ -311,6 +316,21 @@ static void set_mode(struct reader *r, const struct key *key, const struct node 
 	config_not_expected(r, key, v);
 }
 
+static void set_inbound(struct reader *r, const struct key *key, const struct node *v)
+{
+	for (int i = 0; i < INBOUND_COUNT; i++)
+		if (strcmp(v->text, network_inbound_name((enum network_inbound)i)) == 0) {
+			r->n->inbound = (enum network_inbound)i;
+			return;
+		}
+	config_not_expected(r, key, v);
+}
+
+static void set_host(struct reader *r, const struct key *key, const struct node *v)
+{
+	set_bool(r, key, v, &r->n->host);
+}
+
 static void set_bridge(struct reader *r, const struct key *key, const struct node *v)
 {
 	if (config_ifname_valid(v->text))
@@ -358,15 +378,17 @@ static void set_access(struct reader *r, const struct key *key, const struct nod
 
 static const struct key network_keys[] = {
 	{"network", NODE_TEXT, true, "a name: " NAME_EXPECTED, set_name},
-	{"mode", NODE_TEXT, false, "nat", set_mode},
+	{"mode", NODE_TEXT, false, "nat, routed or isolated", set_mode},
+	{"uplink", NODE_TEXT, false, "`auto` or the name of an interface such as eth0", set_uplink},
+	{"inbound", NODE_TEXT, false, "accept, established or none", set_inbound},
+	{"host", NODE_TEXT, false, "`true` or `false`", set_host},
 	{"bridge", NODE_TEXT, false,
 	 "the name of an interface: letters, digits and `_.-@+`, at most 15 long, such as vl-lab",
 	 set_bridge},
 	{"mtu", NODE_TEXT, false, "a number from 576 to 65521", set_mtu},
 	{"access", NODE_LIST, false, "a list such as [ \"user:alice\", \"group:students\" ]",
 	 set_access},
-	{"ipv4", NODE_MAP, true,
-	 "a block with `subnet`, such as ipv4: { subnet: 192.168.122.0/24 }", set_ipv4},
+	{"ipv4", NODE_MAP, false, CONFIG_IPV4_EXPECTED, set_ipv4},
 	{"nat", NODE_MAP, false, "a block with `ports` and `uplink`", set_nat},
 	{"dhcp", NODE_MAP, false, "a block with `enabled`, `range` and `lease`", set_dhcp},
 	{"dns", NODE_MAP, false, "a block with `domain` and `servers`", set_dns},
@@ -382,6 +404,7 @@ static struct network_config *network_new(void)
 	if (!n)
 		return NULL;
 	n->mode = NETWORK_NAT;
+	n->host = true;
 	n->port_min = NAT_PORT_MIN;
 	n->port_max = NAT_PORT_MAX;
 	n->dhcp = true;

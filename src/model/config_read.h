@@ -53,7 +53,9 @@ struct key {
 	void (*set)(struct reader *r, const struct key *key, const struct node *value);
 };
 
-#define KEYS_MAX 16
+#define KEYS_MAX 20
+
+#define CONFIG_IPV4_EXPECTED "a block with `subnet`, such as ipv4: { subnet: 192.168.122.0/24 }"
 
 /* config_not_expected() - the mistake that @key's value @v is not what it should be. */
 void config_not_expected(struct reader *r, const struct key *key, const struct node *v);

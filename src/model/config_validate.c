@@ -124,7 +124,7 @@ static size_t collect_subnets(const struct config_set *set, struct subnet *ret)
 	for (size_t i = 0; i < set->n; i++) {
 		const struct network_config *c = set->files[i].network;
 
-		if (c)
+		if (c && network_has_ipv4(c))
 			ret[n++] = (struct subnet){&set->files[i], ip4_host(c->subnet.addr),
 						   ip4_host(ip4_broadcast(&c->subnet))};
 	}
@@ -206,7 +206,7 @@ static int check_routes(const struct config_set *set, const struct host_route *r
 		const struct config_file *f = &set->files[i];
 		const struct host_route *r;
 
-		if (!f->network)
+		if (!f->network || !network_has_ipv4(f->network))
 			continue;
 		r = find_route(set, f->network, routes, n_routes);
 		if (!r)

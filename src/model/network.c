@@ -14,13 +14,38 @@
 
 static const char *const mode_names[] = {
 	[NETWORK_NAT] = "nat",
+	[NETWORK_ROUTED] = "routed",
+	[NETWORK_ISOLATED] = "isolated",
 };
 static_assert(ARRAY_SIZE(mode_names) == NETWORK_MODE_COUNT, "a name for every mode");
+
+static const char *const inbound_names[] = {
+	[INBOUND_ESTABLISHED] = "established",
+	[INBOUND_ACCEPT] = "accept",
+	[INBOUND_NONE] = "none",
+};
+static_assert(ARRAY_SIZE(inbound_names) == INBOUND_COUNT, "a name for every policy");
 
 const char *network_mode_name(enum network_mode mode)
 {
 	assert(mode < NETWORK_MODE_COUNT);
 	return mode_names[mode];
+}
+
+const char *network_inbound_name(enum network_inbound inbound)
+{
+	assert(inbound < INBOUND_COUNT);
+	return inbound_names[inbound];
+}
+
+bool network_has_ipv4(const struct network_config *n)
+{
+	return n->subnet.len != 0;
+}
+
+bool network_has_uplink(const struct network_config *n)
+{
+	return n->mode == NETWORK_NAT || (n->mode == NETWORK_ROUTED && n->inbound != INBOUND_NONE);
 }
 
 void network_config_free(struct network_config *n)

@@ -37,11 +37,23 @@ const char *location_format(const char *file, struct location at, char *buf, siz
 
 enum network_mode {
 	NETWORK_NAT,
+	NETWORK_ROUTED,	  /* as NAT, without translation */
+	NETWORK_ISOLATED, /* no way out */
 	NETWORK_MODE_COUNT,
+};
+
+/* enum network_inbound - what of the outside reaches the guests of a routed network. */
+enum network_inbound {
+	INBOUND_ESTABLISHED, /* replies, and what belongs to them */
+	INBOUND_ACCEPT,	     /* new connections from the uplinks too */
+	INBOUND_NONE,	     /* nothing; and the guests do not reach the outside either */
+	INBOUND_COUNT,
 };
 
 /* network_mode_name() - "nat", ...; as written in YAML and JSON. */
 const char *network_mode_name(enum network_mode mode);
+/* network_inbound_name() - "established", ...; as written in YAML and JSON. */
+const char *network_inbound_name(enum network_inbound inbound);
 
 /**
  * struct guest_config - a guest that the configuration knows by name
@@ -72,7 +84,11 @@ struct access_entry {
  * @name:	the network's name; its file is NAME.yaml
  * @bridge:	the bridge's interface name (key `bridge`, else ifname_derive(@name))
  * @mode:	see enum network_mode
- * @subnet:	network address (host bits clear) and prefix length 8 to 30
+ * @inbound:	routed: see enum network_inbound
+ * @host:	isolated: the host is in the network too; else it is layer 2 only, and has no
+ *		addresses, DHCP nor names
+ * @subnet:	network address (host bits clear) and prefix length 8 to 30; length 0: none, see
+ *		network_has_ipv4()
  * @gateway:	the bridge's own address, inside @subnet; default: first address
  * @uplink:	"" follows the default route (`auto`), else the interface's name
  * @port_min:	NAT: lowest source port used for tcp and udp, host byte order
@@ -94,6 +110,8 @@ struct network_config {
 	char name[NAME_MAX_LEN + 1];
 	char bridge[IFNAMSIZ];
 	enum network_mode mode;
+	enum network_inbound inbound;
+	bool host;
 	struct ip4_prefix subnet;
 	struct in_addr gateway;
 	char uplink[IFNAMSIZ];
@@ -118,6 +136,11 @@ struct network_config {
 
 void network_config_free(struct network_config *n);
 DEFINE_CLEANUP(struct network_config *, network_config_free)
+
+/* network_has_ipv4() - the host has an address in it; else it is a switch and nothing more. */
+bool network_has_ipv4(const struct network_config *n);
+/* network_has_uplink() - its guests get out of the host, or may be reached from there. */
+bool network_has_uplink(const struct network_config *n);
 
 /* network_guest_find() - by name, or NULL. */
 const struct guest_config *network_guest_find(const struct network_config *n, const char *name);

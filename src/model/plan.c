@@ -485,16 +485,16 @@ static void add_addr_step(struct differ *x, enum step_kind kind, const char *ifn
 }
 
 /*
- * One address, the gateway's. The kernel deletes an address's secondaries with it (unless
- * promote_secondaries is set), so a gateway that is a secondary of one that has to go is taken off
- * first and put on again.
+ * One address, the gateway's; none in a network without addresses. The kernel deletes an address's
+ * secondaries with it (unless promote_secondaries is set), so a gateway that is a secondary of one
+ * that has to go is taken off first and put on again.
  */
 static void add_addrs(struct differ *x, const struct network_config *c, const struct link_state *l)
 {
 	const struct ip4_prefix gateway = {c->gateway, c->subnet.len};
 	size_t first = l ? first_addr(x, l->ifindex) : x->a->n_addrs;
 	size_t end = first;
-	bool have = false, secondary = false, wrong_before = false;
+	bool have = !network_has_ipv4(c), secondary = false, wrong_before = false;
 
 	for (; end < x->a->n_addrs && x->addrs[end]->ifindex == l->ifindex; end++) {
 		if (prefix_equal(&x->addrs[end]->prefix, &gateway)) {

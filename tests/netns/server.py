@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""server.py - the Internet's only server: TCP 80 speaks HTTP, UDP 7777 answers; both say who asked.
+"""server.py [ADDRESS] - the Internet's only server, or a guest's: TCP 80 speaks HTTP, UDP 7777 (of
+ADDRESS) answers; both say who asked.
 
 Answers are JSON: {"address": A, "port": P, "seq": what a UDP client sent}. Prints "ready" first.
 """
 import http.server
 import json
 import socket
+import sys
 import threading
 
 
@@ -32,7 +34,7 @@ def main():
     web = http.server.ThreadingHTTPServer(("0.0.0.0", 80), Who)
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     # Not to any: the answer has to come from the address that was asked.
-    udp.bind(("198.51.100.7", 7777))
+    udp.bind((sys.argv[1] if len(sys.argv) > 1 else "198.51.100.7", 7777))
     threading.Thread(target=echo, args=(udp,), daemon=True).start()
     print("ready", flush=True)
     web.serve_forever()

@@ -210,6 +210,20 @@ static void test_picture_network(void **state)
 		 " \"address\": \"1.1.1.1\"}]}",
 		 "[no guests] -> [bridge vl-d 10.0.0.1] -> [NAT: ?, 1.1.1.1] -> [uplink a, b] -> "
 		 "Internet"},
+		{"{" BRIDGE ", \"mode\": \"routed\", \"inbound\": \"established\","
+		 " \"uplinks\": [{\"name\": \"eth0\", \"address\": \"203.0.113.2\"}]}",
+		 "[no guests] -> [bridge vl-d 10.0.0.1] -> [routed] -> [uplink eth0] -> Internet"},
+		{"{" BRIDGE ", \"mode\": \"routed\", \"inbound\": \"accept\","
+		 " \"uplinks\": [{\"name\": \"eth0\", \"address\": \"203.0.113.2\"}]}",
+		 "[no guests] -> [bridge vl-d 10.0.0.1] <-> [routed] <-> [uplink eth0] <-> "
+		 "Internet"},
+		{"{" BRIDGE ", \"mode\": \"routed\", \"inbound\": \"none\", \"uplinks\": []}",
+		 "[no guests] -> [bridge vl-d 10.0.0.1] (no way out of this host)"},
+		{"{" BRIDGE ", \"mode\": \"isolated\", \"host\": true, \"uplinks\": []}",
+		 "[no guests] -> [bridge vl-d 10.0.0.1] (no way out of this host)"},
+		{"{\"bridge\": \"vl-d\", \"gateway\": null, \"mode\": \"isolated\","
+		 " \"host\": false, \"uplinks\": [], \"guests\": [\"a\"]}",
+		 "[guests: a] -> [bridge vl-d] (no way out, not even to this host)"},
 	};
 
 	(void)state;

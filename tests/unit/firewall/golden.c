@@ -43,18 +43,42 @@ void golden_each(void (*fn)(const char *name))
 	globfree(&found);
 }
 
-static void read_network(char *line, struct fw_network *n, char (*uplinks)[IFNAMSIZ])
+/* "nat", "routed", "isolated" or "routed-accept" and so on, in the place of NAT's ports. */
+static void read_mode(const char *word, struct fw_network *n)
 {
-	char *save, *range, *word = strtok_r(line, " \n", &save);
+	const char *inbound = strchr(word, '-');
+	size_t len = inbound ? (size_t)(inbound - word) : strlen(word);
+
+	while (strlen(network_mode_name(n->mode)) != len ||
+	       strncmp(network_mode_name(n->mode), word, len) != 0)
+		assert_true(++n->mode < NETWORK_MODE_COUNT);
+	while (inbound && strcmp(network_inbound_name(n->inbound), inbound + 1) != 0)
+		assert_true(++n->inbound < INBOUND_COUNT);
+}
+
+static void read_ports(char *range, struct fw_network *n)
+{
 	uint32_t min, max;
 
-	snprintf(n->bridge, sizeof(n->bridge), "%s", word);
-	assert_int_equal(ip4_prefix_parse(strtok_r(NULL, " \n", &save), &n->subnet), 0);
-	range = strtok_r(NULL, " \n", &save);
 	assert_int_equal(text_u32(strsep(&range, "-"), 1, 65535, &min), 0);
 	assert_int_equal(text_u32(range, 1, 65535, &max), 0);
 	n->port_min = (uint16_t)min;
 	n->port_max = (uint16_t)max;
+}
+
+static void read_network(char *line, struct fw_network *n, char (*uplinks)[IFNAMSIZ])
+{
+	char *save, *word = strtok_r(line, " \n", &save);
+
+	snprintf(n->bridge, sizeof(n->bridge), "%s", word);
+	word = strtok_r(NULL, " \n", &save);
+	if (strcmp(word, "-") != 0)
+		assert_int_equal(ip4_prefix_parse(word, &n->subnet), 0);
+	word = strtok_r(NULL, " \n", &save);
+	if (word[0] >= '0' && word[0] <= '9')
+		read_ports(word, n);
+	else
+		read_mode(word, n);
 	n->uplinks = (const char(*)[IFNAMSIZ])uplinks;
 	while ((word = strtok_r(NULL, " \n", &save)) != NULL) {
 		assert_true(n->n_uplinks < GOLDEN_UPLINKS);

@@ -232,11 +232,12 @@ static void test_all_or_nothing(void **state)
 	commit_full(&r);
 	n = nft_transactions(nft);
 	list(&before);
-	assert_int_equal(nft_run(nft,
-				 "add element inet vmlane bridges { \"vl-x\" }\n"
-				 "delete element inet vmlane bridges { \"vl-absent\" }\n",
-				 &e),
-			 -ENOENT);
+	assert_int_equal(
+		nft_run(nft,
+			"add element inet vmlane bridged { \"vl-x\" . \"vl-x\" }\n"
+			"delete element inet vmlane bridged { \"vl-x\" . \"vl-absent\" }\n",
+			&e),
+		-ENOENT);
 	assert_string_equal(e.code, "firewall");
 	assert_non_null(strstr(e.message, "No such file or directory"));
 	list(&after);

@@ -80,6 +80,13 @@ static void test_refused(void **state)
 	n.port_min = 2000;
 	n.port_max = 1999;
 	assert_int_equal(fw_ruleset_build(&d, &r), -EINVAL);
+	n = network("vl-a", "10.0.0.0/24");
+	n.mode = NETWORK_ISOLATED; /* with a way out */
+	assert_int_equal(fw_ruleset_build(&d, &r), -EINVAL);
+	n = network("vl-a", "10.0.0.0/24");
+	n.mode = NETWORK_ROUTED;
+	n.subnet.len = 0;
+	assert_int_equal(fw_ruleset_build(&d, &r), -EINVAL);
 	assert_null(r.skeleton); /* outputs are untouched by failures */
 }
 

@@ -625,6 +625,10 @@ static void test_inform(void **state)
 	assert_int_equal(w.d.msg.rebind_s, 0);
 	assert_true(ip4_equal(w.d.msg.router, host(GATEWAY)));
 	assert_int_equal(w.d.msg.n_dns, 1);
+	w.net.mode = NETWORK_ISOLATED; /* the gateway is the server, and no way out */
+	say(&w, &m);
+	assert_int_equal(w.d.msg.router.s_addr, 0);
+	assert_true(ip4_equal(w.d.msg.server_id, host(GATEWAY)));
 	for (size_t i = 0; i < 5; i++) {
 		m.ciaddr = ip((const char *[]){"0.0.0.0", "10.0.0.1", "192.168.122.0",
 					       "192.168.122.1", "192.168.122.255"}[i]);

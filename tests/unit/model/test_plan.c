@@ -522,11 +522,31 @@ static void test_lookup(void **state)
 	assert_string_equal(port_state_name((enum port_state)9), "unknown");
 }
 
+/* A host without addresses in its network: every one goes, and none comes. */
+static void test_without_addresses(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w);
+	w.config[0].mode = NETWORK_ISOLATED;
+	w.config[0].subnet = (struct ip4_prefix){0};
+	w.config[0].gateway = (struct in_addr){0};
+	expect_plan(&w, "- address 10.0.0.1/24 on vl-a\n");
+	w.a.n_addrs = 0;
+	expect_plan(&w, "");
+	w.a.n_links = 0;
+	w.d.n_sysctls = w.d.n_taps = 0;
+	expect_plan(&w, "+ bridge vl-a (52:54:00:00:00:aa)\n"
+			"~ vl-a: up\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_from_nothing),
 		cmocka_unit_test(test_settled),
+		cmocka_unit_test(test_without_addresses),
 		cmocka_unit_test(test_fields_of_steps),
 		cmocka_unit_test(test_everything_gone),
 		cmocka_unit_test(test_mtu),

@@ -123,6 +123,18 @@ static const struct set_case cases[] = {
 	 {{"10.0.0.128/25", ""}},
 	 {"a.yaml:2:16: subnet 10.0.0.0/24 overlaps with the host's route to 10.0.0.128/25 over "
 	  "several interfaces; choose another subnet"}},
+	{"networks without addresses overlap with nothing",
+	 {{"a.yaml", "network: a\nipv4: {subnet: 10.0.0.0/8}\n"},
+	  {"b.yaml", "network: b\nmode: isolated\nhost: false\n"},
+	  {"c.yaml", "network: c\nmode: isolated\nhost: false\n"}},
+	 {{"1.0.0.0/8", "e"}},
+	 {0}},
+	{"other modes overlap as nat does",
+	 {{"a.yaml", "network: a\nmode: routed\nipv4: {subnet: 10.0.0.0/24}\n"},
+	  {"b.yaml", "network: b\nmode: isolated\nipv4: {subnet: 10.0.0.0/25}\n"}},
+	 {{0}},
+	 {"b.yaml:3:16: subnet 10.0.0.0/25 overlaps with 10.0.0.0/24 of network \"a\" "
+	  "(a.yaml:3:16); choose another subnet"}},
 	{"a file with mistakes is passed over",
 	 {{"a.yaml", "network: a\nipv4: {subnet: 10.0.0.0/24}\n"},
 	  {"b.yaml", "network: a\nmtu: x\n"}},
