@@ -103,6 +103,17 @@ static void print_dhcp(const json_t *network)
 	print_setting("dhcp", buf_str(&text));
 }
 
+static void print_switch(const json_t *network)
+{
+	_cleanup_(buf_done) struct buf text = BUF_INIT(OUT_TEXT_MAX);
+
+	buf_printf(&text, "MACs kept for ");
+	out_duration(&text, out_int(network, "ageing_s", 0));
+	if (json_is_true(json_object_get(network, "stp")))
+		buf_puts(&text, ", spanning tree on");
+	print_setting("switch", buf_str(&text));
+}
+
 static void print_network(const struct cli *cli, const json_t *network)
 {
 	_cleanup_(buf_done) struct buf way = BUF_INIT(OUT_TEXT_MAX);
@@ -123,6 +134,7 @@ static void print_network(const struct cli *cli, const json_t *network)
 	print_setting("inbound", out_str(network, "inbound"));
 	print_setting("ports", out_str(network, "ports"));
 	printf("  %-9s %" PRId64 "\n", "mtu", out_int(network, "mtu", 0));
+	print_switch(network);
 	print_dhcp(network);
 	print_setting("domain", out_str(network, "domain"));
 	print_list_setting("dns", network, "dns");

@@ -16,6 +16,7 @@ static const struct out_col port_columns[] = {
 	{"MAC", "mac", out_cell_text},
 	{"STATE", "state", out_cell_text, .state = true},
 	{"LINK", "carrier", out_cell_link, .state = true},
+	{"ISOLATED", "isolated", out_cell_yes},
 	{"RX-PKTS", "rx_packets", out_cell_text, .right = true},
 	{"RX", "rx_bytes", out_cell_bytes, .right = true},
 	{"TX-PKTS", "tx_packets", out_cell_text, .right = true},

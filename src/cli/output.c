@@ -36,6 +36,12 @@ void out_cell_text(const json_t *row, const char *key, struct buf *out)
 		buf_printf(out, "%lld", (long long)json_integer_value(j));
 }
 
+void out_cell_yes(const json_t *row, const char *key, struct buf *out)
+{
+	if (json_is_true(json_object_get(row, key)))
+		buf_puts(out, "yes");
+}
+
 void out_cell_bytes(const json_t *row, const char *key, struct buf *out)
 {
 	static const char unit[] = "KMGTPE";

@@ -23,6 +23,7 @@ void out_cell_bytes(const json_t *row, const char *key, struct buf *out);  /* 1.
 void out_cell_age(const json_t *row, const char *key, struct buf *out);	   /* seconds: 5m */
 void out_cell_expiry(const json_t *row, const char *key, struct buf *out); /* seconds: in 59m */
 void out_cell_link(const json_t *row, const char *key, struct buf *out);   /* bool: up, down */
+void out_cell_yes(const json_t *row, const char *key, struct buf *out);	   /* bool: yes, or "" */
 void out_cell_list(const json_t *row, const char *key, struct buf *out);   /* a, b, +3 */
 
 /**

@@ -173,6 +173,7 @@ static int fill_guest(struct manager *m, struct network_rt *n, const struct peer
 static int plug(struct manager *m, const struct network_rt *n, const struct state_guest *s,
 		struct err *e)
 {
+	const struct guest_config *known = network_guest_find(n->config, s->name);
 	char alias[ALIAS_MAX];
 	int r;
 
@@ -182,6 +183,8 @@ static int plug(struct manager *m, const struct network_rt *n, const struct stat
 		r = rtnl_link_set_mtu(m->rtnl, s->tap, n->config->mtu, e);
 	if (r == 0)
 		r = rtnl_link_enslave(m->rtnl, s->tap, n->config->bridge, e);
+	if (r == 0 && known && known->isolate)
+		r = rtnl_port_set_isolated(m->rtnl, s->tap, true, e);
 	if (r == 0)
 		r = rtnl_link_set_up(m->rtnl, s->tap, true, e);
 	return r;

@@ -173,8 +173,12 @@ static int do_step(struct work *w, const struct plan_step *s, struct err *e)
 		return rtnl_link_set_mac(r, s->ifname, &s->mac, e);
 	case STEP_LINK_ALIAS:
 		return rtnl_link_set_alias(r, s->ifname, s->alias, e);
-	case STEP_BRIDGE_STP_OFF:
-		return rtnl_bridge_stp_off(r, s->ifname, e);
+	case STEP_BRIDGE_STP:
+		return rtnl_bridge_set_stp(r, s->ifname, s->on, s->on ? PLAN_FORWARD_DELAY : 0, e);
+	case STEP_BRIDGE_AGEING:
+		return rtnl_bridge_set_ageing(r, s->ifname, s->ageing_s, e);
+	case STEP_PORT_ISOLATE:
+		return rtnl_port_set_isolated(r, s->ifname, s->on, e);
 	case STEP_ADDR_DEL:
 		return rtnl_addr_del(r, s->ifname, &s->addr, e);
 	case STEP_ADDR_ADD:

@@ -29,6 +29,8 @@ static int want_firewall(struct work *w)
 		strcpy(f->bridge, c->bridge);
 		f->mode = c->mode;
 		f->inbound = c->inbound;
+		f->isolates = network_isolates(c);
+		f->mac = w->desired.networks[i].mac;
 		f->subnet = c->subnet;
 		f->port_min = c->port_min;
 		f->port_max = c->port_max;

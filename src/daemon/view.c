@@ -178,6 +178,8 @@ static json_t *network_json(struct manager *m, const struct actual *a, struct ne
 		      text_or_null(c->domain), "dns", dns_json(m, c), "guests",
 		      guest_names(m, n->name), "leases", (json_int_t)bound_leases(n), "file",
 		      n->file, "problem", network_problem(n));
+	json_object_set_new(j, "stp", json_boolean(c->stp));
+	json_object_set_new(j, "ageing_s", json_integer(c->ageing_s));
 	json_object_update(j, way);
 	json_decref(way);
 	return j;

@@ -44,11 +44,12 @@ static json_t *port_json(struct manager *m, const struct network_rt *n, const st
 	char mac[MAC_STRLEN];
 	json_t *j;
 
-	j = json_pack("{s:s, s:s, s:s, s:i, s:o, s:o, s:s, s:b, s:b}", "network", n->name, "bridge",
-		      n->config->bridge, "port", l->name, "ifindex", l->ifindex, "guest",
+	j = json_pack("{s:s, s:s, s:s, s:i, s:o, s:o, s:s, s:b, s:b, s:b}", "network", n->name,
+		      "bridge", n->config->bridge, "port", l->name, "ifindex", l->ifindex, "guest",
 		      name_or_null(g), "mac",
 		      g ? json_string(mac_format(&g->g.mac, mac)) : json_null(), "state",
-		      port_state_name(l->port_state), "up", l->up, "carrier", l->carrier);
+		      port_state_name(l->port_state), "up", l->up, "carrier", l->carrier,
+		      "isolated", l->isolated);
 	json_object_set_new(j, "rx_packets", json_integer((json_int_t)l->rx_packets));
 	json_object_set_new(j, "tx_packets", json_integer((json_int_t)l->tx_packets));
 	json_object_set_new(j, "rx_bytes", json_integer((json_int_t)l->rx_bytes));

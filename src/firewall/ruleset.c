@@ -25,6 +25,9 @@
  * guests of one network exchange inside the bridge. Those are switched, not routed: every source
  * and protocol passes, as it does without br_netfilter. IPv6 goes no other way.
  *
+ * What is for the bridge's own MAC is routed back, though: `turned` has those of networks with
+ * isolated guests, who could reach each other so. What a port forward (DNAT) turns is meant to.
+ *
  * What it leaves to the kernel's route lookup: the gateway's own address as source, which is a
  * martian for it whatever rp_filter says.
  */
@@ -123,9 +126,13 @@ static void source_elements(const struct fw_network *n, struct lines *out)
 
 static void network_elements(const struct fw_network *n, struct lines *out)
 {
+	char mac[MAC_STRLEN];
+
 	source_elements(n, out);
 	lines_add(out, "bridges\t\"%s\" : goto %s", n->bridge, is_shut(n) ? "shut_in" : "to_guest");
 	lines_add(out, "bridged\t\"%s\" . \"%s\"", n->bridge, n->bridge);
+	if (n->isolates)
+		lines_add(out, "turned\t\"%s\" . %s", n->bridge, mac_format(&n->mac, mac));
 	for (size_t i = 0; i < n->n_uplinks; i++) {
 		lines_add(out, "ways_out\t\"%s\" . \"%s\"", n->bridge, n->uplinks[i]);
 		if (n->mode == NETWORK_ROUTED && n->inbound == INBOUND_ACCEPT)
@@ -136,6 +143,11 @@ static void network_elements(const struct fw_network *n, struct lines *out)
 	}
 }
 
+/* Before what comes from a bridge and goes to the same one is accepted as bridged. */
+#define TURNED                                                                                     \
+	"		iifname . oifname @bridged iifname . ether daddr @turned"                               \
+	" ct status & dnat == 0 counter name refused_out drop\n"
+
 static const char table_head[] =
 	"table " TABLE " {\n"
 	"	counter spoofed { }\n"
@@ -144,14 +156,13 @@ static const char table_head[] =
 	"	counter invalid { }\n"
 	"	set bridged { type ifname . ifname; }\n"
 	"	set sources { type ifname . ipv4_addr; }\n"
+	"	set turned { type ifname . ether_addr; }\n"
 	"	set ways_out { type ifname . ifname; }\n"
 	"	set ways_in { type ifname . ifname; }\n"
-	"	chain refuse_out {\n"
-	"		iifname . oifname @bridged accept\n"
+	"	chain refuse_out {\n" TURNED "		iifname . oifname @bridged accept\n"
 	"		counter name refused_out reject with icmpx admin-prohibited\n"
 	"	}\n"
-	"	chain stranger {\n"
-	"		iifname . oifname @bridged accept\n"
+	"	chain stranger {\n" TURNED "		iifname . oifname @bridged accept\n"
 	"		counter name spoofed drop\n"
 	"	}\n"
 	"	chain way_out {\n"

@@ -18,6 +18,9 @@
  * @bridge:	its interface; also the key of everything the table has about the network
  * @mode:	nat is translated, isolated gets neither out nor in
  * @inbound:	routed: INBOUND_ACCEPT lets new connections in from the uplinks
+ * @isolates:	it has guests that do not reach each other in the bridge: they shall not do so by
+ *		asking the host to send their packets back into it either
+ * @mac:	the bridge's, for that; else it does not matter
  * @subnet:	where guests' sources have to be from; host bits do not matter. Length 0 (isolated
  *		only): the host is not to be reached either
  * @port_min:	nat: lowest source port after translation of tcp and udp, host byte order
@@ -30,6 +33,8 @@ struct fw_network {
 	char bridge[IFNAMSIZ];
 	enum network_mode mode;
 	enum network_inbound inbound;
+	bool isolates;
+	struct mac mac;
 	struct ip4_prefix subnet;
 	uint16_t port_min;
 	uint16_t port_max;

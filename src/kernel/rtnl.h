@@ -45,7 +45,14 @@ int rtnl_link_get(struct rtnl *r, const char *name, int ifindex, struct link_sta
  */
 int rtnl_bridge_create(struct rtnl *r, const char *name, const struct mac *mac, const char *alias,
 		       struct err *e) __must_check; /* stp 0, forward_delay 0, link down */
-int rtnl_bridge_stp_off(struct rtnl *r, const char *name, struct err *e) __must_check;
+/* rtnl_bridge_set_stp() - with @forward_delay in 1/100 s: 200 to 3000 with STP, else also 0. */
+int rtnl_bridge_set_stp(struct rtnl *r, const char *name, bool on, uint32_t forward_delay,
+			struct err *e) __must_check;
+int rtnl_bridge_set_ageing(struct rtnl *r, const char *name, uint32_t seconds,
+			   struct err *e) __must_check;
+/* rtnl_port_set_isolated() - of a bridge's port: not to and from other isolated ports of it. */
+int rtnl_port_set_isolated(struct rtnl *r, const char *name, bool isolated,
+			   struct err *e) __must_check;
 int rtnl_link_delete(struct rtnl *r, const char *name, struct err *e) __must_check;
 int rtnl_link_set_up(struct rtnl *r, const char *name, bool up, struct err *e) __must_check;
 int rtnl_link_set_mtu(struct rtnl *r, const char *name, uint32_t mtu, struct err *e) __must_check;

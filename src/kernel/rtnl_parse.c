@@ -88,6 +88,8 @@ static void parse_bridge_data(const struct nlattr *data, struct link_state *l)
 			l->stp = stp != 0;
 		else if (mnl_attr_get_type(attr) == IFLA_BR_FORWARD_DELAY)
 			attr_copy(attr, &l->forward_delay, sizeof(l->forward_delay));
+		else if (mnl_attr_get_type(attr) == IFLA_BR_AGEING_TIME)
+			attr_copy(attr, &l->ageing, sizeof(l->ageing));
 	}
 }
 
@@ -95,13 +97,15 @@ static void parse_port_data(const struct nlattr *data, struct link_state *l)
 {
 	struct rtnl_attrs attrs = rtnl_attrs_in(data);
 	const struct nlattr *attr;
-	uint8_t state;
+	uint8_t u8;
 
 	while ((attr = rtnl_attrs_next(&attrs)) != NULL) {
-		if (mnl_attr_get_type(attr) != IFLA_BRPORT_STATE || !attr_copy(attr, &state, 1))
+		if (!attr_copy(attr, &u8, sizeof(u8)))
 			continue;
-		if (state < PORT_STATE_COUNT)
-			l->port_state = (enum port_state)state;
+		if (mnl_attr_get_type(attr) == IFLA_BRPORT_STATE && u8 < PORT_STATE_COUNT)
+			l->port_state = (enum port_state)u8;
+		else if (mnl_attr_get_type(attr) == IFLA_BRPORT_ISOLATED)
+			l->isolated = u8 != 0;
 	}
 }
 

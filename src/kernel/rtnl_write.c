@@ -84,19 +84,52 @@ int rtnl_bridge_create(struct rtnl *r, const char *name, const struct mac *mac, 
 	return rtnl_request_write(r, &q, e);
 }
 
-/* In two messages: while STP is on the kernel takes no forward delay below 2 s. */
-int rtnl_bridge_stp_off(struct rtnl *r, const char *name, struct err *e)
+/*
+ * In two messages, as the kernel reads the forward delay first: while STP is still on it takes none
+ * below 2 s, and when STP goes on it raises those that are.
+ */
+int rtnl_bridge_set_stp(struct rtnl *r, const char *name, bool on, uint32_t forward_delay,
+			struct err *e)
 {
-	struct rtnl_request q = {.what = "switch STP off"};
+	struct rtnl_request q = {.what = on ? "switch STP on" : "switch STP off"};
 	int err = begin_link(r, &q, RTM_NEWLINK, 0, name, e);
 
 	if (err < 0)
 		return err;
-	put_bridge(&q, IFLA_BR_STP_STATE, 0);
+	put_bridge(&q, IFLA_BR_STP_STATE, on);
 	err = begin_link(r, &q, RTM_NEWLINK, 0, name, e);
 	if (err < 0)
 		return err;
-	put_bridge(&q, IFLA_BR_FORWARD_DELAY, 0);
+	put_bridge(&q, IFLA_BR_FORWARD_DELAY, forward_delay);
+	return rtnl_request_write(r, &q, e);
+}
+
+int rtnl_bridge_set_ageing(struct rtnl *r, const char *name, uint32_t seconds, struct err *e)
+{
+	struct rtnl_request q = {.what = "set the MAC ageing time"};
+	int err = begin_link(r, &q, RTM_NEWLINK, 0, name, e);
+
+	if (err < 0)
+		return err;
+	put_bridge(&q, IFLA_BR_AGEING_TIME, seconds * 100);
+	return rtnl_request_write(r, &q, e);
+}
+
+int rtnl_port_set_isolated(struct rtnl *r, const char *name, bool isolated, struct err *e)
+{
+	struct rtnl_request q = {.what = isolated ? "isolate the port"
+						  : "end the port's isolation"};
+	int err = begin_link(r, &q, RTM_NEWLINK, 0, name, e);
+	struct nlattr *info, *data;
+
+	if (err < 0)
+		return err;
+	info = mnl_attr_nest_start(q.last, IFLA_LINKINFO);
+	mnl_attr_put_strz(q.last, IFLA_INFO_SLAVE_KIND, "bridge");
+	data = mnl_attr_nest_start(q.last, IFLA_INFO_SLAVE_DATA);
+	mnl_attr_put_u8(q.last, IFLA_BRPORT_ISOLATED, isolated);
+	mnl_attr_nest_end(q.last, data);
+	mnl_attr_nest_end(q.last, info);
 	return rtnl_request_write(r, &q, e);
 }
 

@@ -48,6 +48,16 @@ static void emit_access(const struct network_config *n, struct buf *out)
 	buf_puts(out, "]\n");
 }
 
+static void emit_switch(const struct network_config *n, struct buf *out)
+{
+	char ageing[16];
+
+	if (!n->stp && n->ageing_s == CONFIG_AGEING_DEFAULT_S)
+		return;
+	buf_printf(out, "switch:\n  stp: %s\n  ageing: %s\n", n->stp ? "true" : "false",
+		   config_duration_format(n->ageing_s, ageing));
+}
+
 static void emit_uplink(const struct network_config *n, const char *indent, struct buf *out)
 {
 	buf_printf(out, "%suplink: ", indent);
@@ -82,6 +92,7 @@ static void emit_head(const struct network_config *n, struct buf *out)
 		emit_name_line(out, "bridge: ", n->bridge);
 	if (n->mtu)
 		buf_printf(out, "mtu: %u\n", n->mtu);
+	emit_switch(n, out);
 	emit_access(n, out);
 }
 
@@ -133,11 +144,13 @@ static void emit_guest(const struct guest_config *g, struct buf *out)
 
 	buf_puts(out, "  ");
 	emit_name(out, g->name);
-	buf_puts(out, g->has_mac || g->has_ipv4 ? ":\n" : ": {}\n");
+	buf_puts(out, g->has_mac || g->has_ipv4 || g->isolate ? ":\n" : ": {}\n");
 	if (g->has_mac)
 		buf_printf(out, "    mac: %s\n", mac_format(&g->mac, mac));
 	if (g->has_ipv4)
 		buf_printf(out, "    ipv4: %s\n", ip4_format(g->ipv4, addr));
+	if (g->isolate)
+		buf_puts(out, "    isolate: true\n");
 }
 
 void network_config_emit(const struct network_config *n, struct buf *out)
@@ -183,7 +196,7 @@ static bool guest_equal(const struct guest_config *a, const struct guest_config 
 {
 	return strcmp(a->name, b->name) == 0 && a->has_mac == b->has_mac &&
 	       (!a->has_mac || mac_equal(&a->mac, &b->mac)) && a->has_ipv4 == b->has_ipv4 &&
-	       (!a->has_ipv4 || ip4_equal(a->ipv4, b->ipv4));
+	       (!a->has_ipv4 || ip4_equal(a->ipv4, b->ipv4)) && a->isolate == b->isolate;
 }
 
 static bool guests_equal(const struct network_config *a, const struct network_config *b)
@@ -200,7 +213,7 @@ static bool link_equal(const struct network_config *a, const struct network_conf
 {
 	return strcmp(a->name, b->name) == 0 && strcmp(a->bridge, b->bridge) == 0 &&
 	       a->mode == b->mode && a->inbound == b->inbound && a->host == b->host &&
-	       a->mtu == b->mtu;
+	       a->mtu == b->mtu && a->stp == b->stp && a->ageing_s == b->ageing_s;
 }
 
 static bool ipv4_equal(const struct network_config *a, const struct network_config *b)

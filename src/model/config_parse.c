@@ -140,7 +140,7 @@ static void set_range(struct reader *r, const struct key *key, const struct node
 
 static void set_lease(struct reader *r, const struct key *key, const struct node *v)
 {
-	if (config_duration(v->text, &r->n->lease_s) < 0)
+	if (config_duration(v->text, CONFIG_LEASE_MIN_S, CONFIG_LEASE_MAX_S, &r->n->lease_s) < 0)
 		config_not_expected(r, key, v);
 }
 
@@ -211,6 +211,30 @@ static void set_dns(struct reader *r, const struct key *key, const struct node *
 	READ_BLOCK(r, dns_keys, v, " in `dns`", v->at);
 }
 
+/* ---- setters: switch ---- */
+
+static void set_stp(struct reader *r, const struct key *key, const struct node *v)
+{
+	set_bool(r, key, v, &r->n->stp);
+}
+
+static void set_ageing(struct reader *r, const struct key *key, const struct node *v)
+{
+	if (config_duration(v->text, CONFIG_AGEING_MIN_S, CONFIG_AGEING_MAX_S, &r->n->ageing_s) < 0)
+		config_not_expected(r, key, v);
+}
+
+static const struct key switch_keys[] = {
+	{"stp", NODE_TEXT, false, "`true` or `false`", set_stp},
+	{"ageing", NODE_TEXT, false, "a time such as 60s, 5m or 1h, from 10s to 1000000s",
+	 set_ageing},
+};
+
+static void set_switch(struct reader *r, const struct key *key, const struct node *v)
+{
+	READ_BLOCK(r, switch_keys, v, " in `switch`", v->at);
+}
+
 /* ---- setters: guests ---- */
 
 static void set_mac(struct reader *r, const struct key *key, const struct node *v)
@@ -236,15 +260,21 @@ static void set_guest_ipv4(struct reader *r, const struct key *key, const struct
 	r->places->ipv4 = v->at;
 }
 
+static void set_isolate(struct reader *r, const struct key *key, const struct node *v)
+{
+	set_bool(r, key, v, &r->guest->isolate);
+}
+
 static const struct key guest_keys[] = {
 	{"mac", NODE_TEXT, false, "a unicast MAC such as 52:54:00:39:d3:fe", set_mac},
 	{"ipv4", NODE_TEXT, false, "an address inside the subnet such as 192.168.122.10",
 	 set_guest_ipv4},
+	{"isolate", NODE_TEXT, false, "`true` or `false`", set_isolate},
 };
 
-static const struct key guest_key = {"guests", NODE_MAP, false,
-				     "a block with `mac` and `ipv4`, or {} for a guest without",
-				     NULL};
+static const struct key guest_key = {
+	"guests", NODE_MAP, false,
+	"a block with `mac`, `ipv4` and `isolate`, or {} for a guest without", NULL};
 
 #define NAME_EXPECTED "a-z, 0-9 and `_` `.` `-`, beginning with a letter or digit, at most 32 long"
 
@@ -386,6 +416,7 @@ static const struct key network_keys[] = {
 	 "the name of an interface: letters, digits and `_.-@+`, at most 15 long, such as vl-lab",
 	 set_bridge},
 	{"mtu", NODE_TEXT, false, "a number from 576 to 65521", set_mtu},
+	{"switch", NODE_MAP, false, "a block with `stp` and `ageing`", set_switch},
 	{"access", NODE_LIST, false, "a list such as [ \"user:alice\", \"group:students\" ]",
 	 set_access},
 	{"ipv4", NODE_MAP, false, CONFIG_IPV4_EXPECTED, set_ipv4},
@@ -409,6 +440,7 @@ static struct network_config *network_new(void)
 	n->port_max = NAT_PORT_MAX;
 	n->dhcp = true;
 	n->lease_s = LEASE_DEFAULT_S;
+	n->ageing_s = CONFIG_AGEING_DEFAULT_S;
 	n->open_access = true;
 	return n;
 }

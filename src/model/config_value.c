@@ -24,7 +24,7 @@ static uint32_t unit_seconds(char letter)
 	return 0;
 }
 
-int config_duration(const char *text, uint32_t *ret_s)
+int config_duration(const char *text, uint32_t min_s, uint32_t max_s, uint32_t *ret_s)
 {
 	size_t len = strlen(text);
 	uint32_t count, seconds = 1;
@@ -40,10 +40,10 @@ int config_duration(const char *text, uint32_t *ret_s)
 	}
 	if (seconds == 0)
 		return -EINVAL;
-	r = text_u32(number, 0, CONFIG_LEASE_MAX_S / seconds, &count);
+	r = text_u32(number, 0, max_s / seconds, &count);
 	if (r < 0)
 		return r;
-	if (count * seconds < CONFIG_LEASE_MIN_S)
+	if (count * seconds < min_s)
 		return -ERANGE;
 	*ret_s = count * seconds;
 	return 0;

@@ -5,15 +5,18 @@
 
 #include "model/network.h"
 
-#define CONFIG_MTU_MIN 576   /* what every IPv4 host takes, RFC 791 */
-#define CONFIG_MTU_MAX 65521 /* of a tap: 65535 and the Ethernet header within 64 KiB */
+#define CONFIG_MTU_MIN 576     /* what every IPv4 host takes, RFC 791 */
+#define CONFIG_MTU_MAX 65521   /* of a tap: 65535 and the Ethernet header within 64 KiB */
+#define CONFIG_AGEING_MIN_S 10 /* IEEE 802.1D, 7.9.2: 10 s to 1,000,000 s */
+#define CONFIG_AGEING_MAX_S 1000000
+#define CONFIG_AGEING_DEFAULT_S 300
 #define CONFIG_LEASE_MIN_S 60
 #define CONFIG_LEASE_MAX_S (365 * 86400)
 
 /* All return 0, or -EINVAL when the form is wrong, or -ERANGE when only the value is. */
 
-/* config_duration() - "90", "90s", "15m", "1h", "2d", "1w" as seconds, within the lease limits. */
-int config_duration(const char *text, uint32_t *ret_s) __must_check;
+/* config_duration() - "90", "90s", "15m", "1h", "2d", "1w" as seconds, @min_s to @max_s. */
+int config_duration(const char *text, uint32_t min_s, uint32_t max_s, uint32_t *ret_s) __must_check;
 /* config_duration_format() - the shortest way to write @s seconds, into @buf of 16. */
 const char *config_duration_format(uint32_t s, char buf[static 16]);
 /* config_port_range() - "MIN-MAX", 1 to 65535, MIN <= MAX. */

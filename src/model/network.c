@@ -48,6 +48,14 @@ bool network_has_uplink(const struct network_config *n)
 	return n->mode == NETWORK_NAT || (n->mode == NETWORK_ROUTED && n->inbound != INBOUND_NONE);
 }
 
+bool network_isolates(const struct network_config *n)
+{
+	for (size_t i = 0; i < n->n_guests; i++)
+		if (n->guests[i].isolate)
+			return true;
+	return false;
+}
+
 void network_config_free(struct network_config *n)
 {
 	if (!n)

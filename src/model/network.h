@@ -62,6 +62,7 @@ const char *network_inbound_name(enum network_inbound inbound);
  * @mac:	the guest's fixed MAC
  * @has_ipv4:	@ipv4 was given
  * @ipv4:	its fixed address, inside the network's subnet
+ * @isolate:	it does not reach the network's other guests that have this too
  * @at:		where it was written
  */
 struct guest_config {
@@ -70,6 +71,7 @@ struct guest_config {
 	struct mac mac;
 	bool has_ipv4;
 	struct in_addr ipv4;
+	bool isolate;
 	struct location at;
 };
 
@@ -94,6 +96,8 @@ struct access_entry {
  * @port_min:	NAT: lowest source port used for tcp and udp, host byte order
  * @port_max:	NAT: highest
  * @mtu:	0: the bridge's default of 1500
+ * @stp:	the bridge takes part in the spanning tree
+ * @ageing_s:	for how long the bridge remembers where a MAC is; 0 leaves that to the kernel
  * @dhcp:	the DHCP server runs
  * @range_first: first dynamic address, inclusive
  * @range_last:	last dynamic address, inclusive
@@ -118,6 +122,8 @@ struct network_config {
 	uint16_t port_min;
 	uint16_t port_max;
 	uint16_t mtu;
+	bool stp;
+	uint32_t ageing_s;
 	bool dhcp;
 	struct in_addr range_first;
 	struct in_addr range_last;
@@ -141,6 +147,9 @@ DEFINE_CLEANUP(struct network_config *, network_config_free)
 bool network_has_ipv4(const struct network_config *n);
 /* network_has_uplink() - its guests get out of the host, or may be reached from there. */
 bool network_has_uplink(const struct network_config *n);
+
+/* network_isolates() - it has guests with `isolate`. */
+bool network_isolates(const struct network_config *n);
 
 /* network_guest_find() - by name, or NULL. */
 const struct guest_config *network_guest_find(const struct network_config *n, const char *name);

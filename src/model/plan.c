@@ -44,6 +44,8 @@ struct differ {
 
 /* ---- indexes ---- */
 
+#define KERNEL_AGEING 30000 /* of a new bridge, in 1/100 s */
+
 #define INDEX(array, n) make_index(array, n, sizeof(*(array)))
 
 /* Pointers to the @n elements of @array; NULL when out of memory. */
@@ -529,8 +531,6 @@ static void add_bridge_mend(struct differ *x, const struct desired_network *n,
 	char mac[MAC_STRLEN];
 	struct plan_step *s;
 
-	if (l->stp || l->forward_delay)
-		add(x, STEP_BRIDGE_STP_OFF, l->name);
 	if (!mac_equal(&l->mac, &n->mac)) {
 		s = add(x, STEP_LINK_MAC, l->name);
 		s->mac = n->mac;
@@ -538,6 +538,22 @@ static void add_bridge_mend(struct differ *x, const struct desired_network *n,
 	}
 	if (bridge_owner(l, n) == OWNER_US_HALF_MADE)
 		add_alias(x, l->name, ALIAS_NETWORK, n->config->name);
+}
+
+/* @l NULL: the bridge is new, without STP, and has the kernel's ageing time. */
+static void add_switch(struct differ *x, const struct network_config *c, const struct link_state *l)
+{
+	uint32_t delay = c->stp ? PLAN_FORWARD_DELAY : 0;
+	uint32_t ageing = l ? l->ageing : KERNEL_AGEING;
+	struct plan_step *s;
+
+	if (c->stp != (l && l->stp) || delay != (l ? l->forward_delay : 0))
+		add(x, STEP_BRIDGE_STP, c->bridge)->on = c->stp;
+	if (c->ageing_s == 0 || c->ageing_s * 100 == ageing)
+		return;
+	s = add(x, STEP_BRIDGE_AGEING, c->bridge);
+	s->ageing_s = c->ageing_s;
+	snprintf(s->replaces, sizeof(s->replaces), "%us", ageing / 100);
 }
 
 static void add_network(struct differ *x, const struct desired_network *n)
@@ -548,6 +564,7 @@ static void add_network(struct differ *x, const struct desired_network *n)
 	if (!l)
 		add_bridge_create(x, n);
 	add_mtu(x, c->bridge, l, c->mtu);
+	add_switch(x, c, l);
 	if (l)
 		add_bridge_mend(x, n, l);
 	add_addrs(x, c, l);
@@ -566,13 +583,18 @@ static void add_tap_create(struct differ *x, const struct desired_tap *t, bool b
 		snprintf(s->bridge, sizeof(s->bridge), "%s", t->bridge);
 }
 
+static bool is_port_of(const struct link_state *l, const struct link_state *bridge)
+{
+	return l && bridge && l->master == bridge->ifindex;
+}
+
 static void add_enslave(struct differ *x, const struct desired_tap *t, const struct link_state *l)
 {
 	const struct link_state *bridge = find_link(x, t->bridge);
 	const struct link_state *old = NULL;
 	struct plan_step *s;
 
-	if (l && bridge && l->master == bridge->ifindex)
+	if (is_port_of(l, bridge))
 		return;
 	s = add(x, STEP_TAP_ENSLAVE, t->name);
 	snprintf(s->bridge, sizeof(s->bridge), "%s", t->bridge);
@@ -580,6 +602,15 @@ static void add_enslave(struct differ *x, const struct desired_tap *t, const str
 		old = actual_link_by_index(x->a, l->master);
 	if (old)
 		snprintf(s->replaces, sizeof(s->replaces), "%s", old->name);
+}
+
+/* Every port is born without it. */
+static void add_isolate(struct differ *x, const struct desired_tap *t, const struct link_state *l)
+{
+	bool now = is_port_of(l, find_link(x, t->bridge)) && l->isolated;
+
+	if (now != t->isolated)
+		add(x, STEP_PORT_ISOLATE, t->name)->on = t->isolated;
 }
 
 static void add_tap(struct differ *x, const struct desired_tap *t)
@@ -599,6 +630,7 @@ static void add_tap(struct differ *x, const struct desired_tap *t)
 	/* Before it becomes a port: a bridge takes the lowest MTU of its ports for its own. */
 	add_mtu(x, t->name, l, n->config->mtu);
 	add_enslave(x, t, l);
+	add_isolate(x, t, l);
 	add_up(x, t->name, l);
 }
 

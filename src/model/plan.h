@@ -37,7 +37,8 @@ const char *port_state_name(enum port_state s);
  * @up:		IFF_UP; @carrier: IFLA_CARRIER: on taps, that a process has it open, even while down
  * @master:	ifindex of the bridge it is enslaved to, 0 when none
  * @port_state:	meaningful when @master is a bridge
- * @stp:	bridges: STP is on; @forward_delay: bridges, in 1/100 s
+ * @isolated:	meaningful when @master is a bridge: not to other isolated ports
+ * @stp:	bridges: STP is on; @forward_delay, @ageing: bridges, in 1/100 s
  */
 struct link_state {
 	int ifindex;
@@ -50,8 +51,10 @@ struct link_state {
 	bool carrier;
 	int master;
 	enum port_state port_state;
+	bool isolated;
 	bool stp;
 	uint32_t forward_delay;
+	uint32_t ageing;
 	uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes, rx_dropped, tx_dropped;
 };
 
@@ -119,6 +122,7 @@ struct desired_network {
  * struct desired_tap - a persistent tap of an attached guest
  * @queues:	1, or more for IFF_MULTI_QUEUE
  * @owner_uid:	who may open it; UINT32_MAX: only those with CAP_NET_ADMIN
+ * @isolated:	the port is; see struct link_state
  * @persistent:	false: a VMM holds it by fd; it is never created by a plan, only put right
  */
 struct desired_tap {
@@ -127,6 +131,7 @@ struct desired_tap {
 	char bridge[IFNAMSIZ];
 	unsigned int queues;
 	uint32_t owner_uid;
+	bool isolated;
 	bool persistent;
 };
 
@@ -154,16 +159,24 @@ enum step_kind {
 	STEP_BRIDGE_CREATE, /* name, mac, alias, stp 0, forward_delay 0; created down */
 	STEP_LINK_MTU,
 	STEP_LINK_MAC,
-	STEP_LINK_ALIAS,     /* of an interface of ours that was left half made */
-	STEP_BRIDGE_STP_OFF, /* stp 0, forward_delay 0 */
+	STEP_LINK_ALIAS, /* of an interface of ours that was left half made */
+	STEP_BRIDGE_STP, /* @on with PLAN_FORWARD_DELAY, or off with forward_delay 0 */
+	STEP_BRIDGE_AGEING,
 	STEP_ADDR_DEL,
 	STEP_ADDR_ADD,
 	STEP_SYSCTL_SET,
 	STEP_LINK_UP,
 	STEP_TAP_CREATE, /* name, queues, owner_uid, alias; persistent, down */
 	STEP_TAP_ENSLAVE,
+	STEP_PORT_ISOLATE, /* @on */
 	STEP_KIND_COUNT,
 };
+
+/*
+ * With STP, in 1/100 s: a guest's port has to wait twice as long before it forwards, and behind it
+ * there is no other switch. The kernel takes no less.
+ */
+#define PLAN_FORWARD_DELAY 200
 
 #define REPLACES_MAX 32
 
@@ -183,6 +196,8 @@ struct plan_step {
 	char alias[ALIAS_MAX];
 	struct mac mac;
 	uint32_t mtu;
+	bool on;
+	uint32_t ageing_s;
 	struct ip4_prefix addr;
 	struct sysctl_state sysctl;
 	unsigned int queues;

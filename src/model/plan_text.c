@@ -50,9 +50,25 @@ static void link_alias(const struct plan_step *s, struct buf *out)
 	buf_printf(out, "~ %s: alias %s", s->ifname, s->alias);
 }
 
-static void bridge_stp_off(const struct plan_step *s, struct buf *out)
+static void bridge_stp(const struct plan_step *s, struct buf *out)
 {
-	buf_printf(out, "~ %s: spanning tree and forward delay off", s->ifname);
+	if (s->on)
+		buf_printf(out, "~ %s: spanning tree on, forward delay %u s", s->ifname,
+			   PLAN_FORWARD_DELAY / 100);
+	else
+		buf_printf(out, "~ %s: spanning tree and forward delay off", s->ifname);
+}
+
+static void bridge_ageing(const struct plan_step *s, struct buf *out)
+{
+	buf_printf(out, "~ %s: MAC ageing ", s->ifname);
+	replaced(s, out);
+	buf_printf(out, "%us", s->ageing_s);
+}
+
+static void port_isolate(const struct plan_step *s, struct buf *out)
+{
+	buf_printf(out, "~ %s: %s", s->ifname, s->on ? "isolated" : "no longer isolated");
 }
 
 static void addr_line(const struct plan_step *s, struct buf *out, char sign)
@@ -121,7 +137,9 @@ static const struct step_words words[] = {
 	[STEP_LINK_MTU] = {"change", link_mtu},
 	[STEP_LINK_MAC] = {"change", link_mac},
 	[STEP_LINK_ALIAS] = {"change", link_alias},
-	[STEP_BRIDGE_STP_OFF] = {"change", bridge_stp_off},
+	[STEP_BRIDGE_STP] = {"change", bridge_stp},
+	[STEP_BRIDGE_AGEING] = {"change", bridge_ageing},
+	[STEP_PORT_ISOLATE] = {"change", port_isolate},
 	[STEP_ADDR_DEL] = {"delete", addr_del},
 	[STEP_ADDR_ADD] = {"create", addr_add},
 	[STEP_SYSCTL_SET] = {"change", sysctl_set},

@@ -81,6 +81,10 @@ static void read_network(char *line, struct fw_network *n, char (*uplinks)[IFNAM
 		read_mode(word, n);
 	n->uplinks = (const char(*)[IFNAMSIZ])uplinks;
 	while ((word = strtok_r(NULL, " \n", &save)) != NULL) {
+		if (mac_parse(word, &n->mac) == 0) {
+			n->isolates = true;
+			continue;
+		}
 		assert_true(n->n_uplinks < GOLDEN_UPLINKS);
 		snprintf(uplinks[n->n_uplinks++], IFNAMSIZ, "%s", word);
 	}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * golden.h - the cases of tests/golden/ruleset: NAME.networks (the input, one network a line:
- * BRIDGE SUBNET MIN-MAX|MODE UPLINK...), NAME.nft (the transaction), NAME.listing (what the kernel then
- * has). GOLDEN_UPDATE=1 in the environment writes the expectations anew.
+ * BRIDGE SUBNET MIN-MAX|MODE UPLINK... and, where guests are isolated, the bridge's MAC), NAME.nft
+ * (the transaction), NAME.listing (what the kernel then has). GOLDEN_UPDATE=1 in the environment
+ * writes the expectations anew.
  */
 #ifndef VMLANE_TESTS_GOLDEN_H
 #define VMLANE_TESTS_GOLDEN_H

@@ -88,7 +88,7 @@ static void test_link_attributes(void **state)
 	run("ip link add vl-br type bridge stp_state 1 forward_delay 1500");
 	assert_true(get("vl-br").stp);
 	assert_int_equal(get("vl-br").forward_delay, 1500);
-	ok(rtnl_bridge_stp_off(rtnl, "vl-br", e));
+	ok(rtnl_bridge_set_stp(rtnl, "vl-br", false, 0, e));
 	ok(rtnl_link_set_mac(rtnl, "vl-br", &mac, e));
 	ok(rtnl_link_set_mtu(rtnl, "vl-br", 1400, e));
 	ok(rtnl_link_set_alias(rtnl, "vl-br", "vmlane:network=x", e));
@@ -100,6 +100,30 @@ static void test_link_attributes(void **state)
 	assert_string_equal(l.alias, "vmlane:network=x");
 	ok(rtnl_link_set_alias(rtnl, "vl-br", "", e));
 	assert_string_equal(get("vl-br").alias, "");
+	ok(rtnl_link_delete(rtnl, "vl-br", e));
+}
+
+static void test_switch(void **state)
+{
+	(void)state;
+	ok(rtnl_bridge_create(rtnl, "vl-br", &mac_a, "vmlane:network=x", e));
+	assert_int_equal(get("vl-br").ageing, 30000);
+	ok(rtnl_bridge_set_ageing(rtnl, "vl-br", 60, e));
+	assert_int_equal(get("vl-br").ageing, 6000);
+	ok(rtnl_bridge_set_stp(rtnl, "vl-br", true, PLAN_FORWARD_DELAY, e));
+	assert_true(get("vl-br").stp);
+	assert_int_equal(get("vl-br").forward_delay, PLAN_FORWARD_DELAY);
+	ok(rtnl_bridge_set_stp(rtnl, "vl-br", false, 0, e));
+	assert_false(get("vl-br").stp);
+	assert_int_equal(get("vl-br").forward_delay, 0);
+	run("ip link add p7 type veth peer name q7 && ip link set p7 master vl-br");
+	assert_false(get("p7").isolated);
+	ok(rtnl_port_set_isolated(rtnl, "p7", true, e));
+	assert_true(get("p7").isolated);
+	ok(rtnl_port_set_isolated(rtnl, "p7", false, e));
+	assert_false(get("p7").isolated);
+	assert_true(rtnl_port_set_isolated(rtnl, "q7", true, NULL) < 0); /* in no bridge */
+	run("ip link del p7");
 	ok(rtnl_link_delete(rtnl, "vl-br", e));
 }
 
@@ -403,6 +427,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bridge),
 		cmocka_unit_test(test_link_attributes),
+		cmocka_unit_test(test_switch),
 		cmocka_unit_test(test_existing_is_left_alone),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_ports),

@@ -198,7 +198,7 @@ static void test_duration(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		uint32_t s = 7;
 
-		if (config_duration(cases[i].text, &s) != cases[i].r)
+		if (config_duration(cases[i].text, 60, 365 * 86400, &s) != cases[i].r)
 			fail_msg("%s", cases[i].text);
 		assert_int_equal(s, cases[i].r ? 7 : cases[i].s);
 		if (cases[i].r == 0)

@@ -265,6 +265,60 @@ static void test_bent_bridge(void **state)
 	expect_plan(&w, "~ vl-a: spanning tree and forward delay off\n");
 }
 
+static void test_switch(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w);
+	w.links[0].ageing = 30000;
+	expect_plan(&w, ""); /* 0 seconds are no wish */
+	w.config[0].ageing_s = 300;
+	expect_plan(&w, "");
+	w.config[0].ageing_s = 60;
+	w.config[0].stp = true;
+	expect_plan(&w, "~ vl-a: spanning tree on, forward delay 2 s\n"
+			"~ vl-a: MAC ageing 300s -> 60s\n");
+	w.links[0].stp = true;
+	w.links[0].forward_delay = 200;
+	w.links[0].ageing = 6000;
+	expect_plan(&w, "");
+	w.links[0].forward_delay = 1500;
+	expect_plan(&w, "~ vl-a: spanning tree on, forward delay 2 s\n");
+	w.a.n_links = w.a.n_addrs = 0;
+	w.d.n_taps = w.d.n_sysctls = 0;
+	expect_plan(&w, "+ bridge vl-a (52:54:00:00:00:aa)\n"
+			"~ vl-a: spanning tree on, forward delay 2 s\n"
+			"~ vl-a: MAC ageing 300s -> 60s\n"
+			"+ address 10.0.0.1/24 on vl-a\n"
+			"~ vl-a: up\n");
+}
+
+static void test_isolated_port(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w);
+	w.taps[0].isolated = true;
+	expect_plan(&w, "~ vl-w: isolated\n");
+	w.links[1].isolated = true;
+	expect_plan(&w, "");
+	w.taps[0].isolated = false;
+	expect_plan(&w, "~ vl-w: no longer isolated\n");
+	/* A new port is not isolated, whatever it was on another bridge. */
+	w.taps[0].isolated = true;
+	w.links[1].master = 0;
+	expect_plan(&w, "~ vl-w: bridge vl-a\n~ vl-w: isolated\n");
+	w.a.n_links = 1;
+	expect_plan(&w, "+ tap vl-w on vl-a\n"
+			"~ vl-w: bridge vl-a\n"
+			"~ vl-w: isolated\n"
+			"~ vl-w: up\n");
+	w.d.n_networks = w.d.n_sysctls = 0; /* not in a bridge, nothing to be isolated in */
+	expect_plan(&w, "- bridge vl-a\n+ tap vl-w\n");
+}
+
 static void test_addresses(void **state)
 {
 	struct world w;
@@ -551,6 +605,8 @@ int main(void)
 		cmocka_unit_test(test_everything_gone),
 		cmocka_unit_test(test_mtu),
 		cmocka_unit_test(test_bent_bridge),
+		cmocka_unit_test(test_switch),
+		cmocka_unit_test(test_isolated_port),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_bent_tap),
 		cmocka_unit_test(test_tap_without_network),

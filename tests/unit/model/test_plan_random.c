@@ -73,6 +73,8 @@ static struct link_state *kernel_add(struct kernel *k, const char *name, const c
 	*l = (struct link_state){.ifindex = ++k->last_ifindex, .mtu = 1500};
 	snprintf(l->name, sizeof(l->name), "%s", name);
 	snprintf(l->kind, sizeof(l->kind), "%s", kind);
+	if (strcmp(kind, "bridge") == 0)
+		l->ageing = 30000;
 	return l;
 }
 
@@ -146,6 +148,7 @@ static void do_enslave(struct kernel *k, const struct plan_step *s, struct link_
 	assert_non_null(bridge);
 	assert_string_equal(bridge->kind, "bridge");
 	l->master = bridge->ifindex;
+	l->isolated = false; /* a new port is not */
 }
 
 /* Steps on an interface that is there. */
@@ -163,10 +166,19 @@ static void do_change(struct kernel *k, const struct plan_step *s, struct link_s
 	case STEP_LINK_ALIAS:
 		strcpy(l->alias, s->alias);
 		break;
-	case STEP_BRIDGE_STP_OFF:
+	case STEP_BRIDGE_STP:
 		assert_string_equal(l->kind, "bridge");
-		l->stp = false;
-		l->forward_delay = 0;
+		l->stp = s->on;
+		l->forward_delay = s->on ? PLAN_FORWARD_DELAY : 0;
+		break;
+	case STEP_BRIDGE_AGEING:
+		assert_string_equal(l->kind, "bridge");
+		l->ageing = 100 * s->ageing_s;
+		break;
+	case STEP_PORT_ISOLATE:
+		assert_string_equal(l->kind, "tun");
+		assert_int_not_equal(l->master, 0);
+		l->isolated = s->on;
 		break;
 	case STEP_ADDR_ADD:
 		k->addrs[k->n_addrs++] = (struct addr_state){l->ifindex, s->addr};
@@ -240,6 +252,8 @@ static void wish_network(struct wish *w, uint32_t i)
 	snprintf(c->bridge, sizeof(c->bridge), "%s-n%u", one_in(4) ? "br" : "vl", i);
 	c->subnet = (struct ip4_prefix){ip4_from_host(0x0a000000 + (i << 8)), 24};
 	c->mtu = one_in(3) ? 1400 : 0;
+	c->stp = one_in(3);
+	c->ageing_s = one_in(3) ? 60 : 300;
 	n->config = c;
 	n->mac = mac_derive(NULL, c->name, "", 0);
 }
@@ -250,6 +264,7 @@ static void wish_tap(struct wish *w, uint32_t i)
 	uint32_t network = random_below(NETWORKS);
 
 	*t = (struct desired_tap){.queues = 1, .owner_uid = UINT32_MAX, .persistent = !one_in(4)};
+	t->isolated = one_in(3);
 	snprintf(t->guest, sizeof(t->guest), "g%u", i);
 	ifname_derive(t->guest, t->name);
 	/* Often of a network that does not run. */
@@ -321,6 +336,7 @@ static void random_bridge(struct kernel *k, uint32_t i)
 	}
 	l->stp = one_in(3);
 	l->forward_delay = one_in(3) ? 1500 : 0;
+	l->ageing = one_in(3) ? 6000 : 30000;
 	l->up = !one_in(3);
 	l->mtu = one_in(3) ? 1400 : 1500;
 	k->forwarding[l->ifindex] = one_in(2);
@@ -343,6 +359,7 @@ static void random_tap(struct kernel *k, uint32_t i)
 	l->master = one_in(3) ? 0 : 1 + (int)random_below((uint32_t)k->n_links - 1);
 	if (strcmp(k->links[l->master ? l->master - 1 : 0].kind, "bridge") != 0)
 		l->master = 0;
+	l->isolated = l->master && one_in(3);
 }
 
 static void kernel_random(struct kernel *k)
@@ -404,7 +421,9 @@ static void expect_wish(struct kernel *k, const struct wish *w)
 		size_t addrs = 0;
 
 		assert_non_null(l);
-		assert_true(l->up && !l->stp && k->forwarding[l->ifindex]);
+		assert_true(l->up && l->stp == c->stp && k->forwarding[l->ifindex]);
+		assert_int_equal(l->forward_delay, c->stp ? 200 : 0);
+		assert_int_equal(l->ageing, 100 * c->ageing_s);
 		assert_true(mac_equal(&l->mac, &w->networks[i].mac));
 		for (size_t j = 0; j < k->n_addrs; j++)
 			if (k->addrs[j].ifindex == l->ifindex) {
@@ -412,6 +431,14 @@ static void expect_wish(struct kernel *k, const struct wish *w)
 				addrs++;
 			}
 		assert_int_equal(addrs, 1);
+	}
+	for (size_t i = 0; i < w->d.n_taps; i++) {
+		const struct link_state *l = kernel_link(k, w->taps[i].name);
+
+		const struct link_state *bridge = kernel_link(k, w->taps[i].bridge);
+
+		if (l && bridge && l->master == bridge->ifindex && !k->foreign[bridge->ifindex])
+			assert_true(l->isolated == w->taps[i].isolated);
 	}
 	for (size_t i = 0; i < k->n_links; i++)
 		assert_true(k->foreign[k->links[i].ifindex] || k->links[i].alias[0] ||
