@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""packet.py - DHCP messages that no honest client sends, and frames as they are on a wire."""
+"""packet.py - DHCP messages that no honest client sends, frames as they are on a wire, and single
+questions to the Internet's server."""
+import json
 import logging
 import random
 import select
@@ -11,7 +13,9 @@ logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
 from scapy.layers.dhcp import BOOTP, DHCP  # noqa: E402
 from scapy.layers.inet import IP, UDP  # noqa: E402
 from scapy.layers.l2 import ARP, Ether  # noqa: E402
+from world import INTERNET  # noqa: E402
 
+SO_RCVBUFFORCE = 33  # asm-generic/socket.h
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 TYPES = {1: "discover", 2: "offer", 3: "request", 4: "decline", 5: "ack", 6: "nak", 7: "release", 8: "inform"}
 
@@ -22,6 +26,7 @@ class Wire:
     def __init__(self, ns, dev="eth0", proto=3):
         with ns.enter():
             self.s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(proto))
+            self.s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
             self.s.bind((dev, proto))
 
     def send(self, frame):
@@ -43,8 +48,8 @@ class Wire:
 class DhcpPeer:
     """One client by hand: @mac speaks from the guest's wire."""
 
-    def __init__(self, ns, mac, dev="eth0"):
-        self.wire, self.mac, self.xid = Wire(ns, dev), mac, random.getrandbits(32)
+    def __init__(self, ns, mac, dev="eth0", wire=None):
+        self.wire, self.mac, self.xid = wire or Wire(ns, dev), mac, random.getrandbits(32)
 
     def send(self, kind, *options, ciaddr="0.0.0.0", src="0.0.0.0", flags=0x8000, dst="255.255.255.255",
              eth_dst=BROADCAST, hops=0, chaddr=None):
@@ -74,3 +79,36 @@ class DhcpPeer:
         ack = self.ask("request", ("requested_addr", offer[1]), ("server_id", offer[2]["server_id"]), *options)
         assert ack and ack[0] == "ack" and ack[1] == offer[1], f"{offer} then {ack}"
         return ack[1], ack[2]
+
+
+def udp_ask(ns, sport=0, address=INTERNET, timeout=3):
+    """Who the UDP server says we are, or None."""
+    with ns.enter():
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with s:
+        s.settimeout(timeout)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("0.0.0.0", sport))
+        s.sendto(b"hello", (address, 7777))
+        try:
+            return json.loads(s.recv(2048))
+        except (socket.timeout, ConnectionRefusedError):
+            return None
+
+
+def tcp_ask(ns, sport, address=INTERNET):
+    """Who the web server says we are when we come from port @sport."""
+    with ns.enter():
+        s = socket.socket()
+    with s:
+        s.settimeout(3)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("0.0.0.0", sport))
+        s.connect((address, 80))
+        s.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        answer = b""
+        while True:
+            piece = s.recv(4096)
+            if not piece:
+                return json.loads(answer.split(b"\r\n\r\n", 1)[1])
+            answer += piece

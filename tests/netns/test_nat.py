@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The way out and the way back: translation, what is refused, and the uplink that moves."""
-import json
 import socket
 import time
 
@@ -8,7 +7,7 @@ import pytest
 
 from daemon import DEFAULT
 from guest import stop_stream
-from packet import IP, UDP, Ether, Wire
+from packet import IP, UDP, Ether, Wire, tcp_ask, udp_ask
 from world import INTERNET, UPLINK, wait_for
 
 LAB = """network: lab
@@ -16,39 +15,6 @@ mode: nat
 ipv4:
   subnet: 192.168.5.0/24
 """
-
-
-def udp_ask(ns, sport=0, address=INTERNET, timeout=3):
-    """Who the UDP server says we are, or None."""
-    with ns.enter():
-        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    with s:
-        s.settimeout(timeout)
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind(("0.0.0.0", sport))
-        s.sendto(b"hello", (address, 7777))
-        try:
-            return json.loads(s.recv(2048))
-        except (socket.timeout, ConnectionRefusedError):
-            return None
-
-
-def tcp_ask(ns, sport, address=INTERNET):
-    """Who the web server says we are when we come from port @sport."""
-    with ns.enter():
-        s = socket.socket()
-    with s:
-        s.settimeout(3)
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind(("0.0.0.0", sport))
-        s.connect((address, 80))
-        s.sendall(b"GET / HTTP/1.0\r\n\r\n")
-        answer = b""
-        while True:
-            piece = s.recv(4096)
-            if not piece:
-                return json.loads(answer.split(b"\r\n\r\n", 1)[1])
-            answer += piece
 
 
 def test_guest_reaches_the_internet_as_the_host(guest):
