@@ -291,7 +291,8 @@ static void test_fdb(void **state)
 	(void)state;
 	/* Without an IPv6 address of its own peer7 says nothing that could be learned. */
 	run("ip link add port7 type veth peer name peer7; ip link set port7 up;"
-	    "ip link set peer7 addrgenmode none; ip link set peer7 up; ip link add other type bridge; ip link set other up");
+	    "ip link set peer7 addrgenmode none; ip link set peer7 up; ip link add other type "
+	    "bridge; ip link set other up");
 	ok(rtnl_bridge_create(rtnl, "vl-br", &mac_a, "a", e));
 	ok(rtnl_link_enslave(rtnl, "port7", "vl-br", e));
 	ok(rtnl_link_set_up(rtnl, "vl-br", true, e));
