@@ -59,8 +59,8 @@ static const struct option long_options[] = {
 static int set_dir(char *out, size_t size, const char *value)
 {
 	if (value[0] != '/' || (size_t)snprintf(out, size, "%s", value) >= size) {
-		log_error("%s: expected an absolute path of at most %zu characters", value,
-			  size - 1);
+		log_error("%.200s%s: expected an absolute path of at most %zu characters", value,
+			  strlen(value) > 200 ? "..." : "", size - 1);
 		return -EINVAL;
 	}
 	return 0;
