@@ -193,6 +193,36 @@ static void test_write_and_read_back(void **state)
 	network_config_free(n);
 }
 
+/* A file that is to be deleted comes back as it was, or is gone; nobody reads it meanwhile. */
+static void test_set_aside(void **state)
+{
+	struct config_set set = {0};
+	char text[128], path[512];
+
+	(void)state;
+	snprintf(text, sizeof(text), good, "w", 9);
+	put("w.yaml", text);
+	files_path(dir, "w", path, sizeof(path));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(files_set_aside(path, NULL), 0);
+		assert_int_equal(files_load(dir, &set, NULL), 0);
+		assert_int_equal(set.n, 0);
+		config_set_done(&set);
+		files_put_back(path);
+		assert_int_equal(access(path, F_OK), 0);
+	}
+	assert_int_equal(files_set_aside(path, NULL), 0);
+	/* A daemon was killed here; later there is no file to be put back. */
+	assert_int_equal(files_set_aside(path, NULL), 0);
+	files_put_back(path);
+	assert_int_equal(access(path, F_OK), -1);
+	put("w.yaml", text);
+	assert_int_equal(files_set_aside(path, NULL), 0);
+	files_drop_aside(path);
+	files_put_back(path);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
 static void test_no_directory(void **state)
 {
 	struct err_list *errs = calloc(1, sizeof(*errs));
@@ -209,9 +239,8 @@ static void test_no_directory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good_and_bad),
-		cmocka_unit_test(test_not_files),
-		cmocka_unit_test(test_write_and_read_back),
+		cmocka_unit_test(test_good_and_bad),	    cmocka_unit_test(test_not_files),
+		cmocka_unit_test(test_write_and_read_back), cmocka_unit_test(test_set_aside),
 		cmocka_unit_test(test_no_directory),
 	};
 

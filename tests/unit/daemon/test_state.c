@@ -179,6 +179,37 @@ static void test_leases_stay_durable(void **state)
 	state_close(s);
 }
 
+/* Written as a whole, or not at all; also when it ends by a kill. */
+static void test_whole_or_not(void **state)
+{
+	const struct state_network n = {
+		.name = "whole", .config = "c", .file = "f", .stopped = false};
+	struct state *s = NULL;
+	struct seen seen = {0};
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(state_open(dir, &s, &e), 0);
+	assert_int_equal(state_begin(s, &e), 0);
+	assert_int_equal(state_network_put(s, &n, &e), 0);
+	assert_int_equal(state_end(s, -ENOMEM, &e), -ENOMEM);
+	assert_int_equal(state_networks(s, on_network, &seen, NULL), 0);
+	assert_int_equal(seen.n, 0);
+	assert_int_equal(state_begin(s, &e), 0);
+	assert_int_equal(state_network_put(s, &n, &e), 0);
+	state_close(s);
+	assert_int_equal(state_open(dir, &s, &e), 0);
+	assert_int_equal(state_networks(s, on_network, &seen, NULL), 0);
+	assert_int_equal(seen.n, 0);
+	assert_int_equal(state_begin(s, &e), 0);
+	assert_int_equal(state_network_put(s, &n, &e), 0);
+	assert_int_equal(state_end(s, 0, &e), 0);
+	assert_int_equal(state_networks(s, on_network, &seen, NULL), 0);
+	assert_int_equal(seen.n, 1);
+	assert_int_equal(state_network_remove(s, "whole", &e), 0);
+	state_close(s);
+}
+
 static void test_one_writer(void **state)
 {
 	struct state *a = NULL, *b = NULL;
@@ -222,6 +253,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_survives),
 		cmocka_unit_test(test_leases_stay_durable),
+		cmocka_unit_test(test_whole_or_not),
 		cmocka_unit_test(test_one_writer),
 		cmocka_unit_test(test_newer_and_damaged),
 	};
