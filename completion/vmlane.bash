@@ -8,9 +8,9 @@ _vmlane_table='
 status:
 network list:
 network show:
-network create:--subnet --gateway --range --lease --domain --dns --uplink --ports --mtu --bridge --no-dhcp --mode --inbound --no-host
+network create:--subnet --gateway --range --lease --domain --dns --uplink --ports --mtu --bridge --no-dhcp --mode --inbound --no-host --confirm --force
 network delete:--force
-network start:
+network start:--confirm --force
 network stop:--force
 guest list:--network
 guest show:
@@ -22,7 +22,8 @@ mac list:--network
 lease list:--network
 lease release:
 monitor:--network --count
-apply:--force
+apply:--force --confirm
+confirm:
 diff:
 check:
 demo:--no-vm --keep --enter --stop --cache
@@ -56,7 +57,7 @@ _vmlane_reply() {
 
 _vmlane_takes_value() {
 	case $1 in
-	-o | --output | --socket | --network | --owner | --uplink | --mode | --inbound | --model | --name | --mac | \
+	-o | --output | --socket | --network | --owner | --uplink | --mode | --confirm | --inbound | --model | --name | --mac | \
 		--subnet | --gateway | --range | --lease | --domain | --dns | --ports | --mtu | --bridge | \
 		--queues | --count | --enter | --cache) ;;
 	*) return 1 ;;
@@ -74,7 +75,7 @@ _vmlane_option_value() {
 	--uplink) _vmlane_reply -W "auto $(ls /sys/class/net 2>/dev/null)" ;;
 	--enter) _vmlane_reply -W 'host internet web2' ;;
 	--cache) _vmlane_reply -d ;;
-	--mode) _vmlane_reply -W 'nat routed isolated' ;;
+	--mode) _vmlane_reply -W 'nat routed isolated bridged' ;;
 	--inbound) _vmlane_reply -W 'accept established none' ;;
 	--model) _vmlane_reply -W 'virtio-net-pci e1000e e1000 rtl8139' ;;
 	esac

@@ -120,7 +120,7 @@ stage_build_clang()
 # Sanitizers make the compilers warn of what is not so; the builds above have no warnings.
 stage_build_asan()
 {
-	CC=gcc build asan -Db_sanitize=address,undefined -Db_lundef=false
+	CC=gcc build asan -Dtest_hooks=true -Db_sanitize=address,undefined -Db_lundef=false
 }
 
 stage_build_fuzz()

@@ -104,28 +104,78 @@ static int flag_parse(const char *text, size_t len, bool *ret)
 	return -EINVAL;
 }
 
-int request_query_parse(const char *query, bool force_known, bool *ret_force, struct err_list *errs)
+static int confirm_parse(const char *text, size_t len, unsigned int *ret)
 {
-	static const char prefix[] = "force=";
-	bool seen = false, force = false;
+	unsigned int v = 0;
+
+	if (len == 0 || len > 4)
+		return -EINVAL;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return -EINVAL;
+		v = v * 10 + (unsigned int)(text[i] - '0');
+	}
+	if (v < 1 || v > CONFIRM_MAX_S)
+		return -EINVAL;
+	*ret = v;
+	return 0;
+}
+
+/* One parameter, @len bytes; the bit of which it is, 0 for none that is known. */
+static unsigned int parameter_parse(const char *text, size_t len, unsigned int known,
+				    struct change_options *o, int *ret_error)
+{
+	static const char force[] = "force=", confirm[] = "confirm=";
+
+	if ((known & QUERY_FORCE) && len >= sizeof(force) - 1 &&
+	    memcmp(text, force, sizeof(force) - 1) == 0) {
+		*ret_error =
+			flag_parse(text + sizeof(force) - 1, len - sizeof(force) + 1, &o->force);
+		return QUERY_FORCE;
+	}
+	if ((known & QUERY_CONFIRM) && len >= sizeof(confirm) - 1 &&
+	    memcmp(text, confirm, sizeof(confirm) - 1) == 0) {
+		*ret_error = confirm_parse(text + sizeof(confirm) - 1, len - sizeof(confirm) + 1,
+					   &o->confirm_s);
+		return QUERY_CONFIRM;
+	}
+	return 0;
+}
+
+static const char *known_words(unsigned int known)
+{
+	if (known & QUERY_CONFIRM)
+		return "there are only force=1 and confirm=SECONDS";
+	return known ? "there is only force=1" : "there are none";
+}
+
+int request_query_parse(const char *query, unsigned int known, struct change_options *ret,
+			struct err_list *errs)
+{
+	struct change_options o = {0};
+	unsigned int seen = 0;
 
 	while (query && *query) {
 		size_t len = strcspn(query, "&");
-		size_t key = sizeof(prefix) - 1;
+		int error = 0;
+		unsigned int which = parameter_parse(query, len, known, &o, &error);
+		const char *name = which == QUERY_CONFIRM ? "confirm" : "force";
 
-		if (!force_known || len < key || memcmp(query, prefix, key) != 0)
+		if (!which)
 			return err_add(errs, -EINVAL, "bad-query", "",
 				       "a parameter behind '?' is not known here; %s",
-				       force_known ? "there is only force=1" : "there are none");
-		if (seen)
-			return err_add(errs, -EINVAL, "bad-query", "force", "given twice");
-		if (flag_parse(query + key, len - key, &force) < 0)
-			return err_add(errs, -EINVAL, "bad-query", "force", "expected 1 or 0");
-		seen = true;
+				       known_words(known));
+		if (seen & which)
+			return err_add(errs, -EINVAL, "bad-query", name, "given twice");
+		if (error < 0)
+			return err_add(errs, -EINVAL, "bad-query", name, "expected %s",
+				       which == QUERY_CONFIRM ? "seconds from 1 to 3600"
+							      : "1 or 0");
+		seen |= which;
 		query += len;
 		query += *query == '&';
 	}
-	*ret_force = force;
+	*ret = o;
 	return 0;
 }
 
@@ -163,6 +213,7 @@ static const struct body_field fields[] = {
 	{"queues", FIELD_NUMBER, AT(queues), IN(BODY_GUEST) | IN(BODY_OPEN), 0, 1, API_FDS_MAX},
 	{"pid", FIELD_NUMBER, AT(pid), IN(BODY_OPEN), 0, 1, REQUEST_PID_MAX},
 	{"force", FIELD_BOOL, AT(force), IN(BODY_APPLY), 0, 0, 0},
+	{"confirm", FIELD_NUMBER, AT(confirm), IN(BODY_APPLY), 0, 1, CONFIRM_MAX_S},
 };
 
 static int field_name(const struct body_field *f, const json_t *v, void *at, struct err_list *errs)

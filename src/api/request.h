@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "api/server.h"
+#include "api/service.h"
 #include "base/err.h"
 
 #define REQUEST_SEGMENTS_MAX 6
@@ -36,18 +37,22 @@ struct request_path {
 int request_path_parse(const char *path, struct request_path *ret,
 		       struct err_list *errs) __must_check;
 
+/* Parameters of a path, as bits. */
+#define QUERY_FORCE 1u	 /* force=1 */
+#define QUERY_CONFIRM 2u /* confirm=SECONDS, 1 to CONFIRM_MAX_S */
+
 /*
- * request_query_parse() - the only parameter there is: "force=1", where @force_known. @query may be
- * NULL. Unknown, repeated and malformed parameters are -EINVAL.
+ * request_query_parse() - the parameters of which @known has the bits. @query may be NULL. Unknown,
+ * repeated and malformed parameters are -EINVAL.
  */
-int request_query_parse(const char *query, bool force_known, bool *ret_force,
+int request_query_parse(const char *query, unsigned int known, struct change_options *ret,
 			struct err_list *errs) __must_check;
 
 /* enum request_body_kind - which keys a route's body may have. */
 enum request_body_kind {
 	BODY_NONE,  /* nothing, or {} */
 	BODY_RAW,   /* handed on unread */
-	BODY_APPLY, /* force? */
+	BODY_APPLY, /* force?, confirm? */
 	BODY_GUEST, /* name, network, mac?, owner?, queues? */
 	BODY_OPEN,  /* network, mac?, queues?, pid? */
 	BODY_KIND_COUNT,
@@ -62,7 +67,7 @@ enum request_body_kind {
  * @owner:	uid, -1 when absent
  * @queues:	1 when absent
  * @pid:	0 when absent
- * @force:	false when absent
+ * @force:	false when absent; @confirm: seconds, 0 when absent
  */
 struct request_body {
 	json_t *json;
@@ -73,6 +78,7 @@ struct request_body {
 	int64_t queues;
 	int64_t pid;
 	bool force;
+	int64_t confirm;
 };
 
 /*

@@ -28,7 +28,7 @@ struct route;
  * @svc, @peer:	the daemon, and who asks
  * @route:	what was asked
  * @path:	its parts; @arg: the variable ones, in order
- * @force:	?force=1
+ * @options:	what is behind the '?'
  * @body:	its keys; @raw, @raw_len: the bytes
  * @errs:	the reasons for a no
  * @out:	the answer
@@ -39,7 +39,7 @@ struct call {
 	const struct route *route;
 	struct request_path path;
 	const char *arg[CALL_ARGS_MAX];
-	bool force;
+	struct change_options options;
 	struct request_body body;
 	const char *raw;
 	size_t raw_len;
@@ -51,7 +51,7 @@ struct call {
  * struct route - one row of the API
  * @pattern:	"*" stands for one part of the path, given to the handler as call.arg[]
  * @access:	who may use it
- * @force:	knows ?force=1
+ * @query:	what may be there: QUERY_* bits
  * @body:	the keys it takes
  * @status:	of the answer when all went well
  * @stream:	the answer is the first event of a stream
@@ -61,7 +61,7 @@ struct route {
 	const char *method;
 	const char *pattern;
 	enum access access;
-	bool force;
+	unsigned int query;
 	enum request_body_kind body;
 	unsigned int status;
 	int (*handler)(struct call *c, json_t **ret);
@@ -85,22 +85,25 @@ static int get_network(struct call *c, json_t **ret)
 
 static int post_network(struct call *c, json_t **ret)
 {
-	return c->svc->network_create(c->svc->ctx, c->peer, c->raw, c->raw_len, ret, c->errs);
+	return c->svc->network_create(c->svc->ctx, c->peer, c->raw, c->raw_len, &c->options, ret,
+				      c->errs);
 }
 
 static int delete_network(struct call *c, json_t **ret)
 {
-	return c->svc->network_delete(c->svc->ctx, c->peer, c->arg[0], c->force, ret, c->errs);
+	return c->svc->network_delete(c->svc->ctx, c->peer, c->arg[0], c->options.force, ret,
+				      c->errs);
 }
 
 static int start_network(struct call *c, json_t **ret)
 {
-	return c->svc->network_start(c->svc->ctx, c->peer, c->arg[0], ret, c->errs);
+	return c->svc->network_start(c->svc->ctx, c->peer, c->arg[0], &c->options, ret, c->errs);
 }
 
 static int stop_network(struct call *c, json_t **ret)
 {
-	return c->svc->network_stop(c->svc->ctx, c->peer, c->arg[0], c->force, ret, c->errs);
+	return c->svc->network_stop(c->svc->ctx, c->peer, c->arg[0], c->options.force, ret,
+				    c->errs);
 }
 
 static int get_check(struct call *c, json_t **ret)
@@ -115,7 +118,15 @@ static int get_diff(struct call *c, json_t **ret)
 
 static int post_apply(struct call *c, json_t **ret)
 {
-	return c->svc->apply(c->svc->ctx, c->peer, c->body.force, ret, c->errs);
+	const struct change_options o = {.force = c->body.force,
+					 .confirm_s = (unsigned int)c->body.confirm};
+
+	return c->svc->apply(c->svc->ctx, c->peer, &o, ret, c->errs);
+}
+
+static int post_confirm(struct call *c, json_t **ret)
+{
+	return c->svc->confirm(c->svc->ctx, c->peer, ret, c->errs);
 }
 
 static int get_guests(struct call *c, json_t **ret)
@@ -185,28 +196,32 @@ static int delete_lease(struct call *c, json_t **ret)
 	return c->svc->lease_release(c->svc->ctx, c->peer, c->arg[0], c->arg[1], ret, c->errs);
 }
 
+#define FORCE QUERY_FORCE
+#define CONFIRM QUERY_CONFIRM
+
 /* clang-format off */
 static const struct route routes[] = {
-	{"GET",    "/v1/status",           ACCESS_READ,   false, BODY_NONE,  200, get_status},
-	{"GET",    "/v1/networks",         ACCESS_READ,   false, BODY_NONE,  200, get_networks},
-	{"POST",   "/v1/networks",         ACCESS_ADMIN,  false, BODY_RAW,   201, post_network},
-	{"GET",    "/v1/networks/*",       ACCESS_READ,   false, BODY_NONE,  200, get_network},
-	{"DELETE", "/v1/networks/*",       ACCESS_ADMIN,  true,  BODY_NONE,  200, delete_network},
-	{"POST",   "/v1/networks/*/start", ACCESS_ADMIN,  false, BODY_NONE,  200, start_network},
-	{"POST",   "/v1/networks/*/stop",  ACCESS_ADMIN,  true,  BODY_NONE,  200, stop_network},
-	{"GET",    "/v1/check",            ACCESS_READ,   false, BODY_NONE,  200, get_check},
-	{"GET",    "/v1/diff",             ACCESS_READ,   false, BODY_NONE,  200, get_diff},
-	{"POST",   "/v1/apply",            ACCESS_ADMIN,  false, BODY_APPLY, 200, post_apply},
-	{"GET",    "/v1/guests",           ACCESS_READ,   false, BODY_NONE,  200, get_guests},
-	{"POST",   "/v1/guests",           ACCESS_ATTACH, false, BODY_GUEST, 201, post_guest},
-	{"GET",    "/v1/guests/*",         ACCESS_READ,   false, BODY_NONE,  200, get_guest},
-	{"DELETE", "/v1/guests/*",         ACCESS_ATTACH, false, BODY_NONE,  200, delete_guest},
-	{"POST",   "/v1/guests/*/open",    ACCESS_ATTACH, false, BODY_OPEN,  101, open_guest},
-	{"GET",    "/v1/ports",            ACCESS_READ,   false, BODY_NONE,  200, get_ports},
-	{"GET",    "/v1/macs",             ACCESS_READ,   false, BODY_NONE,  200, get_macs},
-	{"GET",    "/v1/events",           ACCESS_READ,   false, BODY_NONE,  200, get_events, true},
-	{"GET",    "/v1/leases",           ACCESS_READ,   false, BODY_NONE,  200, get_leases},
-	{"DELETE", "/v1/leases/*/*",       ACCESS_ADMIN,  false, BODY_NONE,  200, delete_lease},
+	{"GET",    "/v1/status",           ACCESS_READ,       0,                BODY_NONE,  200, get_status},
+	{"GET",    "/v1/networks",         ACCESS_READ,       0,                BODY_NONE,  200, get_networks},
+	{"POST",   "/v1/networks",         ACCESS_ADMIN,      FORCE | CONFIRM,  BODY_RAW,   201, post_network},
+	{"GET",    "/v1/networks/*",       ACCESS_READ,       0,                BODY_NONE,  200, get_network},
+	{"DELETE", "/v1/networks/*",       ACCESS_ADMIN,      FORCE,            BODY_NONE,  200, delete_network},
+	{"POST",   "/v1/networks/*/start", ACCESS_ADMIN,      FORCE | CONFIRM,  BODY_NONE,  200, start_network},
+	{"POST",   "/v1/networks/*/stop",  ACCESS_ADMIN,      FORCE,            BODY_NONE,  200, stop_network},
+	{"GET",    "/v1/check",            ACCESS_READ,       0,                BODY_NONE,  200, get_check},
+	{"GET",    "/v1/diff",             ACCESS_READ,       0,                BODY_NONE,  200, get_diff},
+	{"POST",   "/v1/apply",            ACCESS_ADMIN,      0,                BODY_APPLY, 200, post_apply},
+	{"POST",   "/v1/confirm",          ACCESS_ADMIN,      0,                BODY_NONE,  200, post_confirm},
+	{"GET",    "/v1/guests",           ACCESS_READ,       0,                BODY_NONE,  200, get_guests},
+	{"POST",   "/v1/guests",           ACCESS_ATTACH,     0,                BODY_GUEST, 201, post_guest},
+	{"GET",    "/v1/guests/*",         ACCESS_READ,       0,                BODY_NONE,  200, get_guest},
+	{"DELETE", "/v1/guests/*",         ACCESS_ATTACH,     0,                BODY_NONE,  200, delete_guest},
+	{"POST",   "/v1/guests/*/open",    ACCESS_ATTACH,     0,                BODY_OPEN,  101, open_guest},
+	{"GET",    "/v1/ports",            ACCESS_READ,       0,                BODY_NONE,  200, get_ports},
+	{"GET",    "/v1/macs",             ACCESS_READ,       0,                BODY_NONE,  200, get_macs},
+	{"GET",    "/v1/events",           ACCESS_READ,       0,                BODY_NONE,  200, get_events, true},
+	{"GET",    "/v1/leases",           ACCESS_READ,       0,                BODY_NONE,  200, get_leases},
+	{"DELETE", "/v1/leases/*/*",       ACCESS_ADMIN,      0,                BODY_NONE,  200, delete_lease},
 };
 /* clang-format on */
 
@@ -311,7 +326,7 @@ static int read_request(struct call *c, const char *query)
 {
 	int r;
 
-	r = request_query_parse(query, c->route->force, &c->force, c->errs);
+	r = request_query_parse(query, c->route->query, &c->options, c->errs);
 	if (r < 0 || c->route->body == BODY_RAW)
 		return r;
 	return request_body_parse(c->raw, c->raw_len, c->route->body, &c->body, c->errs);

@@ -39,6 +39,19 @@ struct guest_request {
 	pid_t pid;
 };
 
+#define CONFIRM_MAX_S 3600
+
+/**
+ * struct change_options - how a change is made
+ * @force:	also what takes a network away from its guests, or a NIC from its DHCP client
+ * @confirm_s:	a NIC's take-over is undone unless it is confirmed within so many seconds; 0: unless
+ *		the gateway answers
+ */
+struct change_options {
+	bool force;
+	unsigned int confirm_s;
+};
+
 struct service {
 	void *ctx;
 	int (*status)(void *ctx, json_t **ret, struct err_list *errs);
@@ -46,17 +59,19 @@ struct service {
 	int (*network_show)(void *ctx, const char *name, json_t **ret, struct err_list *errs);
 	/* @text: the request body, a network's configuration (JSON is YAML), @len bytes */
 	int (*network_create)(void *ctx, const struct peer *p, const char *text, size_t len,
-			      json_t **ret, struct err_list *errs);
+			      const struct change_options *o, json_t **ret, struct err_list *errs);
 	int (*network_delete)(void *ctx, const struct peer *p, const char *name, bool force,
 			      json_t **ret, struct err_list *errs);
-	int (*network_start)(void *ctx, const struct peer *p, const char *name, json_t **ret,
-			     struct err_list *errs);
+	int (*network_start)(void *ctx, const struct peer *p, const char *name,
+			     const struct change_options *o, json_t **ret, struct err_list *errs);
 	int (*network_stop)(void *ctx, const struct peer *p, const char *name, bool force,
 			    json_t **ret, struct err_list *errs);
 	int (*check)(void *ctx, json_t **ret, struct err_list *errs);
 	int (*diff)(void *ctx, json_t **ret, struct err_list *errs);
-	int (*apply)(void *ctx, const struct peer *p, bool force, json_t **ret,
+	int (*apply)(void *ctx, const struct peer *p, const struct change_options *o, json_t **ret,
 		     struct err_list *errs);
+	/* keep the take-overs that wait for it */
+	int (*confirm)(void *ctx, const struct peer *p, json_t **ret, struct err_list *errs);
 	int (*guest_list)(void *ctx, json_t **ret, struct err_list *errs);
 	int (*guest_show)(void *ctx, const char *name, json_t **ret, struct err_list *errs);
 	int (*guest_attach)(void *ctx, const struct peer *p, const struct guest_request *g,

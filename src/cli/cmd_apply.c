@@ -13,6 +13,7 @@
 #include "api/client.h"
 #include "cli/output.h"
 #include "cli/request.h"
+#include "cli/takeover.h"
 #include "cli/verb.h"
 #include "model/config.h"
 
@@ -44,8 +45,19 @@ static size_t count_changes(const json_t *answer)
 
 static int run_apply(struct cli *cli, const struct verb_args *a)
 {
-	json_t *answer = NULL, *body = a->opt[0] ? json_pack("{s:b}", "force", 1) : json_object();
-	int r = cli_call(cli, "POST", "/v1/apply", body, &answer);
+	json_t *answer = NULL, *body = json_object();
+	unsigned int confirm_s = 0;
+	int r = takeover_time("apply", a->opt[1], &confirm_s);
+
+	if (a->opt[0])
+		json_object_set_new(body, "force", json_true());
+	if (confirm_s)
+		json_object_set_new(body, "confirm", json_integer(confirm_s));
+	if (r != EXIT_OK) {
+		json_decref(body);
+		return r;
+	}
+	r = cli_call(cli, "POST", "/v1/apply", body, &answer);
 
 	if (r == EXIT_OK && !cli_print_json(cli, answer)) {
 		print_changes(cli, answer);
@@ -54,6 +66,21 @@ static int run_apply(struct cli *cli, const struct verb_args *a)
 		else
 			printf("%zu change(s), %" PRId64 " write(s) to the kernel\n",
 			       count_changes(answer), out_int(answer, "kernel_writes", 0));
+	}
+	json_decref(answer);
+	return r == EXIT_OK ? takeover_await_all(cli) : r;
+}
+
+static int run_confirm(struct cli *cli, const struct verb_args *a)
+{
+	json_t *answer = NULL;
+	int r = cli_call(cli, "POST", "/v1/confirm", json_object(), &answer);
+
+	if (r == EXIT_OK && !cli_print_json(cli, answer)) {
+		_cleanup_(buf_done) struct buf names = BUF_INIT(OUT_TEXT_MAX);
+
+		out_cell_list(answer, "confirmed", &names);
+		printf("confirmed: %s\n", buf_str(&names));
 	}
 	json_decref(answer);
 	return r;
@@ -292,17 +319,27 @@ static int run_check(struct cli *cli, const struct verb_args *a)
 }
 
 static const struct verb_opt apply_opts[] = {
-	{"force", NULL, "also what takes a network away from guests that are plugged in"},
+	{"force", NULL,
+	 "also what takes a network from guests that are plugged in, or a NIC from a DHCP client"},
+	{"confirm", "TIME", "take-overs: undo them unless 'vmlane confirm' comes in time"},
 };
 
 static const struct verb apply_verb = {
 	"apply",
-	"[--force]",
+	"[--force] [--confirm TIME]",
 	"make the kernel match the configuration",
 	.more = "Only what differs is changed; 'vmlane diff' shows it beforehand.\n",
 	.opts = apply_opts,
 	.n_opts = ARRAY_SIZE(apply_opts),
 	.run = run_apply,
+};
+
+static const struct verb confirm_verb = {
+	"confirm",
+	"",
+	"keep what was changed with --confirm",
+	.more = "Without it the NIC gets its addresses and routes back when the time is over.\n",
+	.run = run_confirm,
 };
 
 static const struct verb diff_verb = {
@@ -325,6 +362,8 @@ static const struct verb check_verb = {
 };
 
 const struct noun noun_apply = {"apply", "make the kernel match the configuration", &apply_verb, 1};
+const struct noun noun_confirm = {"confirm", "keep what was changed with --confirm", &confirm_verb,
+				  1};
 const struct noun noun_diff = {"diff", "what apply would change", &diff_verb, 1};
 const struct noun noun_check = {"check", "find the mistakes in configuration files", &check_verb,
 				1};

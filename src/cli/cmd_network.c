@@ -6,6 +6,7 @@
 #include "cli/output.h"
 #include "cli/picture.h"
 #include "cli/request.h"
+#include "cli/takeover.h"
 #include "cli/verb.h"
 
 /* The uplinks in use, or what was asked for where none is. */
@@ -131,6 +132,7 @@ static void print_network(const struct cli *cli, const json_t *network)
 	if (json_is_false(json_object_get(network, "host")))
 		print_setting("host", "not in the network");
 	print_setting("uplink", out_str(network, "uplink"));
+	print_setting("take-over", out_str(json_object_get(network, "takeover"), "phase"));
 	print_setting("inbound", out_str(network, "inbound"));
 	print_setting("ports", out_str(network, "ports"));
 	printf("  %-9s %" PRId64 "\n", "mtu", out_int(network, "mtu", 0));
@@ -183,6 +185,8 @@ enum {
 	CREATE_MODE,
 	CREATE_INBOUND,
 	CREATE_NO_HOST,
+	CREATE_CONFIRM,
+	CREATE_FORCE,
 	CREATE_COUNT,
 };
 
@@ -198,10 +202,13 @@ static const struct verb_opt create_opts[] = {
 	[CREATE_MTU] = {"mtu", "BYTES", "of the bridge and its guests; default: 1500"},
 	[CREATE_BRIDGE] = {"bridge", "IFACE", "the bridge's name; default: vl-NAME"},
 	[CREATE_NO_DHCP] = {"no-dhcp", NULL, "no DHCP server"},
-	[CREATE_MODE] = {"mode", "MODE", "nat (the default), routed or isolated"},
+	[CREATE_MODE] = {"mode", "MODE", "nat (the default), routed, isolated or bridged"},
 	[CREATE_INBOUND] = {"inbound", "POLICY",
 			    "routed: accept, established (the default) or none"},
 	[CREATE_NO_HOST] = {"no-host", NULL, "isolated: without the host, a switch only"},
+	[CREATE_CONFIRM] = {"confirm", "TIME",
+			    "bridged: undo it unless 'vmlane confirm' comes in time, such as 30s"},
+	[CREATE_FORCE] = {"force", NULL, "bridged: although a DHCP client runs on the NIC"},
 };
 _Static_assert(ARRAY_SIZE(create_opts) == CREATE_COUNT, "an option without a row");
 _Static_assert(CREATE_COUNT <= VERB_OPTS_MAX, "verb_args.opt is too small");
@@ -281,31 +288,45 @@ static void print_done(const struct cli *cli, const json_t *network)
 }
 
 /* What all changing verbs do with the network that came back; takes the reference over. */
-static int finish(const struct cli *cli, json_t *network)
+static int finish(struct cli *cli, json_t *network)
 {
-	int r;
+	int r = takeover_await(cli, &network);
 
+	if (r != EXIT_OK) {
+		json_decref(network);
+		return r;
+	}
 	if (!cli_print_json(cli, network))
 		print_done(cli, network);
+	takeover_hint(cli, network);
 	r = print_problem(network);
 	json_decref(network);
 	return r;
 }
 
+static bool is_bridged(const struct verb_args *a)
+{
+	return a->opt[CREATE_MODE] && strcmp(a->opt[CREATE_MODE], "bridged") == 0;
+}
+
 static int run_create(struct cli *cli, const struct verb_args *a)
 {
+	char path[CLI_PATH_MAX];
 	json_t *network = NULL;
 	int r = cli_check_name("network", a->arg[0]);
 
 	if (r != EXIT_OK)
 		return r;
-	if (!a->opt[CREATE_SUBNET] && !a->opt[CREATE_NO_HOST])
+	if (!a->opt[CREATE_SUBNET] && !a->opt[CREATE_NO_HOST] && !is_bridged(a))
 		return cli_usage_error("network create",
 				       "--subnet is missing, such as --subnet 192.168.122.0/24");
 	if (a->opt[CREATE_NO_DHCP] && (a->opt[CREATE_RANGE] || a->opt[CREATE_LEASE]))
 		return cli_usage_error("network create",
 				       "--no-dhcp leaves --range and --lease without a meaning");
-	r = cli_call(cli, "POST", "/v1/networks", create_body(a), &network);
+	r = takeover_query("network create", a->opt[CREATE_CONFIRM], a->opt[CREATE_FORCE] != NULL,
+			   "/v1/networks", path, sizeof(path));
+	if (r == EXIT_OK)
+		r = cli_call(cli, "POST", path, create_body(a), &network);
 	return r == EXIT_OK ? finish(cli, network) : r;
 }
 
@@ -326,9 +347,13 @@ static int run_delete(struct cli *cli, const struct verb_args *a)
 
 static int run_start(struct cli *cli, const struct verb_args *a)
 {
+	char rest[64];
 	json_t *network = NULL;
-	int r = ask(cli, "POST", a->arg[0], "/start", &network);
+	int r = takeover_query("network start", a->opt[0], a->opt[1] != NULL, "/start", rest,
+			       sizeof(rest));
 
+	if (r == EXIT_OK)
+		r = ask(cli, "POST", a->arg[0], rest, &network);
 	return r == EXIT_OK ? finish(cli, network) : r;
 }
 
@@ -340,17 +365,25 @@ static int run_stop(struct cli *cli, const struct verb_args *a)
 	return r == EXIT_OK ? finish(cli, network) : r;
 }
 
+static const struct verb_opt start_opts[] = {
+	{"confirm", "TIME", "bridged: undo it unless 'vmlane confirm' comes in time, such as 30s"},
+	{"force", NULL, "bridged: although a DHCP client runs on the NIC"},
+};
+
 static const struct verb verbs[] = {
 	{"list", "", "all networks and their state", .run = run_list},
 	{"show", "NAME", "one network: the way to the Internet and its settings", .min = 1,
 	 .max = 1, .run = run_show},
-	{"create", "NAME --subnet CIDR [OPTION...]", "write a network's file and start it",
-	 .more = "Example:\n  vmlane network create default --subnet 192.168.122.0/24\n",
+	{"create", "NAME [OPTION...]", "write a network's file and start it",
+	 .more = "Examples:\n  vmlane network create default --subnet 192.168.122.0/24\n"
+		 "  vmlane network create lan --mode bridged --uplink eth0 --confirm 30s\n",
 	 .opts = create_opts, .n_opts = ARRAY_SIZE(create_opts), .min = 1, .max = 1,
 	 .run = run_create},
 	{"delete", "NAME [--force]", "stop a network and remove its file", .opts = force_opts,
 	 .n_opts = ARRAY_SIZE(force_opts), .min = 1, .max = 1, .run = run_delete},
-	{"start", "NAME", "make a stopped network run", .min = 1, .max = 1, .run = run_start},
+	{"start", "NAME [--confirm TIME] [--force]", "make a stopped network run",
+	 .opts = start_opts, .n_opts = ARRAY_SIZE(start_opts), .min = 1, .max = 1,
+	 .run = run_start},
 	{"stop", "NAME [--force]", "take a network's bridge and rules down, keep its file",
 	 .opts = force_opts, .n_opts = ARRAY_SIZE(force_opts), .min = 1, .max = 1, .run = run_stop},
 };

@@ -41,12 +41,25 @@ static bool is(const json_t *network, const char *key, const char *value)
 	return s && strcmp(s, value) == 0;
 }
 
+/* Frames go both ways as they are: the guests are on the LAN. */
+static void picture_lan(const json_t *network, struct buf *out)
+{
+	if (json_array_size(json_object_get(network, "uplinks"))) {
+		buf_puts(out, " <-> [NIC ");
+		out_cell_list(network, "uplinks", out);
+		buf_puts(out, "]");
+	}
+	buf_puts(out, " <-> LAN");
+}
+
 /* Behind the bridge; of several uplinks (a multipath default route) all are named. */
 static void picture_way(const json_t *network, struct buf *out)
 {
 	const char *arrow = is(network, "inbound", "accept") ? " <-> " : ARROW;
 
-	if (json_is_false(json_object_get(network, "host"))) {
+	if (is(network, "mode", "bridged")) {
+		picture_lan(network, out);
+	} else if (json_is_false(json_object_get(network, "host"))) {
 		buf_puts(out, " (no way out, not even to this host)");
 	} else if (is(network, "mode", "isolated") || is(network, "inbound", "none")) {
 		buf_puts(out, " (no way out of this host)");

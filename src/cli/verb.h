@@ -84,6 +84,7 @@ struct noun {
 
 extern const struct noun noun_network;
 extern const struct noun noun_apply;
+extern const struct noun noun_confirm;
 extern const struct noun noun_diff;
 extern const struct noun noun_check;
 extern const struct noun noun_guest;

@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "config.h"
+#include "daemon/bridged.h"
 #include "daemon/events.h"
 #include "daemon/files.h"
 #include "daemon/manager.h"
@@ -192,8 +193,8 @@ static int socket_get(const char *run_dir, int *ret, struct err *e)
 
 static int on_terminate(sd_event_source *s, const struct signalfd_siginfo *si, void *ctx)
 {
-	(void)ctx;
 	log_notice("ending on signal %u; the networks stay as they are", si->ssi_signo);
+	bridged_end(ctx);
 	return sd_event_exit(sd_event_source_get_event(s), 0);
 }
 
@@ -205,8 +206,8 @@ static int on_reload(sd_event_source *s, const struct signalfd_siginfo *si, void
 	(void)s;
 	if (!errs)
 		return 0;
-	if (service_apply(ctx, &(struct peer){.pid = (pid_t)si->ssi_pid, .uid = si->ssi_uid}, false,
-			  &result, errs) < 0) {
+	if (service_apply(ctx, &(struct peer){.pid = (pid_t)si->ssi_pid, .uid = si->ssi_uid},
+			  &(struct change_options){0}, &result, errs) < 0) {
 		manager_log_errors(errs);
 		log_error("the configuration was not applied, or not all of it; `vmlane diff` "
 			  "shows what is left");

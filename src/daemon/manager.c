@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/bridged.h"
 #include "daemon/events.h"
 #include "daemon/files.h"
 #include "daemon/reconcile.h"
@@ -49,6 +50,9 @@ static void on_link_gone(struct manager *m, const struct link_state *link)
 			guest_ended(m, g);
 		return;
 	}
+	if (bridged_by_uplink(m, link->name))
+		log_warning("network %s: its NIC %s was removed",
+			    bridged_by_uplink(m, link->name)->row.network, link->name);
 	n = manager_network_by_bridge(m, link->name);
 	if (n && n->ifindex == link->ifindex)
 		bridge_gone(m, n);
@@ -78,6 +82,15 @@ static bool is_ours(struct manager *m, const struct link_state *link)
 	return strncmp(link->alias, "vmlane:", 7) == 0 || manager_guest_by_tap(m, link->name);
 }
 
+/* A bridge that somebody else makes, and guests wait for, is there. */
+static void on_link(struct manager *m, const struct link_state *link)
+{
+	const struct network_rt *n = manager_network_by_bridge(m, link->name);
+
+	if (n && n->config->adopted && n->ifindex != link->ifindex)
+		m->follow_all = true;
+}
+
 static void on_rtnl_event(const struct rtnl_event *ev, void *ctx)
 {
 	struct manager *m = ctx;
@@ -99,6 +112,7 @@ static void on_rtnl_event(const struct rtnl_event *ev, void *ctx)
 		events_link(m, &ev->link);
 		if (is_ours(m, &ev->link))
 			return;
+		on_link(m, &ev->link);
 		break;
 	case RTNL_EVENT_ROUTE:
 		if (!ev->default_route)
@@ -198,6 +212,8 @@ int manager_new(const struct options *o, sd_event *loop, struct manager **ret, s
 		r = open_disk(m, e);
 	if (r == 0)
 		r = load_start(m, e);
+	if (r == 0)
+		r = bridged_load(m, e);
 	if (r == 0) {
 		resolvers_load(m);
 		if (resolvers_watch(m) < 0)
@@ -221,6 +237,7 @@ void manager_free(struct manager *m)
 	for (size_t i = 0; i < RESOLV_WATCHES; i++)
 		sd_event_source_disable_unref(m->resolv_watch[i]);
 	sd_event_source_disable_unref(m->monitor_source);
+	bridged_free(m);
 	networks_free(m);
 	guests_free(m);
 	events_done(m);

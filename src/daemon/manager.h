@@ -80,7 +80,26 @@ struct saved_sysctl {
 };
 
 /**
+ * struct change_ask - what was asked along with the change that is being carried out
+ * @confirm_s:	a take-over is kept only when it is confirmed within so many seconds; 0: when the
+ *		gateway answers
+ * @force:	a DHCP client on the NIC is no obstacle
+ * @take_all:	NICs may be taken; else only that of network @take ("" for none). Nobody asked a
+ *		daemon that starts: it takes only what was confirmed once.
+ */
+struct change_ask {
+	char take[NAME_MAX_LEN + 1];
+	bool take_all;
+	unsigned int confirm_s;
+	bool force;
+};
+
+struct takeover_rt;
+
+/**
  * struct manager - see the head of this file
+ * @takeovers:	NICs that bridged networks have taken, see bridged.h; @boot_id: of this boot
+ * @ask:	all 0 but while a request is carried out
  * @saved:	values of sysctls before we changed them, @n_saved of them; also in the state
  * @fw:		the ruleset that our last transaction left in the kernel
  * @fw_generation: the kernel's count of rulesets right after it; 0 when not known: what is in
@@ -92,7 +111,8 @@ struct saved_sysctl {
  *		what could not be written at start
  * @uplinks:	interfaces with a default route at the last look, @n_uplinks of them
  * @listening:	somebody listens to events; @stations: where MACs were seen meanwhile (events.c)
- * @follow:	armed when routes or links changed, see reconcile.c
+ * @follow:	armed when routes or links changed, see reconcile.c; @follow_all: a bridge of
+ *		somebody else that guests belong on came
  */
 struct manager {
 	const struct options *options;
@@ -107,6 +127,9 @@ struct manager {
 	struct guest_rt *guests;
 	struct guest_rt *guests_by_mac;
 	struct guest_rt *guests_by_tap;
+	struct takeover_rt *takeovers;
+	char boot_id[40];
+	struct change_ask ask;
 	struct saved_sysctl *saved;
 	size_t n_saved;
 	struct fw_ruleset fw;
@@ -123,6 +146,7 @@ struct manager {
 	bool listening;
 	struct station *stations;
 	sd_event_source *follow;
+	bool follow_all;
 	sd_event_source *monitor_source;
 	sd_event_source *resolv_watch[RESOLV_WATCHES];
 	uint64_t started_us;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* reconcile.c - see reconcile.h. Next on the walk: want.c, steps.c, table.c. */
+#include "daemon/bridged.h"
 #include "daemon/work.h"
 
 #include <errno.h>
@@ -203,7 +204,7 @@ int reconcile(struct manager *m, const struct target *target, enum reconcile_sco
 	struct work w = {
 		.m = m, .changes = changes, .errs = errs, .only_look = scope == RECONCILE_DIFF};
 	struct target runtime = {0};
-	int r = 0;
+	int r = 0, nics = 0;
 
 	if (!target)
 		r = target_runtime(m, &runtime);
@@ -212,10 +213,14 @@ int reconcile(struct manager *m, const struct target *target, enum reconcile_sco
 	w.target = target ? target : &runtime;
 	if (scope == RECONCILE_ALL)
 		clear_problems(m);
+	/* First, as the taps are plugged into the bridges that come of it. */
+	if (scope == RECONCILE_ALL)
+		nics = bridged_reconcile(m, w.target, changes, errs);
 	r = make_indexes(&w);
 	if (r == 0)
 		r = look(&w);
 	if (r == 0 && scope == RECONCILE_DIFF) {
+		bridged_say(m, w.target, changes);
 		steps_say(&w);
 		table_say(&w);
 	} else if (r == 0) {
@@ -223,7 +228,7 @@ int reconcile(struct manager *m, const struct target *target, enum reconcile_sco
 	}
 	/* A name that is taken is not news to those who only follow a route. */
 	if (r == 0 && scope != RECONCILE_FOLLOW)
-		r = w.refused;
+		r = nics ? nics : w.refused;
 	work_done(&w);
 	target_done(&runtime);
 	return r;
@@ -235,11 +240,14 @@ static int on_follow(sd_event_source *s, uint64_t usec, void *ctx)
 {
 	struct err_list *errs = calloc(1, sizeof(*errs));
 	struct manager *m = ctx;
+	enum reconcile_scope scope;
 
 	(void)s;
 	(void)usec;
 	m->follow = sd_event_source_disable_unref(m->follow);
-	if (reconcile(m, NULL, RECONCILE_FOLLOW, NULL, errs) < 0) {
+	scope = m->follow_all ? RECONCILE_ALL : RECONCILE_FOLLOW;
+	m->follow_all = false;
+	if (reconcile(m, NULL, scope, NULL, errs) < 0) {
 		log_error("following the host's routes failed; `vmlane status` may say more");
 		manager_log_errors(errs);
 	}

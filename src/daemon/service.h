@@ -17,19 +17,25 @@ void service_log(const struct peer *p, const char *fmt, ...) __printf(2, 3);
 
 /* ---- service_network.c ---- */
 int service_network_create(void *ctx, const struct peer *p, const char *text, size_t len,
-			   json_t **ret, struct err_list *errs) __must_check;
+			   const struct change_options *o, json_t **ret,
+			   struct err_list *errs) __must_check;
 int service_network_delete(void *ctx, const struct peer *p, const char *name, bool force,
 			   json_t **ret, struct err_list *errs) __must_check;
-int service_network_start(void *ctx, const struct peer *p, const char *name, json_t **ret,
+int service_network_start(void *ctx, const struct peer *p, const char *name,
+			  const struct change_options *o, json_t **ret,
 			  struct err_list *errs) __must_check;
 int service_network_stop(void *ctx, const struct peer *p, const char *name, bool force,
 			 json_t **ret, struct err_list *errs) __must_check;
 int service_check(void *ctx, json_t **ret, struct err_list *errs) __must_check;
 int service_diff(void *ctx, json_t **ret, struct err_list *errs) __must_check;
-int service_apply(void *ctx, const struct peer *p, bool force, json_t **ret,
+int service_apply(void *ctx, const struct peer *p, const struct change_options *o, json_t **ret,
 		  struct err_list *errs) __must_check;
 int service_lease_release(void *ctx, const struct peer *p, const char *network, const char *addr,
 			  json_t **ret, struct err_list *errs) __must_check;
+
+/* ---- bridged_serve.c ---- */
+int service_confirm(void *ctx, const struct peer *p, json_t **ret,
+		    struct err_list *errs) __must_check;
 
 /* ---- service_guest.c ---- */
 int service_guest_attach(void *ctx, const struct peer *p, const struct guest_request *g,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/bridged.h"
 #include "daemon/events.h"
 #include "daemon/files.h"
 #include "daemon/reconcile.h"
@@ -29,6 +30,7 @@ struct service service_table(struct manager *m)
 		.check = service_check,
 		.diff = service_diff,
 		.apply = service_apply,
+		.confirm = service_confirm,
 		.guest_list = view_guest_list,
 		.guest_show = view_guest_show,
 		.guest_attach = service_guest_attach,
@@ -69,6 +71,22 @@ static int no_network(struct err_list *errs, const char *name)
 		       name);
 }
 
+/*
+ * asked() - what holds for the change of @network (NULL: of all) that is carried out next; @o NULL:
+ * it is over.
+ */
+static void asked(struct manager *m, const struct change_options *o, const char *network)
+{
+	m->ask = (struct change_ask){0};
+	if (!o)
+		return;
+	m->ask.confirm_s = o->confirm_s;
+	m->ask.force = o->force;
+	m->ask.take_all = !network;
+	if (network)
+		snprintf(m->ask.take, sizeof(m->ask.take), "%s", network);
+}
+
 /* ---- create ---- */
 
 /* @config as it would be checked in a file, beside all networks of today. */
@@ -103,14 +121,17 @@ static int validate_new(struct manager *m, struct network_config *config, struct
  */
 static void undo_create(struct manager *m, struct network_rt *n)
 {
+	char name[NAME_MAX_LEN + 1];
 	struct err e = {0};
 
+	strcpy(name, n->name);
 	if (files_remove(n->file, &e) < 0)
 		log_error("%s: %s", e.where, e.message);
 	if (network_remove(m, n, &e) < 0) {
 		log_error("%s: %s", e.where, e.message);
 		network_drop(m, n);
 	}
+	bridged_forget(m, name);
 	if (reconcile(m, NULL, RECONCILE_ALL, NULL, NULL) < 0)
 		log_error("some of a network that could not be created may be left; `vmlane diff` "
 			  "shows it");
@@ -153,7 +174,7 @@ static int create(struct manager *m, struct network_config *config, struct err_l
 }
 
 int service_network_create(void *ctx, const struct peer *p, const char *text, size_t len,
-			   json_t **ret, struct err_list *errs)
+			   const struct change_options *o, json_t **ret, struct err_list *errs)
 {
 	struct network_config *config = NULL;
 	struct network_rt *n = NULL;
@@ -167,7 +188,9 @@ int service_network_create(void *ctx, const struct peer *p, const char *text, si
 		network_config_free(config);
 		return r;
 	}
+	asked(m, o, config->name);
 	r = create(m, config, errs, &n);
+	asked(m, NULL, NULL);
 	if (r < 0)
 		return r;
 	service_log(p, "network %s created", n->name);
@@ -242,6 +265,7 @@ int service_network_delete(void *ctx, const struct peer *p, const char *name, bo
 	r = delete_stored(m, n, &e);
 	if (r < 0)
 		return push(errs, r, &e);
+	bridged_forget(m, name);
 	r = reconcile(m, NULL, RECONCILE_ALL, NULL, errs);
 	r = others_trouble(m, name, bridge, r);
 	if (r < 0)
@@ -272,8 +296,8 @@ static int set_stopped(struct manager *m, const struct peer *p, struct network_r
 	return view_network_show(m, n->name, ret, errs);
 }
 
-int service_network_start(void *ctx, const struct peer *p, const char *name, json_t **ret,
-			  struct err_list *errs)
+int service_network_start(void *ctx, const struct peer *p, const char *name,
+			  const struct change_options *o, json_t **ret, struct err_list *errs)
 {
 	struct manager *m = ctx;
 	struct network_rt *n = manager_network(m, name);
@@ -285,7 +309,11 @@ int service_network_start(void *ctx, const struct peer *p, const char *name, jso
 	r = n->ifindex ? 0 : load_check_alone(m, n, errs);
 	if (r < 0)
 		return r;
-	return set_stopped(m, p, n, false, ret, errs);
+	bridged_forget(m, name);
+	asked(m, o, name);
+	r = set_stopped(m, p, n, false, ret, errs);
+	asked(m, NULL, NULL);
+	return r;
 }
 
 int service_network_stop(void *ctx, const struct peer *p, const char *name, bool force,
@@ -459,7 +487,8 @@ static int take_over(struct manager *m, struct config_set *set, struct err *e)
 	return r;
 }
 
-int service_apply(void *ctx, const struct peer *p, bool force, json_t **ret, struct err_list *errs)
+int service_apply(void *ctx, const struct peer *p, const struct change_options *o, json_t **ret,
+		  struct err_list *errs)
 {
 	uint64_t writes = kernel_write_count();
 	struct config_set set = {0};
@@ -470,7 +499,7 @@ int service_apply(void *ctx, const struct peer *p, bool force, json_t **ret, str
 
 	if (r == 0 && !changes)
 		r = -ENOMEM;
-	if (r == 0 && !force)
+	if (r == 0 && !o->force)
 		r = check_removals(m, &set, errs);
 	if (r == 0) {
 		say_config_changes(m, &set, changes);
@@ -479,8 +508,10 @@ int service_apply(void *ctx, const struct peer *p, bool force, json_t **ret, str
 			push(errs, r, &e);
 	}
 	config_set_done(&set);
+	asked(m, o, NULL);
 	if (r == 0)
 		r = reconcile(m, NULL, RECONCILE_ALL, changes, errs);
+	asked(m, NULL, NULL);
 	if (r < 0) {
 		json_decref(changes);
 		return r;

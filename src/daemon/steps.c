@@ -136,6 +136,10 @@ static size_t step_network(const struct work *w, const struct plan_step *s)
 {
 	size_t i = work_find(w, w->by_bridge, s->ifname);
 
+	/* To others a bridge on the LAN is a way out like any: its old values are kept. */
+	if (i < w->target->n && s->kind == STEP_SYSCTL_SET &&
+	    w->target->networks[i].config->mode == NETWORK_BRIDGED)
+		return w->target->n;
 	return i < w->target->n ? i : work_find(w, w->by_bridge, s->bridge);
 }
 

@@ -16,15 +16,21 @@
 
 static int want_firewall(struct work *w)
 {
-	struct fw_desired d = {.n = w->desired.n_networks};
+	size_t n = w->desired.n_networks;
+	struct fw_desired d = {0};
 
-	w->fw_nets = calloc(d.n + 1, sizeof(*w->fw_nets));
-	if (!w->fw_nets)
+	w->fw_nets = calloc(n + 1, sizeof(*w->fw_nets));
+	w->fw_ways = calloc(n + 1, sizeof(*w->fw_ways));
+	if (!w->fw_nets || !w->fw_ways)
 		return -ENOMEM;
-	for (size_t i = 0; i < d.n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct network_config *c = w->desired.networks[i].config;
-		struct fw_network *f = &w->fw_nets[i];
+		struct fw_network *f = &w->fw_nets[d.n];
 
+		/* Its guests are on the LAN: their frames are switched, not routed. */
+		if (w->desired.networks[i].external)
+			continue;
+		d.n++;
 		strcpy(f->name, c->name);
 		strcpy(f->bridge, c->bridge);
 		f->mode = c->mode;
@@ -36,10 +42,12 @@ static int want_firewall(struct work *w)
 		f->port_max = c->port_max;
 		if (!network_has_uplink(c))
 			continue;
-		f->uplinks = c->uplink[0] ? &c->uplink : (const char(*)[IFNAMSIZ])w->uplinks;
+		strcpy(w->fw_ways[i], want_way_out(w, c->uplink));
+		f->uplinks = (const char(*)[IFNAMSIZ])(c->uplink[0] ? &w->fw_ways[i] : w->uplinks);
 		f->n_uplinks = c->uplink[0] ? 1 : w->n_uplinks;
 	}
 	d.networks = w->fw_nets;
+	w->n_fw_nets = d.n;
 	return fw_ruleset_build(&d, &w->fw);
 }
 
@@ -110,7 +118,7 @@ static int diff_table(struct work *w, struct err *e)
 
 	w->fw_text = BUF_INIT(FW_TEXT_MAX);
 	r = firewall_delta(w, e);
-	if (w->desired.n_networks == 0 && (r >= 0 || r == -ESTALE)) {
+	if (w->n_fw_nets == 0 && (r >= 0 || r == -ESTALE)) {
 		/* Nothing of ours stays behind when there is nothing to filter. */
 		buf_done(&w->fw_text);
 		if (w->fw_present)
@@ -143,7 +151,7 @@ void table_say(struct work *w)
 {
 	if (w->fw_changes == 0)
 		return;
-	if (w->desired.n_networks == 0)
+	if (w->n_fw_nets == 0)
 		work_say(w, "delete", "inet vmlane", "- firewall table inet vmlane");
 	else if (!w->fw_present)
 		work_say(w, "create", "inet vmlane", "+ firewall table inet vmlane");
@@ -196,7 +204,7 @@ static int commit_firewall(struct work *w, struct err *e)
 	if (r < 0)
 		return r;
 	if (w->fw_seen && nft_generation(m->nft, &after) == 0 && after == w->fw_seen + 1 &&
-	    w->desired.n_networks)
+	    w->n_fw_nets)
 		m->fw_generation = after;
 	return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "config.h"
+#include "daemon/bridged.h"
 #include "daemon/reconcile.h"
 #include "daemon/service.h"
 #include "kernel/tap.h"
@@ -66,8 +67,14 @@ static json_t *uplinks_json(const struct actual *a, const struct network_config 
 	size_t n = 1;
 	json_t *list = json_array();
 
-	if (!network_has_uplink(c))
+	if (c->mode == NETWORK_BRIDGED)
+		n = c->uplink[0] != 0;
+	else if (!network_has_uplink(c))
 		n = 0;
+	if (n && c->mode == NETWORK_BRIDGED)
+		strcpy(names[0], c->uplink);
+	else if (n == 0)
+		;
 	else if (c->uplink[0])
 		strcpy(names[0], c->uplink);
 	else
@@ -130,17 +137,27 @@ static size_t bound_leases(struct network_rt *n)
 	return count;
 }
 
-static const char *network_state(const struct network_rt *n)
+static const char *network_state(struct manager *m, const struct network_rt *n,
+				 const struct actual *a)
 {
+	struct err nic;
+
 	if (n->stopped)
 		return "stopped";
-	return n->problem.code[0] || !n->ifindex ? "failed" : "running";
+	bridged_problem(m, n, a, &nic);
+	return n->problem.code[0] || nic.code[0] || !n->ifindex ? "failed" : "running";
 }
 
-static json_t *network_problem(const struct network_rt *n)
+static json_t *network_problem(struct manager *m, const struct network_rt *n,
+			       const struct actual *a)
 {
+	struct err nic;
+
 	if (n->problem.code[0])
 		return err_json(&n->problem);
+	bridged_problem(m, n, a, &nic);
+	if (nic.code[0])
+		return err_json(&nic);
 	if (n->stopped || n->ifindex)
 		return json_null();
 	return json_pack("{s:s, s:s, s:o}", "code", "bridge-gone", "where", n->name, "message",
@@ -151,7 +168,8 @@ static json_t *network_problem(const struct network_rt *n)
 /* The way out and the way in, as far as the mode has them. */
 static json_t *way_json(const struct actual *a, const struct network_config *c)
 {
-	bool routed = c->mode == NETWORK_ROUTED, uplink = network_has_uplink(c);
+	bool routed = c->mode == NETWORK_ROUTED;
+	bool uplink = c->mode == NETWORK_BRIDGED ? c->uplink[0] != 0 : network_has_uplink(c);
 
 	return json_pack("{s:o, s:o, s:o, s:o}", "uplink",
 			 uplink ? json_string(c->uplink[0] ? c->uplink : "auto") : json_null(),
@@ -162,6 +180,13 @@ static json_t *way_json(const struct actual *a, const struct network_config *c)
 			 routed ? json_string(network_inbound_name(c->inbound)) : json_null());
 }
 
+static uint32_t network_mtu(const struct actual *a, const struct network_config *c)
+{
+	uint32_t mtu = c->mode == NETWORK_BRIDGED ? bridged_mtu(a, c) : c->mtu;
+
+	return mtu ? mtu : 1500;
+}
+
 static json_t *network_json(struct manager *m, const struct actual *a, struct network_rt *n)
 {
 	const struct network_config *c = n->config;
@@ -169,15 +194,18 @@ static json_t *network_json(struct manager *m, const struct actual *a, struct ne
 	char subnet[IP4_PREFIX_STRLEN];
 	json_t *j, *way = way_json(a, c);
 
-	j = json_pack("{s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:I, s:s, s:o}",
+	j = json_pack("{s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:I, s:s, s:o, "
+		      "s:o, s:b}",
 		      "name", n->name, "mode", network_mode_name(c->mode), "state",
-		      network_state(n), "bridge", c->bridge, "host", ipv4, "subnet",
+		      network_state(m, n, a), "bridge", c->bridge, "host",
+		      ipv4 || c->mode == NETWORK_BRIDGED, "subnet",
 		      ipv4 ? json_string(ip4_prefix_format(&c->subnet, subnet)) : json_null(),
 		      "gateway", ipv4 ? addr_json(c->gateway) : json_null(), "mtu",
-		      c->mtu ? (int)c->mtu : 1500, "dhcp", dhcp_json(c), "domain",
+		      (int)network_mtu(a, c), "dhcp", dhcp_json(c), "domain",
 		      text_or_null(c->domain), "dns", dns_json(m, c), "guests",
 		      guest_names(m, n->name), "leases", (json_int_t)bound_leases(n), "file",
-		      n->file, "problem", network_problem(n));
+		      n->file, "problem", network_problem(m, n, a), "takeover", bridged_json(m, n),
+		      "adopted", c->adopted);
 	json_object_set_new(j, "stp", json_boolean(c->stp));
 	json_object_set_new(j, "ageing_s", json_integer(c->ageing_s));
 	json_object_update(j, way);
@@ -547,11 +575,14 @@ static json_t *problems_json(struct manager *m)
 {
 	json_t *list = json_array();
 	struct network_rt *n, *next;
+	struct actual a = {0};
 
 	add_errors(list, &m->config_errors);
+	if (rtnl_snapshot(m->rtnl, &a, NULL) < 0)
+		return list;
 	HASH_ITER (hh, m->networks, n, next) {
 		const struct err *store = n->dhcp ? lease_server_problem(n->dhcp) : NULL;
-		json_t *p = network_problem(n);
+		json_t *p = network_problem(m, n, &a);
 
 		if (access(n->file, F_OK) < 0 && errno == ENOENT)
 			json_array_append_new(list, file_gone(m, n));
@@ -562,6 +593,7 @@ static json_t *problems_json(struct manager *m)
 		if (store)
 			json_array_append_new(list, err_json(store));
 	}
+	actual_done(&a);
 	add_differences(m, list);
 	return list;
 }

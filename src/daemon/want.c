@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/bridged.h"
 #include "kernel/sysctl.h"
 
 static int want_networks(struct work *w)
@@ -21,11 +22,16 @@ static int want_networks(struct work *w)
 	for (size_t i = 0; i < w->target->n; i++) {
 		const struct target_network *t = &w->target->networks[i];
 
+		struct desired_network *n = &d->networks[d->n_networks];
+
 		if (!t->run)
 			continue;
-		d->networks[d->n_networks].config = t->config;
-		d->networks[d->n_networks++].mac =
-			mac_derive(w->m->host_id, t->config->name, "", 0);
+		n->config = t->config;
+		n->mac = mac_derive(w->m->host_id, t->config->name, "", 0);
+		n->external = t->config->mode == NETWORK_BRIDGED;
+		if (n->external)
+			n->mtu = bridged_mtu(&w->actual, t->config);
+		d->n_networks++;
 	}
 	return 0;
 }
@@ -84,6 +90,13 @@ static int want_sysctl(struct desired *d, const char *family, const char *ifname
 	return 0;
 }
 
+const char *want_way_out(const struct work *w, const char *ifname)
+{
+	const struct takeover_rt *t = bridged_by_uplink(w->m, ifname);
+
+	return t ? t->row.bridge : ifname;
+}
+
 bool want_uplink(const struct work *w, const char *ifname)
 {
 	for (size_t i = 0; i < w->n_used; i++) {
@@ -112,7 +125,7 @@ static int want_uplinks(struct work *w)
 		if (!t->run || !network_has_uplink(t->config))
 			continue;
 		if (t->config->uplink[0])
-			use_uplink(w, t->config->uplink);
+			use_uplink(w, want_way_out(w, t->config->uplink));
 		else
 			follow = true;
 	}
@@ -175,8 +188,10 @@ static int want_sysctls(struct work *w)
 	bool ipv6 = access("/proc/sys/net/ipv6", F_OK) == 0;
 	int r = 0;
 
-	for (size_t i = 0; i < w->desired.n_networks && r == 0; i++)
-		r = want_bridge_sysctls(w, w->desired.networks[i].config, ipv6);
+	for (size_t i = 0; i < w->desired.n_networks && r == 0; i++) {
+		if (!w->desired.networks[i].external)
+			r = want_bridge_sysctls(w, w->desired.networks[i].config, ipv6);
+	}
 	for (size_t i = 0; i < w->actual.n_links && r == 0; i++) {
 		if (want_uplink(w, w->actual.links[i].name))
 			r = want_sysctl(&w->desired, "ipv4", w->actual.links[i].name, "forwarding",

@@ -28,7 +28,8 @@ struct target_index {
  * @fw_seen:	the kernel's count of rulesets when @fw_text was made; 0 when not known
  * @fw_present:	there is a table of ours in the kernel
  * @fw_full:	@fw_text replaces the table as a whole
- * @fw_nets:	one for each running network, as the firewall wants them
+ * @fw_nets:	one for each running network that is filtered, as the firewall wants them; @n_fw_nets;
+ *		@fw_ways has the names of those ways out that are not @uplinks
  * @failed:	@failed[i]: target network i had a step fail; the rest of its steps is left out
  * @bridges:	@bridges[i]: the ifindex of its bridge, which has not been touched since; or 0
  * @changes:	told to whoever asked, or NULL; @errs: likewise
@@ -48,6 +49,8 @@ struct work {
 	struct target_index *by_name;
 	struct target_index *by_bridge;
 	struct fw_network *fw_nets;
+	size_t n_fw_nets;
+	char (*fw_ways)[IFNAMSIZ];
 	struct fw_ruleset fw;
 	struct buf fw_text;
 	int fw_changes;
@@ -74,6 +77,8 @@ void work_say(struct work *w, const char *op, const char *object, const char *te
 int want_all(struct work *w) __must_check;
 /* want_uplink() - some running network goes out by @ifname. */
 bool want_uplink(const struct work *w, const char *ifname);
+/* want_way_out() - where what is configured to leave by @ifname leaves: the bridge that took it. */
+const char *want_way_out(const struct work *w, const char *ifname);
 
 /* ---- steps.c ---- */
 /* steps_plan() - fill @w->plan; a name of ours that is somebody else's leaves that network out. */

@@ -202,6 +202,7 @@ int rtnl_parse_link(const struct nlmsghdr *nlh, struct link_state *ret)
 		return 0;
 	l.ifindex = ifi->ifi_index;
 	l.up = ifi->ifi_flags & IFF_UP;
+	l.running = ifi->ifi_flags & IFF_RUNNING;
 	attrs = attrs_behind(nlh, *ifi);
 	while ((attr = rtnl_attrs_next(&attrs)) != NULL)
 		parse_link_attr(attr, &l);

@@ -75,6 +75,8 @@ static void emit_mode(const struct network_config *n, struct buf *out)
 		if (network_has_uplink(n))
 			emit_uplink(n, "", out);
 		buf_printf(out, "inbound: %s\n", network_inbound_name(n->inbound));
+	} else if (n->mode == NETWORK_BRIDGED && n->uplink[0]) {
+		emit_uplink(n, "", out);
 	} else if (n->mode == NETWORK_ISOLATED) {
 		buf_printf(out, "host: %s\n", n->host ? "true" : "false");
 	}
@@ -88,7 +90,7 @@ static void emit_head(const struct network_config *n, struct buf *out)
 	emit_name_line(out, "network: ", n->name);
 	buf_printf(out, "mode: %s\n", network_mode_name(n->mode));
 	emit_mode(n, out);
-	if (strcmp(derived, n->bridge) != 0)
+	if (strcmp(derived, n->bridge) != 0 || n->adopted)
 		emit_name_line(out, "bridge: ", n->bridge);
 	if (n->mtu)
 		buf_printf(out, "mtu: %u\n", n->mtu);
@@ -212,8 +214,9 @@ static bool guests_equal(const struct network_config *a, const struct network_co
 static bool link_equal(const struct network_config *a, const struct network_config *b)
 {
 	return strcmp(a->name, b->name) == 0 && strcmp(a->bridge, b->bridge) == 0 &&
-	       a->mode == b->mode && a->inbound == b->inbound && a->host == b->host &&
-	       a->mtu == b->mtu && a->stp == b->stp && a->ageing_s == b->ageing_s;
+	       a->mode == b->mode && a->adopted == b->adopted && a->inbound == b->inbound &&
+	       a->host == b->host && a->mtu == b->mtu && a->stp == b->stp &&
+	       a->ageing_s == b->ageing_s;
 }
 
 static bool ipv4_equal(const struct network_config *a, const struct network_config *b)

@@ -20,18 +20,28 @@ static const struct node *find_node(const struct node *map, const char *key)
 	return NULL;
 }
 
-/* struct mode_key - a key that only networks of one mode have; @mend: what to do elsewhere. */
+/* struct mode_key - a key that only networks of some modes have; @mend: what to do elsewhere. */
 struct mode_key {
 	const char *name;
-	enum network_mode mode;
+	unsigned int modes;
 	const char *mend;
 };
 
+#define IN(mode) (1u << (mode))
+#define WITH_SUBNET (IN(NETWORK_NAT) | IN(NETWORK_ROUTED) | IN(NETWORK_ISOLATED))
+
 static const struct mode_key mode_keys[] = {
-	{"nat", NETWORK_NAT, "leave it out"},
-	{"uplink", NETWORK_ROUTED, "leave it out, or choose `mode: routed`"},
-	{"inbound", NETWORK_ROUTED, "leave it out, or choose `mode: routed`"},
-	{"host", NETWORK_ISOLATED, "leave it out, or choose `mode: isolated`"},
+	{"nat", IN(NETWORK_NAT), "leave it out"},
+	{"uplink", IN(NETWORK_ROUTED) | IN(NETWORK_BRIDGED),
+	 "leave it out, or choose `mode: routed`"},
+	{"inbound", IN(NETWORK_ROUTED), "leave it out, or choose `mode: routed`"},
+	{"host", IN(NETWORK_ISOLATED), "leave it out, or choose `mode: isolated`"},
+	{"ipv4", WITH_SUBNET, "leave it out: the LAN's router gives the guests their addresses"},
+	{"dhcp", WITH_SUBNET, "leave it out: the LAN's router gives the guests their addresses"},
+	{"dns", WITH_SUBNET, "leave it out: the LAN's router tells the guests of it"},
+	{"mtu", WITH_SUBNET, "leave it out: it is the uplink's"},
+	{"stp", WITH_SUBNET, "leave it out"},
+	{"ageing", WITH_SUBNET, "leave it out"},
 };
 
 static const char *mend_of(const struct mode_key *k, enum network_mode mode)
@@ -65,6 +75,33 @@ static void check_private(struct reader *r, const struct node *root)
 	r->n->dhcp = false;
 }
 
+/* The guests are the LAN's: what is needed is a NIC of it, or a bridge that has one. */
+static void check_bridged(struct reader *r, const struct node *root)
+{
+	const struct node *bridge = find_node(root, "bridge"), *uplink = find_node(root, "uplink");
+	const struct location top = {1, 1};
+	struct network_config *n = r->n;
+
+	if (!bridge && !uplink)
+		document_mistake(
+			r->doc, top, "missing-key",
+			"key `uplink` is missing in mode bridged; expected the NIC that is "
+			"on the LAN, such as uplink: eth0");
+	if (uplink && uplink->kind == NODE_TEXT && !n->uplink[0] &&
+	    strcmp(uplink->text, "auto") == 0)
+		document_mistake(
+			r->doc, uplink->at, "bad-value",
+			"`uplink`: a NIC is taken only when it is named; expected the name "
+			"of an interface such as eth0");
+	for (size_t i = 0; i < n->n_guests; i++)
+		if (n->guests[i].has_ipv4)
+			document_mistake(r->doc, r->places_of[i].ipv4, "bad-value",
+					 "`ipv4` has no meaning in mode bridged: the LAN's router "
+					 "gives the guest its address; leave it out");
+	n->adopted = bridge != NULL;
+	n->dhcp = false;
+}
+
 static void finish_mode(struct reader *r)
 {
 	const struct node *root = r->doc->root, *mode = find_node(root, "mode");
@@ -78,7 +115,7 @@ static void finish_mode(struct reader *r)
 	for (size_t i = 0; i < ARRAY_SIZE(mode_keys); i++) {
 		const struct node *v = find_node(root, mode_keys[i].name);
 
-		if (v && mode_keys[i].mode != n->mode)
+		if (v && !(mode_keys[i].modes & IN(n->mode)))
 			document_mistake(r->doc, v->key->at, "bad-value",
 					 "`%s` has no meaning in mode %s; %s", mode_keys[i].name,
 					 network_mode_name(n->mode),
@@ -88,7 +125,9 @@ static void finish_mode(struct reader *r)
 		document_mistake(r->doc, r->uplink->key->at, "bad-value",
 				 "`uplink` has no meaning with `inbound: none`, where nothing "
 				 "gets out; leave it out");
-	if (n->mode == NETWORK_ISOLATED && !n->host)
+	if (n->mode == NETWORK_BRIDGED)
+		check_bridged(r, root);
+	else if (n->mode == NETWORK_ISOLATED && !n->host)
 		check_private(r, root);
 	else if (!find_node(root, "ipv4"))
 		document_mistake(r->doc, top, "missing-key",

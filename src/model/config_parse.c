@@ -408,7 +408,7 @@ static void set_access(struct reader *r, const struct key *key, const struct nod
 
 static const struct key network_keys[] = {
 	{"network", NODE_TEXT, true, "a name: " NAME_EXPECTED, set_name},
-	{"mode", NODE_TEXT, false, "nat, routed or isolated", set_mode},
+	{"mode", NODE_TEXT, false, "nat, routed, isolated or bridged", set_mode},
 	{"uplink", NODE_TEXT, false, "`auto` or the name of an interface such as eth0", set_uplink},
 	{"inbound", NODE_TEXT, false, "accept, established or none", set_inbound},
 	{"host", NODE_TEXT, false, "`true` or `false`", set_host},

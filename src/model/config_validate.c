@@ -235,6 +235,36 @@ static int check_overlaps(const struct config_set *set, const struct host_route 
 	return mistakes + check_routes(set, routes, n_routes, errs);
 }
 
+/* A NIC can be a port of one bridge only. */
+static int check_uplinks(const struct config_set *set, struct err_list *errs)
+{
+	char where[LOCATION_STRLEN];
+	int mistakes = 0;
+
+	for (size_t i = 0; i < set->n; i++) {
+		const struct network_config *c = set->files[i].network;
+
+		if (!c || c->mode != NETWORK_BRIDGED || c->adopted)
+			continue;
+		for (size_t k = 0; k < i; k++) {
+			const struct network_config *o = set->files[k].network;
+
+			if (!o || o->mode != NETWORK_BRIDGED || o->adopted ||
+			    strcmp(o->uplink, c->uplink) != 0)
+				continue;
+			err_add(errs, -EINVAL, "uplink-twice",
+				location_format(set->files[i].path, c->name_at, where,
+						sizeof(where)),
+				"%s is the uplink of network \"%s\" already; plug the guests into "
+				"that one",
+				c->uplink, o->name);
+			mistakes++;
+			break;
+		}
+	}
+	return mistakes;
+}
+
 int config_set_validate(const struct config_set *set, const struct host_route *routes,
 			size_t n_routes, struct err_list *errs)
 {
@@ -250,5 +280,5 @@ int config_set_validate(const struct config_set *set, const struct host_route *r
 	overlaps = check_overlaps(set, routes, n_routes, errs);
 	if (overlaps < 0)
 		return overlaps;
-	return claims || names || overlaps ? -EINVAL : 0;
+	return check_uplinks(set, errs) || claims || names || overlaps ? -EINVAL : 0;
 }

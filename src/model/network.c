@@ -16,6 +16,7 @@ static const char *const mode_names[] = {
 	[NETWORK_NAT] = "nat",
 	[NETWORK_ROUTED] = "routed",
 	[NETWORK_ISOLATED] = "isolated",
+	[NETWORK_BRIDGED] = "bridged",
 };
 static_assert(ARRAY_SIZE(mode_names) == NETWORK_MODE_COUNT, "a name for every mode");
 

@@ -39,6 +39,7 @@ enum network_mode {
 	NETWORK_NAT,
 	NETWORK_ROUTED,	  /* as NAT, without translation */
 	NETWORK_ISOLATED, /* no way out */
+	NETWORK_BRIDGED,  /* the guests are on the LAN itself */
 	NETWORK_MODE_COUNT,
 };
 
@@ -92,10 +93,11 @@ struct access_entry {
  * @subnet:	network address (host bits clear) and prefix length 8 to 30; length 0: none, see
  *		network_has_ipv4()
  * @gateway:	the bridge's own address, inside @subnet; default: first address
- * @uplink:	"" follows the default route (`auto`), else the interface's name
+ * @uplink:	"" follows the default route (`auto`), else the interface's name; bridged: the NIC
  * @port_min:	NAT: lowest source port used for tcp and udp, host byte order
  * @port_max:	NAT: highest
- * @mtu:	0: the bridge's default of 1500
+ * @adopted:	bridged: @bridge was named, so it is somebody else's and is only used
+ * @mtu:	0: the bridge's default of 1500; bridged: the bridge's own
  * @stp:	the bridge takes part in the spanning tree
  * @ageing_s:	for how long the bridge remembers where a MAC is; 0 leaves that to the kernel
  * @dhcp:	the DHCP server runs
@@ -121,6 +123,7 @@ struct network_config {
 	char uplink[IFNAMSIZ];
 	uint16_t port_min;
 	uint16_t port_max;
+	bool adopted;
 	uint16_t mtu;
 	bool stp;
 	uint32_t ageing_s;

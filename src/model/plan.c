@@ -278,7 +278,7 @@ static bool bridge_blocked(const struct desired_network *n, const struct link_st
 {
 	char where[64], what[WHAT_MAX], mend[64] = "";
 
-	if (bridge_owner(l, n) != OWNER_OTHER)
+	if (n->external || bridge_owner(l, n) != OWNER_OTHER)
 		return false;
 	snprintf(where, sizeof(where), "network %s", n->config->name);
 	if (l->kind[0])
@@ -561,6 +561,12 @@ static void add_network(struct differ *x, const struct desired_network *n)
 	const struct network_config *c = n->config;
 	const struct link_state *l = find_link(x, c->bridge);
 
+	if (n->external) {
+		/* It may be another network's way out. */
+		if (l)
+			add_sysctls(x, c->bridge, false);
+		return;
+	}
 	if (!l)
 		add_bridge_create(x, n);
 	add_mtu(x, c->bridge, l, c->mtu);
@@ -618,6 +624,8 @@ static void add_tap(struct differ *x, const struct desired_tap *t)
 	const struct desired_network *n = find_network(x, t->bridge);
 	const struct link_state *l = find_link(x, t->name);
 
+	if (n && n->external && !find_link(x, t->bridge))
+		n = NULL; /* it has to come first */
 	if (!l && !t->persistent)
 		return; /* gone with its VMM */
 	if (!l)
@@ -628,7 +636,7 @@ static void add_tap(struct differ *x, const struct desired_tap *t)
 	if (!n)
 		return;
 	/* Before it becomes a port: a bridge takes the lowest MTU of its ports for its own. */
-	add_mtu(x, t->name, l, n->config->mtu);
+	add_mtu(x, t->name, l, n->external ? n->mtu : n->config->mtu);
 	add_enslave(x, t, l);
 	add_isolate(x, t, l);
 	add_up(x, t->name, l);

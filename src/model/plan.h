@@ -16,6 +16,7 @@
 #define ALIAS_MAX 64
 /* Our links carry an alias (IFLA_IFALIAS), by which a restarted daemon knows them again. */
 #define ALIAS_NETWORK "vmlane:network=" /* + network's name, on bridges */
+#define ALIAS_BRIDGED "vmlane:bridged=" /* + network's name, on bridges that have taken a NIC */
 #define ALIAS_GUEST "vmlane:guest="	/* + guest's name, on taps */
 
 /* enum port_state - STP state of a bridge port, BR_STATE_* of linux/if_bridge.h. */
@@ -35,6 +36,7 @@ const char *port_state_name(enum port_state s);
  * @kind:	IFLA_INFO_KIND: "bridge", "tun", "veth", ...; "" for physical ones
  * @alias:	"" when none
  * @up:		IFF_UP; @carrier: IFLA_CARRIER: on taps, that a process has it open, even while down
+ * @running:	IFF_RUNNING: what is sent goes out; the kernel sets it some time after @carrier
  * @master:	ifindex of the bridge it is enslaved to, 0 when none
  * @port_state:	meaningful when @master is a bridge
  * @isolated:	meaningful when @master is a bridge: not to other isolated ports
@@ -49,6 +51,7 @@ struct link_state {
 	uint32_t mtu;
 	bool up;
 	bool carrier;
+	bool running;
 	int master;
 	enum port_state port_state;
 	bool isolated;
@@ -112,10 +115,14 @@ size_t actual_uplinks(const struct actual *a, char (*ret)[IFNAMSIZ], size_t max)
  * struct desired_network - a network that shall run
  * @config:	not owned
  * @mac:	the bridge's MAC (mac_derive() with guest "")
+ * @external:	the bridge is made elsewhere, or is somebody else's: only taps are plugged in, with
+ *		the MTU @mtu (0: theirs)
  */
 struct desired_network {
 	const struct network_config *config;
 	struct mac mac;
+	bool external;
+	uint32_t mtu;
 };
 
 /**

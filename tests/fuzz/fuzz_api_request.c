@@ -55,15 +55,15 @@ static int show(void *ctx, const char *name, json_t **ret, struct err_list *errs
 	return reply(ctx, name, ret, errs);
 }
 
-static int create(void *ctx, const struct peer *p, const char *text, size_t len, json_t **ret,
-		  struct err_list *errs)
+static int create(void *ctx, const struct peer *p, const char *text, size_t len,
+		  const struct change_options *o, json_t **ret, struct err_list *errs)
 {
 	assert(text || !len);
 	return admin_only(ctx, p, NULL, ret, errs);
 }
 
-static int start(void *ctx, const struct peer *p, const char *name, json_t **ret,
-		 struct err_list *errs)
+static int start(void *ctx, const struct peer *p, const char *name, const struct change_options *o,
+		 json_t **ret, struct err_list *errs)
 {
 	return admin_only(ctx, p, name, ret, errs);
 }
@@ -74,7 +74,13 @@ static int stop(void *ctx, const struct peer *p, const char *name, bool force, j
 	return admin_only(ctx, p, name, ret, errs);
 }
 
-static int apply(void *ctx, const struct peer *p, bool force, json_t **ret, struct err_list *errs)
+static int confirm(void *ctx, const struct peer *p, json_t **ret, struct err_list *errs)
+{
+	return admin_only(ctx, p, "", ret, errs);
+}
+
+static int apply(void *ctx, const struct peer *p, const struct change_options *o, json_t **ret,
+		 struct err_list *errs)
 {
 	return admin_only(ctx, p, NULL, ret, errs);
 }
@@ -122,6 +128,7 @@ static const struct service fuzz_service = {
 	.check = get,
 	.diff = get,
 	.apply = apply,
+	.confirm = confirm,
 	.guest_list = get,
 	.guest_show = show,
 	.guest_attach = attach,

@@ -47,8 +47,11 @@ static int network_show(void *ctx, const char *name, json_t **ret, struct err_li
 }
 
 static int network_create(void *ctx, const struct peer *p, const char *text, size_t len,
-			  json_t **ret, struct err_list *errs)
+			  const struct change_options *o, json_t **ret, struct err_list *errs)
 {
+	if (o->force || o->confirm_s)
+		return record(ctx, ret, errs, "network_create%s confirm=%u uid=%u",
+			      o->force ? " force" : "", o->confirm_s, UID(p));
 	return record(ctx, ret, errs, "network_create %zu:%.30s uid=%u", len, text, UID(p));
 }
 
@@ -59,9 +62,12 @@ static int network_delete(void *ctx, const struct peer *p, const char *name, boo
 		      UID(p));
 }
 
-static int network_start(void *ctx, const struct peer *p, const char *name, json_t **ret,
-			 struct err_list *errs)
+static int network_start(void *ctx, const struct peer *p, const char *name,
+			 const struct change_options *o, json_t **ret, struct err_list *errs)
 {
+	if (o->confirm_s)
+		return record(ctx, ret, errs, "network_start %s confirm=%u uid=%u", name,
+			      o->confirm_s, UID(p));
 	return record(ctx, ret, errs, "network_start %s uid=%u", name, UID(p));
 }
 
@@ -82,9 +88,18 @@ static int diff(void *ctx, json_t **ret, struct err_list *errs)
 	return record(ctx, ret, errs, "diff");
 }
 
-static int apply(void *ctx, const struct peer *p, bool force, json_t **ret, struct err_list *errs)
+static int apply(void *ctx, const struct peer *p, const struct change_options *o, json_t **ret,
+		 struct err_list *errs)
 {
-	return record(ctx, ret, errs, "apply%s uid=%u", force ? " force" : "", UID(p));
+	if (o->confirm_s)
+		return record(ctx, ret, errs, "apply%s confirm=%u uid=%u", o->force ? " force" : "",
+			      o->confirm_s, UID(p));
+	return record(ctx, ret, errs, "apply%s uid=%u", o->force ? " force" : "", UID(p));
+}
+
+static int confirm(void *ctx, const struct peer *p, json_t **ret, struct err_list *errs)
+{
+	return record(ctx, ret, errs, "confirm uid=%u", UID(p));
 }
 
 static int guest_list(void *ctx, json_t **ret, struct err_list *errs)
@@ -168,6 +183,7 @@ struct service fake_service(struct fake *f)
 		.check = check,
 		.diff = diff,
 		.apply = apply,
+		.confirm = confirm,
 		.guest_list = guest_list,
 		.guest_show = guest_show,
 		.guest_attach = guest_attach,
