@@ -226,9 +226,11 @@ static void on_discover(struct decider *d)
 	reply_lease(d, addr);
 	reply_network(d);
 	address_reply(d);
-	/* A lease in force is not cut down to an offer that it may let pass. */
+	/* A lease in force is not cut down to an offer, but it is held as long as one. */
 	if (!l || !ip4_equal(l->addr, addr) || l->state != LEASE_BOUND || !lease_live(l, d->now_s))
 		set_lease(d, addr, LEASE_OFFERED, d->now_s + LEASE_OFFER_S);
+	else if (l->expires_s < d->now_s + LEASE_OFFER_S)
+		set_lease(d, addr, LEASE_BOUND, d->now_s + LEASE_OFFER_S);
 }
 
 static void nak(struct decider *d, struct in_addr wanted, const char *why)

@@ -454,7 +454,12 @@ static void test_discover_while_bound(void **state)
 	assert_int_equal(discover(&w, 2, 15), 12);
 	assert_int_equal(w.d.change, LEASE_KEEP);
 	assert_int_equal(lease_of(&w, 12, 2), LEASE_BOUND);
-	w.now_s += 100;
+	w.now_s += 70; /* it would run out before the offer does */
+	assert_int_equal(discover(&w, 2, 15), 12);
+	assert_int_equal(w.d.change, LEASE_SET);
+	assert_int_equal(lease_of(&w, 12, 2), LEASE_BOUND);
+	assert_true(w.d.lease.expires_s == w.now_s + LEASE_OFFER_S);
+	w.now_s += LEASE_OFFER_S;
 	assert_int_equal(discover(&w, 2, 15), 12);
 	assert_int_equal(lease_of(&w, 12, 2), LEASE_OFFERED);
 	w.now_s += 30;
