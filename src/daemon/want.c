@@ -5,6 +5,7 @@
  */
 #include "daemon/work.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -173,9 +174,12 @@ static int want_arp(struct desired *d, const struct network_config *c)
 
 static int want_bridge_sysctls(struct work *w, const struct network_config *c, bool ipv6)
 {
-	const char *forwarding = c->mode == NETWORK_ISOLATED ? "0" : "1";
-	int r = want_sysctl(&w->desired, "ipv4", c->bridge, "forwarding", forwarding);
+	const char *forwarding;
+	int r;
 
+	assert(c); /* want_networks() gave each its configuration */
+	forwarding = c->mode == NETWORK_ISOLATED ? "0" : "1";
+	r = want_sysctl(&w->desired, "ipv4", c->bridge, "forwarding", forwarding);
 	if (r == 0)
 		r = want_arp(&w->desired, c);
 	if (r == 0 && ipv6)
