@@ -127,7 +127,10 @@ static void print_network(const struct cli *cli, const json_t *network)
 	printf("  %-9s %s%s%s\n", "state", out_color(cli->color, out_state_color(state)),
 	       state ? state : "?", out_color(cli->color, OUT_PLAIN));
 	print_setting("bridge", out_str(network, "bridge"));
-	print_setting("subnet", out_str(network, "subnet"));
+	if (json_is_true(json_object_get(network, "subnet_auto")))
+		printf("  %-9s %s (auto)\n", "subnet", out_str(network, "subnet"));
+	else
+		print_setting("subnet", out_str(network, "subnet"));
 	print_setting("gateway", out_str(network, "gateway"));
 	if (json_is_false(json_object_get(network, "host")))
 		print_setting("host", "not in the network");
@@ -191,7 +194,7 @@ enum {
 };
 
 static const struct verb_opt create_opts[] = {
-	[CREATE_SUBNET] = {"subnet", "CIDR", "the guests' addresses: 192.168.122.0/24"},
+	[CREATE_SUBNET] = {"subnet", "CIDR", "192.168.122.0/24; default: auto, one that is free"},
 	[CREATE_GATEWAY] = {"gateway", "ADDRESS", "the host's own; default: the first address"},
 	[CREATE_RANGE] = {"range", "A-B", "what DHCP gives out; default: all that are free"},
 	[CREATE_LEASE] = {"lease", "TIME", "for how long: 45m, 12h; default: 1h"},
@@ -254,6 +257,11 @@ static json_t *split_commas(const char *text)
 	}
 }
 
+static bool is_bridged(const struct verb_args *a)
+{
+	return a->opt[CREATE_MODE] && strcmp(a->opt[CREATE_MODE], "bridged") == 0;
+}
+
 static json_t *create_body(const struct verb_args *a)
 {
 	json_t *body = json_pack("{s:s}", "network", a->arg[0]);
@@ -263,6 +271,8 @@ static json_t *create_body(const struct verb_args *a)
 		if (a->opt[create_keys[i].opt])
 			put(body, create_keys[i].section, create_keys[i].key,
 			    json_string(a->opt[create_keys[i].opt]));
+	if (!a->opt[CREATE_SUBNET] && !a->opt[CREATE_NO_HOST] && !is_bridged(a))
+		put(body, "ipv4", "subnet", json_string("auto"));
 	/* In mode nat the uplink is a part of the translation. */
 	if (a->opt[CREATE_UPLINK])
 		put(body, !mode || strcmp(mode, "nat") == 0 ? "nat" : NULL, "uplink",
@@ -304,11 +314,6 @@ static int finish(struct cli *cli, json_t *network)
 	return r;
 }
 
-static bool is_bridged(const struct verb_args *a)
-{
-	return a->opt[CREATE_MODE] && strcmp(a->opt[CREATE_MODE], "bridged") == 0;
-}
-
 static int run_create(struct cli *cli, const struct verb_args *a)
 {
 	char path[CLI_PATH_MAX];
@@ -317,9 +322,6 @@ static int run_create(struct cli *cli, const struct verb_args *a)
 
 	if (r != EXIT_OK)
 		return r;
-	if (!a->opt[CREATE_SUBNET] && !a->opt[CREATE_NO_HOST] && !is_bridged(a))
-		return cli_usage_error("network create",
-				       "--subnet is missing, such as --subnet 192.168.122.0/24");
 	if (a->opt[CREATE_NO_DHCP] && (a->opt[CREATE_RANGE] || a->opt[CREATE_LEASE]))
 		return cli_usage_error("network create",
 				       "--no-dhcp leaves --range and --lease without a meaning");
@@ -375,7 +377,8 @@ static const struct verb verbs[] = {
 	{"show", "NAME", "one network: the way to the Internet and its settings", .min = 1,
 	 .max = 1, .run = run_show},
 	{"create", "NAME [OPTION...]", "write a network's file and start it",
-	 .more = "Examples:\n  vmlane network create default --subnet 192.168.122.0/24\n"
+	 .more = "Examples:\n  vmlane network create default\n"
+		 "  vmlane network create lab --subnet 192.168.5.0/24\n"
 		 "  vmlane network create lan --mode bridged --uplink eth0 --confirm 30s\n",
 	 .opts = create_opts, .n_opts = ARRAY_SIZE(create_opts), .min = 1, .max = 1,
 	 .run = run_create},

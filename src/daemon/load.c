@@ -238,6 +238,8 @@ int load_files(struct manager *m, bool strict, struct config_set *ret, struct er
 	int v = 0;
 
 	if (r == 0 || r == -EINVAL)
+		v = subnet_settle(m, &set, errs);
+	if (v == 0 && (r == 0 || r == -EINVAL))
 		v = check_set(m, &set, strict ? NULL : known, errs);
 	r = r ? r : v;
 	/* `status` tells what the last look at the files has found, whoever looked. */
@@ -249,6 +251,28 @@ int load_files(struct manager *m, bool strict, struct config_set *ret, struct er
 	}
 	*ret = set;
 	return 0;
+}
+
+void load_clashes(struct manager *m, struct err_list *errs)
+{
+	_cleanup_(freep) struct err_list *found = calloc(1, sizeof(*found));
+	struct config_set set = {0};
+	struct routes routes = {0};
+	struct network_rt *n, *next;
+
+	set.files = calloc(HASH_COUNT(m->networks) + 1, sizeof(*set.files));
+	HASH_ITER (hh, m->networks, n, next) {
+		if (set.files && !n->stopped)
+			set.files[set.n++] = (struct config_file){n->file, n->config};
+	}
+	if (found && set.files && routes_read(m, &routes, NULL) == 0 &&
+	    validate(&set, &routes, found) == -EINVAL) {
+		for (size_t i = 0; i < found->n; i++)
+			if (strcmp(found->items[i].code, "overlap") == 0)
+				err_list_push(errs, &found->items[i]);
+	}
+	free(set.files);
+	free(routes.v);
 }
 
 static void mark_refused(struct manager *m, struct network_rt *n, const struct err *why)
@@ -301,7 +325,9 @@ static int on_state_network(const struct state_network *s, void *ctx)
 			  s->name);
 		return 0;
 	}
-	r = network_add(m, config, s->file, s->stopped, NULL);
+	r = subnet_settle_stored(m, config, NULL);
+	if (r == 0)
+		r = network_add(m, config, s->file, s->stopped, NULL);
 	if (r < 0)
 		network_config_free(config);
 	return r;
@@ -495,6 +521,21 @@ static int accept_all(struct manager *m, struct config_set *set)
 	return r;
 }
 
+/* What finds no subnet is left out, as a file with mistakes is. */
+static void settle_files(struct manager *m, const struct config_set *set)
+{
+	if (subnet_settle(m, set, &m->config_errors) == 0)
+		return;
+	for (size_t i = 0; i < set->n; i++) {
+		struct network_config *c = set->files[i].network;
+
+		if (!c || !c->subnet_auto || network_has_ipv4(c))
+			continue;
+		network_config_free(c);
+		set->files[i].network = NULL;
+	}
+}
+
 int load_start(struct manager *m, struct err *e)
 {
 	struct config_set set = {0};
@@ -506,6 +547,7 @@ int load_start(struct manager *m, struct err *e)
 	r = files_load(m->options->config_dir, &set, &m->config_errors);
 	if (r == 0 || r == -EINVAL) {
 		drop_deleted(m, &set);
+		settle_files(m, &set);
 		r = accept_all(m, &set);
 	} else {
 		err_set(e, r, "file", m->options->config_dir,

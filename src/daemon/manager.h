@@ -179,6 +179,8 @@ int load_files(struct manager *m, bool strict, struct config_set *ret,
 /* load_check_more() - what would be newly wrong if @file's network were added to the others. */
 int load_check_more(struct manager *m, const struct config_file *file,
 		    struct err_list *errs) __must_check;
+/* load_clashes() - where networks that run overlap with the host's routes of this moment. */
+void load_clashes(struct manager *m, struct err_list *errs);
 /* load_check_alone() - what of the host is in the way of @n. */
 int load_check_alone(struct manager *m, const struct network_rt *n,
 		     struct err_list *errs) __must_check;
@@ -229,6 +231,17 @@ void network_refresh_dhcp(struct manager *m, struct network_rt *n);
 void resolvers_load(struct manager *m);
 /* resolvers_watch() - from now on learn of changes; as far as there is something to be watched. */
 int resolvers_watch(struct manager *m) __must_check;
+
+/* ---- subnets that are chosen (subnet.c) ---- */
+
+/*
+ * subnet_settle() - every network of @set with `subnet: auto` gets the subnet that the manager's of
+ * its name has, or a free one. Only kept with the network (network_save()).
+ */
+int subnet_settle(struct manager *m, const struct config_set *set,
+		  struct err_list *errs) __must_check;
+/* subnet_settle_stored() - the subnet that the state has for @c. */
+int subnet_settle_stored(struct manager *m, struct network_config *c, struct err *e) __must_check;
 
 /* ---- guests (guest.c) ---- */
 

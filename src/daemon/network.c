@@ -58,10 +58,14 @@ int network_store(struct manager *m, const struct network_config *config, const 
 		  bool stopped, struct err *e)
 {
 	struct buf text = BUF_INIT(CONFIG_FILE_MAX);
+	char subnet[IP4_PREFIX_STRLEN];
 	int r;
 
 	network_config_emit(config, &text);
 	r = text.error;
+	if (r == 0 && config->subnet_auto)
+		r = state_subnet_put(m->state, config->name,
+				     ip4_prefix_format(&config->subnet, subnet), e);
 	if (r == 0)
 		r = state_network_put(m->state,
 				      &(struct state_network){.name = config->name,

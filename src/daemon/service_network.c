@@ -183,7 +183,10 @@ int service_network_create(void *ctx, const struct peer *p, const char *text, si
 
 	if (r < 0)
 		return r;
-	r = validate_new(m, config, errs);
+	r = subnet_settle(
+		m, &(struct config_set){&(struct config_file){(char *)"request", config}, 1}, errs);
+	if (r == 0)
+		r = validate_new(m, config, errs);
 	if (r < 0) {
 		network_config_free(config);
 		return r;

@@ -188,7 +188,9 @@ int state_network_put(struct state *s, const struct state_network *n, struct err
 
 int state_network_remove(struct state *s, const char *name, struct err *e)
 {
-	return run(s, e, "DELETE FROM network WHERE name=?", "s", name);
+	int r = run(s, e, "DELETE FROM network WHERE name=?", "s", name);
+
+	return r < 0 ? r : run(s, e, "DELETE FROM meta WHERE key='subnet ' || ?", "s", name);
 }
 
 int state_guest_put(struct state *s, const struct state_guest *g, struct err *e)
@@ -264,6 +266,20 @@ int state_meta_get(struct state *s, const char *key, char **ret, struct err *e)
 		return -ENOMEM;
 	*ret = value;
 	return 0;
+}
+
+int state_subnet_put(struct state *s, const char *network, const char *subnet, struct err *e)
+{
+	return run(s, e, "INSERT OR REPLACE INTO meta VALUES('subnet ' || ?,?)", "ss", network,
+		   subnet);
+}
+
+int state_subnet_get(struct state *s, const char *network, char **ret, struct err *e)
+{
+	char key[NAME_MAX_LEN + sizeof("subnet ")];
+
+	snprintf(key, sizeof(key), "subnet %s", network);
+	return state_meta_get(s, key, ret, e);
 }
 
 /* each() - call @row for every row of @sql; it unpacks the columns and calls the user's fn. */

@@ -77,6 +77,13 @@ int state_network_put(struct state *s, const struct state_network *n, struct err
 int state_network_remove(struct state *s, const char *name, struct err *e) __must_check;
 int state_guest_put(struct state *s, const struct state_guest *g, struct err *e) __must_check;
 int state_guest_remove(struct state *s, const char *name, struct err *e) __must_check;
+/*
+ * state_subnet_put() - the subnet that was chosen for a network with `subnet: auto`; it goes with
+ * the network. state_subnet_get(): malloc'ed, or NULL in *ret when there is none.
+ */
+int state_subnet_put(struct state *s, const char *network, const char *subnet,
+		     struct err *e) __must_check;
+int state_subnet_get(struct state *s, const char *network, char **ret, struct err *e) __must_check;
 /* state_sysctl_put() - remember the value to put back; an older record is kept. */
 int state_sysctl_put(struct state *s, const struct sysctl_state *v, struct err *e) __must_check;
 int state_sysctl_remove(struct state *s, const char *path, struct err *e) __must_check;

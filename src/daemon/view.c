@@ -206,6 +206,7 @@ static json_t *network_json(struct manager *m, const struct actual *a, struct ne
 		      guest_names(m, n->name), "leases", (json_int_t)bound_leases(n), "file",
 		      n->file, "problem", network_problem(m, n, a), "takeover", bridged_json(m, n),
 		      "adopted", c->adopted);
+	json_object_set_new(j, "subnet_auto", json_boolean(c->subnet_auto));
 	json_object_set_new(j, "stp", json_boolean(c->stp));
 	json_object_set_new(j, "ageing_s", json_integer(c->ageing_s));
 	json_object_update(j, way);
@@ -571,6 +572,25 @@ static void add_differences(struct manager *m, json_t *list)
 }
 
 /* What is wrong now: the files, the networks, and where the kernel is not as it should be. */
+/* A route that came since, a VPN's say; those that were there at the last look are told already. */
+static void add_clashes(struct manager *m, json_t *list)
+{
+	_cleanup_(freep) struct err_list *errs = calloc(1, sizeof(*errs));
+
+	if (!errs)
+		return;
+	load_clashes(m, errs);
+	for (size_t i = 0; i < errs->n; i++) {
+		const struct err *e = &errs->items[i];
+		bool told = false;
+
+		for (size_t j = 0; j < m->config_errors.n; j++)
+			told = told || strcmp(m->config_errors.items[j].message, e->message) == 0;
+		if (!told)
+			json_array_append_new(list, err_json(e));
+	}
+}
+
 static json_t *problems_json(struct manager *m)
 {
 	json_t *list = json_array();
@@ -578,6 +598,7 @@ static json_t *problems_json(struct manager *m)
 	struct actual a = {0};
 
 	add_errors(list, &m->config_errors);
+	add_clashes(m, list);
 	if (rtnl_snapshot(m->rtnl, &a, NULL) < 0)
 		return list;
 	HASH_ITER (hh, m->networks, n, next) {

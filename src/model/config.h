@@ -31,8 +31,14 @@ int network_config_parse(const char *file, const char *text, size_t len,
 			 struct network_config **ret, struct err_list *errs) __must_check;
 
 /*
- * network_config_emit() - the canonical YAML of @n; parsing it again gives an equal network. A
- * network that was parsed fits CONFIG_FILE_MAX.
+ * network_config_settle() - give @n, which has `subnet: auto` and no subnet yet, this one, with the
+ * gateway and the range that follow from it. Until then network_has_ipv4() is false.
+ */
+void network_config_settle(struct network_config *n, const struct ip4_prefix *subnet);
+
+/*
+ * network_config_emit() - the canonical YAML of @n; parsing it again gives an equal network, but for
+ * the subnet that was chosen where it is `auto`. A network that was parsed fits CONFIG_FILE_MAX.
  */
 void network_config_emit(const struct network_config *n, struct buf *out);
 

@@ -102,6 +102,10 @@ static void emit_ipv4(const struct network_config *n, struct buf *out)
 {
 	char subnet[IP4_PREFIX_STRLEN], gateway[IP4_STRLEN];
 
+	if (n->subnet_auto) {
+		buf_puts(out, "ipv4:\n  subnet: auto\n");
+		return;
+	}
 	buf_printf(out, "ipv4:\n  subnet: %s\n  gateway: %s\n",
 		   ip4_prefix_format(&n->subnet, subnet), ip4_format(n->gateway, gateway));
 }
@@ -119,8 +123,10 @@ static void emit_dhcp(const struct network_config *n, struct buf *out)
 	buf_puts(out, "dhcp:\n");
 	if (!n->dhcp)
 		buf_puts(out, "  enabled: false\n");
-	buf_printf(out, "  range: %s-%s\n  lease: %s\n", ip4_format(n->range_first, first),
-		   ip4_format(n->range_last, last), config_duration_format(n->lease_s, lease));
+	if (!n->subnet_auto)
+		buf_printf(out, "  range: %s-%s\n", ip4_format(n->range_first, first),
+			   ip4_format(n->range_last, last));
+	buf_printf(out, "  lease: %s\n", config_duration_format(n->lease_s, lease));
 }
 
 static void emit_dns(const struct network_config *n, struct buf *out)
@@ -157,12 +163,14 @@ static void emit_guest(const struct guest_config *g, struct buf *out)
 
 void network_config_emit(const struct network_config *n, struct buf *out)
 {
+	bool ipv4 = n->subnet_auto || network_has_ipv4(n);
+
 	emit_head(n, out);
-	if (network_has_ipv4(n))
+	if (ipv4)
 		emit_ipv4(n, out);
 	if (n->mode == NETWORK_NAT)
 		emit_nat(n, out);
-	if (network_has_ipv4(n))
+	if (ipv4)
 		emit_dhcp(n, out);
 	emit_dns(n, out);
 	if (n->n_guests)
@@ -221,9 +229,10 @@ static bool link_equal(const struct network_config *a, const struct network_conf
 
 static bool ipv4_equal(const struct network_config *a, const struct network_config *b)
 {
-	return ip4_equal(a->subnet.addr, b->subnet.addr) && a->subnet.len == b->subnet.len &&
-	       ip4_equal(a->gateway, b->gateway) && strcmp(a->uplink, b->uplink) == 0 &&
-	       a->port_min == b->port_min && a->port_max == b->port_max;
+	return a->subnet_auto == b->subnet_auto && ip4_equal(a->subnet.addr, b->subnet.addr) &&
+	       a->subnet.len == b->subnet.len && ip4_equal(a->gateway, b->gateway) &&
+	       strcmp(a->uplink, b->uplink) == 0 && a->port_min == b->port_min &&
+	       a->port_max == b->port_max;
 }
 
 static bool dhcp_equal(const struct network_config *a, const struct network_config *b)

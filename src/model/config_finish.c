@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "model/claim.h"
+#include "model/config.h"
 
 /* ---- the keys that a mode has ---- */
 
@@ -40,8 +41,7 @@ static const struct mode_key mode_keys[] = {
 	{"dhcp", WITH_SUBNET, "leave it out: the LAN's router gives the guests their addresses"},
 	{"dns", WITH_SUBNET, "leave it out: the LAN's router tells the guests of it"},
 	{"mtu", WITH_SUBNET, "leave it out: it is the uplink's"},
-	{"stp", WITH_SUBNET, "leave it out"},
-	{"ageing", WITH_SUBNET, "leave it out"},
+	{"switch", WITH_SUBNET, "leave it out: the bridge is taken as it is"},
 };
 
 static const char *mend_of(const struct mode_key *k, enum network_mode mode)
@@ -219,6 +219,32 @@ static void finish_guests(struct reader *r)
 	}
 }
 
+void network_config_settle(struct network_config *n, const struct ip4_prefix *subnet)
+{
+	n->subnet = (struct ip4_prefix){ip4_network(subnet), subnet->len};
+	n->gateway = ip4_from_host(ip4_host(n->subnet.addr) + 1);
+	default_range(n);
+}
+
+static void needs_subnet(struct reader *r, const char *key, struct location at)
+{
+	document_mistake(r->doc, at, "bad-value",
+			 "`%s` needs a subnet that is known: leave it out, or write the subnet "
+			 "instead of `auto`",
+			 key);
+}
+
+static void finish_auto(struct reader *r)
+{
+	if (r->gateway)
+		needs_subnet(r, "gateway", r->gateway->at);
+	if (r->range)
+		needs_subnet(r, "range", r->range->at);
+	for (size_t i = 0; i < r->n->n_guests; i++)
+		if (r->n->guests[i].has_ipv4)
+			needs_subnet(r, "ipv4", r->places_of[i].ipv4);
+}
+
 static void finish_bridge(struct reader *r)
 {
 	struct network_config *n = r->n;
@@ -270,6 +296,8 @@ void config_finish(struct reader *r)
 		finish_gateway(r);
 		finish_range(r);
 		finish_guests(r);
+	} else if (r->n->subnet_auto) {
+		finish_auto(r);
 	}
 	finish_claims(r);
 	if (r->n->n_guests)

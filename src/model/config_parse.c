@@ -40,6 +40,11 @@ static void set_subnet(struct reader *r, const struct key *key, const struct nod
 	char text[IP4_PREFIX_STRLEN];
 	const char *unusable;
 
+	r->n->subnet_at = v->at;
+	if (strcmp(v->text, "auto") == 0) {
+		r->n->subnet_auto = true;
+		return;
+	}
 	if (ip4_prefix_parse(v->text, &p) < 0) {
 		config_not_expected(r, key, v);
 		return;
@@ -61,7 +66,6 @@ static void set_subnet(struct reader *r, const struct key *key, const struct nod
 				 v->text, ip4_prefix_format(&network, text));
 	/* Wrong as it may be, it says where the gateway and the others should be. */
 	r->n->subnet = network;
-	r->n->subnet_at = v->at;
 	r->subnet = v;
 }
 
@@ -74,8 +78,8 @@ static void set_gateway(struct reader *r, const struct key *key, const struct no
 }
 
 static const struct key ipv4_keys[] = {
-	{"subnet", NODE_TEXT, true, "an address and prefix length such as 192.168.122.0/24",
-	 set_subnet},
+	{"subnet", NODE_TEXT, true,
+	 "an address and prefix length such as 192.168.122.0/24, or `auto`", set_subnet},
 	{"gateway", NODE_TEXT, false, "an address inside the subnet such as 192.168.122.1",
 	 set_gateway},
 };

@@ -92,6 +92,7 @@ struct access_entry {
  *		addresses, DHCP nor names
  * @subnet:	network address (host bits clear) and prefix length 8 to 30; length 0: none, see
  *		network_has_ipv4()
+ * @subnet_auto: `subnet: auto`: @subnet is chosen, and what follows from it has its defaults
  * @gateway:	the bridge's own address, inside @subnet; default: first address
  * @uplink:	"" follows the default route (`auto`), else the interface's name; bridged: the NIC
  * @port_min:	NAT: lowest source port used for tcp and udp, host byte order
@@ -119,6 +120,7 @@ struct network_config {
 	enum network_inbound inbound;
 	bool host;
 	struct ip4_prefix subnet;
+	bool subnet_auto;
 	struct in_addr gateway;
 	char uplink[IFNAMSIZ];
 	uint16_t port_min;

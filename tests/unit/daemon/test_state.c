@@ -148,6 +148,30 @@ static void test_survives(void **state)
 	state_close(s);
 }
 
+/* A chosen subnet lives as long as its network, and is nobody else's. */
+static void test_subnets(void **state)
+{
+	struct state *s = NULL;
+	char *value = NULL;
+
+	(void)state;
+	assert_int_equal(state_open(dir, &s, NULL), 0);
+	assert_int_equal(state_subnet_get(s, "a", &value, NULL), 0);
+	assert_null(value);
+	assert_int_equal(state_subnet_put(s, "a", "192.168.122.0/24", NULL), 0);
+	assert_int_equal(state_subnet_put(s, "a", "192.168.123.0/24", NULL), 0);
+	assert_int_equal(state_subnet_put(s, "ab", "10.0.0.0/24", NULL), 0);
+	state_close(s);
+	assert_int_equal(state_open(dir, &s, NULL), 0);
+	assert_int_equal(state_network_remove(s, "ab", NULL), 0);
+	assert_int_equal(state_subnet_get(s, "ab", &value, NULL), 0);
+	assert_null(value);
+	assert_int_equal(state_subnet_get(s, "a", &value, NULL), 0);
+	assert_string_equal(value, "192.168.123.0/24");
+	free(value);
+	state_close(s);
+}
+
 static int64_t synchronous(struct state *s)
 {
 	sqlite3_stmt *st = NULL;
@@ -252,6 +276,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_survives),
+		cmocka_unit_test(test_subnets),
 		cmocka_unit_test(test_leases_stay_durable),
 		cmocka_unit_test(test_whole_or_not),
 		cmocka_unit_test(test_one_writer),
