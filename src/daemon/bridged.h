@@ -86,6 +86,9 @@ int bridged_replug(struct manager *m, const struct takeover_rt *t, struct err *e
 
 /* ---- bridged_serve.c ---- */
 
+/* The one problem with which a network runs all the same: others' rules may let frames pass. */
+#define BRIDGED_FILTERED "br-netfilter"
+
 /* bridged_problem() - what is wrong with @n's NIC or bridge now; code "" when nothing is. */
 void bridged_problem(struct manager *m, const struct network_rt *n, const struct actual *a,
 		     struct err *ret);

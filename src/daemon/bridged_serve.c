@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "daemon/service.h"
+#include "kernel/sysctl.h"
 
 int service_confirm(void *ctx, const struct peer *p, json_t **ret, struct err_list *errs)
 {
@@ -84,6 +85,26 @@ static void held_problem(const struct takeover_row *row, const struct actual *a,
 			row->uplink, row->bridge);
 }
 
+/*
+ * With br_netfilter the host's filter sees the frames between the guests and the LAN, which are not
+ * its business, and one whose policy is to drop lets none of them through.
+ */
+static void filter_problem(struct manager *m, const struct network_config *c, struct err *ret)
+{
+	char chain[256] = "", on[SYSCTL_VALUE_MAX];
+
+	if (sysctl_read("net/bridge/bridge-nf-call-iptables", on) < 0 || strcmp(on, "1") != 0 ||
+	    nft_forward_drop(m->nft, chain, sizeof(chain), NULL) < 0 || !chain[0])
+		return;
+	err_set(ret, 0, BRIDGED_FILTERED, c->name,
+		"net.bridge.bridge-nf-call-iptables is 1, so chain %s, whose policy is drop, "
+		"filters "
+		"the frames between guests and LAN; let them pass there (iifname and oifname %s), "
+		"or "
+		"set the sysctl to 0",
+		chain, c->bridge);
+}
+
 void bridged_problem(struct manager *m, const struct network_rt *n, const struct actual *a,
 		     struct err *ret)
 {
@@ -100,6 +121,8 @@ void bridged_problem(struct manager *m, const struct network_rt *n, const struct
 		adopted_problem(n->config, a, &e);
 	else if (t && t->row.phase != PHASE_RETURNED)
 		held_problem(&t->row, a, &e);
+	if (!e.code[0] && !n->stopped && n->config->mode == NETWORK_BRIDGED)
+		filter_problem(m, n->config, &e);
 	*ret = e;
 }
 

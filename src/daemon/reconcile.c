@@ -42,6 +42,7 @@ static void work_done(struct work *w)
 	fw_ruleset_done(&w->fw);
 	buf_done(&w->fw_text);
 	free(w->fw_nets);
+	free(w->fw_ways);
 	free(w->failed);
 	free(w->bridges);
 	free(w->used);

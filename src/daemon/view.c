@@ -67,14 +67,8 @@ static json_t *uplinks_json(const struct actual *a, const struct network_config 
 	size_t n = 1;
 	json_t *list = json_array();
 
-	if (c->mode == NETWORK_BRIDGED)
-		n = c->uplink[0] != 0;
-	else if (!network_has_uplink(c))
+	if (c->mode == NETWORK_BRIDGED ? !c->uplink[0] : !network_has_uplink(c))
 		n = 0;
-	if (n && c->mode == NETWORK_BRIDGED)
-		strcpy(names[0], c->uplink);
-	else if (n == 0)
-		;
 	else if (c->uplink[0])
 		strcpy(names[0], c->uplink);
 	else
@@ -145,6 +139,8 @@ static const char *network_state(struct manager *m, const struct network_rt *n,
 	if (n->stopped)
 		return "stopped";
 	bridged_problem(m, n, a, &nic);
+	if (strcmp(nic.code, BRIDGED_FILTERED) == 0)
+		nic.code[0] = '\0';
 	return n->problem.code[0] || nic.code[0] || !n->ifindex ? "failed" : "running";
 }
 

@@ -11,6 +11,8 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <nftables/libnftables.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,6 +116,40 @@ int nft_list(struct nft *n, struct buf *out, struct err *e)
 		return r;
 	buf_puts(out, nft_ctx_get_output_buffer(n->ctx));
 	return out->error;
+}
+
+/* "table ip filter {" and "chain FORWARD {": what is between the first word and the brace. */
+static void take_name(const char *line, const char *word, char *ret, size_t size)
+{
+	size_t len = strlen(word);
+	const char *end = strrchr(line, '{');
+
+	line += strspn(line, "\t ");
+	if (strncmp(line, word, len) == 0 && end && end > line + len)
+		snprintf(ret, size, "%.*s", (int)(end - line - (ptrdiff_t)len - 1), line + len);
+}
+
+int nft_forward_drop(struct nft *n, char *ret, size_t size, struct err *e)
+{
+	char table[128] = "", chain[128] = "";
+	int r = run(n, "list chains", NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_TERSE,
+		    "list the chains", e);
+	char *text = r < 0 ? NULL : strdup(nft_ctx_get_output_buffer(n->ctx)), *save = NULL;
+
+	if (r < 0)
+		return r;
+	if (!text)
+		return -ENOMEM;
+	ret[0] = '\0';
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		take_name(line, "table ", table, sizeof(table));
+		take_name(line, "chain ", chain, sizeof(chain));
+		if (strstr(line, "hook forward") && strstr(line, "policy drop") &&
+		    strncmp(table, "bridge ", 7) != 0 && strncmp(table, "arp ", 4) != 0)
+			snprintf(ret, size, "%s %s", table, chain);
+	}
+	free(text);
+	return 0;
 }
 
 int nft_delete(struct nft *n, struct err *e)

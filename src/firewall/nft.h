@@ -30,6 +30,11 @@ int nft_run(struct nft *n, const char *text, struct err *e) __must_check;
  * The same content is the same text, whatever order its elements were added in.
  */
 int nft_list(struct nft *n, struct buf *out, struct err *e) __must_check;
+/*
+ * nft_forward_drop() - somebody's chain at the forward hook whose policy is drop, as "ip filter
+ * FORWARD" into @ret of @size; "" when there is none.
+ */
+int nft_forward_drop(struct nft *n, char *ret, size_t size, struct err *e) __must_check;
 /* nft_delete() - remove the table; fine when there is none. */
 int nft_delete(struct nft *n, struct err *e) __must_check;
 /*

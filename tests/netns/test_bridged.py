@@ -506,3 +506,21 @@ def test_guest_on_the_lan(world, daemon, guest):
     wait_for("the guest's MAC", lambda: {n["dst"]: n.get("lladdr") for n in world.internet.ip(
         "-4", "neigh", "show", "dev", "eth0")}.get(ip) == g.mac)
     assert "LAN" in d.vmlane("network", "show", "lan", json_out=False)
+
+
+def test_frames_that_the_host_filters(world, daemon):
+    """br_netfilter and a chain that drops what it does not know: named, with what to do."""
+    path = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+    if world.host.run("test", "-e", path, check=False).returncode:
+        pytest.skip("this kernel has no br_netfilter")
+    d = daemon({})
+    world.host.run("sh", "-c", f"echo 1 >{path}")
+    assert take(d)[0] == 201
+    held(d)
+    assert d.network("lan")["problem"] is None
+    world.host.nft("table ip filter {\nchain FORWARD {\ntype filter hook forward priority 0; policy drop;\n}\n}\n")
+    n = d.network("lan")
+    assert n["state"] == "running" and n["problem"]["code"] == "br-netfilter", n
+    assert "ip filter FORWARD" in n["problem"]["message"] and "vl-lan" in n["problem"]["message"]
+    world.host.run("sh", "-c", f"echo 0 >{path}")
+    assert d.network("lan")["problem"] is None
