@@ -238,7 +238,7 @@ static void announce(struct manager *m, const struct takeover_row *row, const ch
 static void await_running(struct manager *m, const struct takeover_row *row)
 {
 	const struct timespec pause = {.tv_nsec = RUNNING_EVERY_NS};
-	struct link_state nic, bridge;
+	struct link_state nic = {0}, bridge = {0};
 
 	if (rtnl_link_get(m->rtnl, row->uplink, 0, &nic, NULL) < 0 || !nic.running)
 		return;
@@ -286,7 +286,7 @@ int bridged_take(struct manager *m, const struct network_config *c, struct takeo
 		 struct err *e)
 {
 	struct takeover_row *row = &ret->row;
-	struct link_state nic;
+	struct link_state nic = {0};
 	struct err ignored = {0};
 	int r = look_at_nic(m, c, row, &nic, e);
 
@@ -402,7 +402,7 @@ int bridged_return(struct manager *m, struct takeover_rt *t, const char *reason,
 
 int bridged_replug(struct manager *m, const struct takeover_rt *t, struct err *e)
 {
-	struct link_state nic, bridge;
+	struct link_state nic = {0}, bridge = {0};
 	int r = rtnl_link_get(m->rtnl, t->row.uplink, 0, &nic, e);
 
 	if (r == 0)

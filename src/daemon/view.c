@@ -66,13 +66,13 @@ static json_t *uplinks_json(const struct actual *a, const struct network_config 
 	char names[8][IFNAMSIZ];
 	size_t n = 1;
 	json_t *list = json_array();
+	bool bridged = c->mode == NETWORK_BRIDGED;
 
-	if (c->mode == NETWORK_BRIDGED ? !c->uplink[0] : !network_has_uplink(c))
+	strcpy(names[0], c->uplink);
+	if (!c->uplink[0])
+		n = bridged ? 0 : actual_uplinks(a, names, ARRAY_SIZE(names));
+	if (!bridged && !network_has_uplink(c))
 		n = 0;
-	else if (c->uplink[0])
-		strcpy(names[0], c->uplink);
-	else
-		n = actual_uplinks(a, names, ARRAY_SIZE(names));
 	for (size_t i = 0; i < n; i++) {
 		if (actual_link_by_name(a, names[i]))
 			json_array_append_new(list, json_pack("{s:s, s:o}", "name", names[i],

@@ -203,7 +203,7 @@ static bool same_netns(const char *root, const char *pid)
 
 static void look_at_process(struct nic_facts *f, const char *root, const char *pid)
 {
-	char path[PATH_MAX], cmdline[4096], comm[32];
+	char path[PATH_MAX], cmdline[4096] = "", comm[32];
 	int len;
 
 	snprintf(path, sizeof(path), "%s/proc/%.20s/cmdline", root, pid);

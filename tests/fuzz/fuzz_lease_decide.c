@@ -171,7 +171,7 @@ static void check_offer(const struct story *s, uint32_t client, const struct lea
 	check_times(&d->msg);
 	if (d->change == LEASE_KEEP) { /* because it is leased already */
 		must(l && l->state == LEASE_BOUND && ip4_equal(l->addr, d->msg.yiaddr));
-		must(l->expires_s >= s->now_s + LEASE_OFFER_S);
+		must(l && l->expires_s >= s->now_s + LEASE_OFFER_S);
 		return;
 	}
 	must(d->change == LEASE_SET);

@@ -11,6 +11,7 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netpacket/packet.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -71,11 +72,23 @@ static void set_up(const char *name, bool up)
 	close(sock);
 }
 
+/* The kernel has something to say of IPv6 whenever an interface goes up or down. */
+static void no_ipv6(void)
+{
+	FILE *f = fopen("/proc/sys/net/ipv6/conf/default/disable_ipv6", "we");
+
+	if (!f)
+		return;
+	assert_true(fputs("1", f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
 static int tap(const char *name)
 {
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	struct ifreq ifr;
 
+	no_ipv6();
 	if (fd < 0)
 		netns_skip("no /dev/net/tun");
 	memset(&ifr, 0, sizeof(ifr));
