@@ -146,6 +146,19 @@ static int check_more(struct manager *m, const struct config_set *files,
 	return r;
 }
 
+/* Whether those that @file lists as peers are there, and list it too. */
+static int check_peers_of(struct manager *m, const struct config_file *file, struct err_list *errs)
+{
+	struct config_file one = *file;
+	struct config_set all = {0};
+	int r = overlay(m, &(struct config_set){&one, 1}, &all);
+
+	if (r == 0 && file->network->n_peers)
+		r = config_set_validate_peers(&all, errs);
+	free(all.files);
+	return r;
+}
+
 int load_check_more(struct manager *m, const struct config_file *file, struct err_list *errs)
 {
 	struct config_file one = *file;
@@ -155,7 +168,7 @@ int load_check_more(struct manager *m, const struct config_file *file, struct er
 	if (r == 0)
 		r = check_more(m, &(struct config_set){&one, 1}, &routes, errs);
 	free(routes.v);
-	return r;
+	return r < 0 ? r : check_peers_of(m, &one, errs);
 }
 
 int load_check_alone(struct manager *m, const struct network_rt *n, struct err_list *errs)
@@ -218,7 +231,7 @@ static int check_set(struct manager *m, const struct config_set *set, struct err
 	struct config_set base = {0};
 	struct routes routes = {0};
 	int r = routes_read(m, &routes, errs);
-	int v = check_plugged(m, set, errs);
+	int v = check_plugged(m, set, errs), p;
 
 	if (r == 0 && known)
 		r = unchanged(m, set, &base);
@@ -227,6 +240,8 @@ static int check_set(struct manager *m, const struct config_set *set, struct err
 			  : validate(set, &routes, errs);
 	free(base.files);
 	free(routes.v);
+	p = config_set_validate_peers(set, errs);
+	v = v < 0 ? v : p;
 	return r < 0 ? r : v;
 }
 
@@ -548,6 +563,9 @@ int load_start(struct manager *m, struct err *e)
 	if (r == 0 || r == -EINVAL) {
 		drop_deleted(m, &set);
 		settle_files(m, &set);
+		/* Told; between networks that do not both want it nothing is opened. */
+		if (config_set_validate_peers(&set, &m->config_errors) < 0)
+			log_error("some networks are not peers of each other, as only one says so");
 		r = accept_all(m, &set);
 	} else {
 		err_set(e, r, "file", m->options->config_dir,

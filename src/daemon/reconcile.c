@@ -43,6 +43,7 @@ static void work_done(struct work *w)
 	buf_done(&w->fw_text);
 	free(w->fw_nets);
 	free(w->fw_ways);
+	free(w->fw_peers);
 	free(w->failed);
 	free(w->bridges);
 	free(w->used);

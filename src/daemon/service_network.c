@@ -250,6 +250,18 @@ static int others_trouble(struct manager *m, const char *name, const char *bridg
 	return rtnl_link_get(m->rtnl, bridge, 0, &link, NULL) == -ENODEV ? 0 : r;
 }
 
+static int check_no_peer(struct manager *m, const char *name, struct err_list *errs)
+{
+	for (const struct network_rt *n = m->networks; n; n = n->hh.next)
+		if (network_has_peer(n->config, name))
+			return err_add(
+				errs, -EBUSY, "in-use", "",
+				"network %s lists %s among its `peers`; take it out of %s and "
+				"`vmlane apply` first, or delete it with --force",
+				n->name, name, n->file);
+	return 0;
+}
+
 int service_network_delete(void *ctx, const struct peer *p, const char *name, bool force,
 			   json_t **ret, struct err_list *errs)
 {
@@ -262,6 +274,8 @@ int service_network_delete(void *ctx, const struct peer *p, const char *name, bo
 	if (!n)
 		return no_network(errs, name);
 	r = force ? 0 : check_unused(m, name, "delete", errs);
+	if (r == 0 && !force)
+		r = check_no_peer(m, name, errs);
 	if (r < 0)
 		return r;
 	strcpy(bridge, n->config->bridge);

@@ -14,10 +14,44 @@
 
 #define FW_TEXT_MAX (64 * 1024 * 1024)
 
+static const struct network_config *find_running(const struct work *w, const char *name)
+{
+	for (size_t i = 0; i < w->desired.n_networks; i++)
+		if (strcmp(w->desired.networks[i].config->name, name) == 0)
+			return w->desired.networks[i].config;
+	return NULL;
+}
+
+static int want_peers(struct work *w, size_t *ret_n)
+{
+	size_t max = 0, n = 0;
+
+	for (size_t i = 0; i < w->desired.n_networks; i++)
+		max += w->desired.networks[i].config->n_peers;
+	w->fw_peers = calloc(max + 1, sizeof(*w->fw_peers));
+	if (!w->fw_peers)
+		return -ENOMEM;
+	for (size_t i = 0; i < w->desired.n_networks; i++) {
+		const struct network_config *c = w->desired.networks[i].config;
+
+		for (size_t p = 0; p < c->n_peers; p++) {
+			const struct network_config *other = find_running(w, c->peers[p]);
+
+			if (!other || !network_has_peer(other, c->name))
+				continue;
+			strcpy(w->fw_peers[n].from, c->bridge);
+			strcpy(w->fw_peers[n++].to, other->bridge);
+		}
+	}
+	*ret_n = n;
+	return 0;
+}
+
 static int want_firewall(struct work *w)
 {
 	size_t n = w->desired.n_networks;
 	struct fw_desired d = {0};
+	int r;
 
 	w->fw_nets = calloc(n + 1, sizeof(*w->fw_nets));
 	w->fw_ways = calloc(n + 1, sizeof(*w->fw_ways));
@@ -48,6 +82,10 @@ static int want_firewall(struct work *w)
 	}
 	d.networks = w->fw_nets;
 	w->n_fw_nets = d.n;
+	r = want_peers(w, &d.n_peers);
+	if (r < 0)
+		return r;
+	d.peers = w->fw_peers;
 	return fw_ruleset_build(&d, &w->fw);
 }
 

@@ -183,6 +183,15 @@ static uint32_t network_mtu(const struct actual *a, const struct network_config 
 	return mtu ? mtu : 1500;
 }
 
+static json_t *peers_json(const struct network_config *c)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < c->n_peers; i++)
+		json_array_append_new(list, json_string(c->peers[i]));
+	return list;
+}
+
 static json_t *network_json(struct manager *m, const struct actual *a, struct network_rt *n)
 {
 	const struct network_config *c = n->config;
@@ -203,6 +212,7 @@ static json_t *network_json(struct manager *m, const struct actual *a, struct ne
 		      n->file, "problem", network_problem(m, n, a), "takeover", bridged_json(m, n),
 		      "adopted", c->adopted);
 	json_object_set_new(j, "subnet_auto", json_boolean(c->subnet_auto));
+	json_object_set_new(j, "peers", peers_json(c));
 	json_object_set_new(j, "stp", json_boolean(c->stp));
 	json_object_set_new(j, "ageing_s", json_integer(c->ageing_s));
 	json_object_update(j, way);

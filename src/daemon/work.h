@@ -28,6 +28,7 @@ struct target_index {
  * @fw_seen:	the kernel's count of rulesets when @fw_text was made; 0 when not known
  * @fw_present:	there is a table of ours in the kernel
  * @fw_full:	@fw_text replaces the table as a whole
+ * @fw_peers:	one for each direction between two running networks that list each other
  * @fw_nets:	one for each running network that is filtered, as the firewall wants them; @n_fw_nets;
  *		@fw_ways has the names of those ways out that are not @uplinks
  * @failed:	@failed[i]: target network i had a step fail; the rest of its steps is left out
@@ -49,6 +50,7 @@ struct work {
 	struct target_index *by_name;
 	struct target_index *by_bridge;
 	struct fw_network *fw_nets;
+	struct fw_peer *fw_peers;
 	size_t n_fw_nets;
 	char (*fw_ways)[IFNAMSIZ];
 	struct fw_ruleset fw;

@@ -11,6 +11,7 @@
  *             to a bridge   -> to_guest: replies and what belongs to them; new connections only
  *             by a permitted way in. -> shut_in where nothing of the outside gets in: replies to
  *             what got out before it was so do not pass either.
+ *             Peers' bridges are ways out of each other.
  *   input     from a bridge -> host_LEN: forged sources do not reach the host itself either.
  *             0.0.0.0 may: it is the DHCP client without an address. Where the host is not in the
  *             network -> shut_out: the bridge has no address, but the host would answer for each
@@ -306,6 +307,8 @@ static int build_elements(const struct fw_desired *d, struct lines *ret)
 
 	for (size_t i = 0; i < d->n; i++)
 		network_elements(&d->networks[i], &l);
+	for (size_t i = 0; i < d->n_peers; i++)
+		lines_add(&l, "ways_out\t\"%s\" . \"%s\"", d->peers[i].from, d->peers[i].to);
 	lines_sort_unique(&l);
 	for (size_t i = 1; i < l.n && !l.error; i++)
 		if (same_key(l.v[i - 1], l.v[i]))
@@ -331,6 +334,9 @@ int fw_ruleset_build(const struct fw_desired *d, struct fw_ruleset *ret)
 		if (r < 0)
 			return r;
 	}
+	for (size_t i = 0; i < d->n_peers; i++)
+		if (!ifname_quotable(d->peers[i].from) || !ifname_quotable(d->peers[i].to))
+			return -EINVAL;
 	r = build_skeleton(d, &skeleton);
 	if (r < 0)
 		return r;

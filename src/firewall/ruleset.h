@@ -42,10 +42,18 @@ struct fw_network {
 	size_t n_uplinks;
 };
 
-/* struct fw_desired - all running networks, in any order; not owned. */
+/* struct fw_peer - guests on bridge @from may reach those on @to; both ways are two of these. */
+struct fw_peer {
+	char from[IFNAMSIZ];
+	char to[IFNAMSIZ];
+};
+
+/* struct fw_desired - all running networks, in any order, and who are peers; not owned. */
 struct fw_desired {
 	const struct fw_network *networks;
 	size_t n;
+	const struct fw_peer *peers;
+	size_t n_peers;
 };
 
 /*

@@ -83,4 +83,10 @@ struct host_route {
 int config_set_validate(const struct config_set *set, const struct host_route *routes,
 			size_t n_routes, struct err_list *errs) __must_check;
 
+/*
+ * config_set_validate_peers() - networks that are listed as peers and are not there, or do not list
+ * that one too. @set has to be all networks. Returns 0 or -EINVAL.
+ */
+int config_set_validate_peers(const struct config_set *set, struct err_list *errs) __must_check;
+
 #endif

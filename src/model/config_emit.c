@@ -146,6 +146,18 @@ static void emit_dns(const struct network_config *n, struct buf *out)
 	buf_puts(out, "]\n");
 }
 
+static void emit_peers(const struct network_config *n, struct buf *out)
+{
+	if (n->n_peers == 0)
+		return;
+	buf_puts(out, "peers: [");
+	for (size_t i = 0; i < n->n_peers; i++) {
+		buf_puts(out, i ? ", " : "");
+		emit_name(out, n->peers[i]);
+	}
+	buf_puts(out, "]\n");
+}
+
 static void emit_guest(const struct guest_config *g, struct buf *out)
 {
 	char mac[MAC_STRLEN], addr[IP4_STRLEN];
@@ -173,6 +185,7 @@ void network_config_emit(const struct network_config *n, struct buf *out)
 	if (ipv4)
 		emit_dhcp(n, out);
 	emit_dns(n, out);
+	emit_peers(n, out);
 	if (n->n_guests)
 		buf_puts(out, "guests:\n");
 	for (size_t i = 0; i < n->n_guests; i++)
@@ -207,6 +220,16 @@ static bool guest_equal(const struct guest_config *a, const struct guest_config 
 	return strcmp(a->name, b->name) == 0 && a->has_mac == b->has_mac &&
 	       (!a->has_mac || mac_equal(&a->mac, &b->mac)) && a->has_ipv4 == b->has_ipv4 &&
 	       (!a->has_ipv4 || ip4_equal(a->ipv4, b->ipv4)) && a->isolate == b->isolate;
+}
+
+static bool peers_equal(const struct network_config *a, const struct network_config *b)
+{
+	if (a->n_peers != b->n_peers)
+		return false;
+	for (size_t i = 0; i < a->n_peers; i++)
+		if (strcmp(a->peers[i], b->peers[i]) != 0)
+			return false;
+	return true;
 }
 
 static bool guests_equal(const struct network_config *a, const struct network_config *b)
@@ -244,5 +267,5 @@ static bool dhcp_equal(const struct network_config *a, const struct network_conf
 bool network_config_equal(const struct network_config *a, const struct network_config *b)
 {
 	return link_equal(a, b) && ipv4_equal(a, b) && dhcp_equal(a, b) && dns_equal(a, b) &&
-	       access_equal(a, b) && guests_equal(a, b);
+	       access_equal(a, b) && peers_equal(a, b) && guests_equal(a, b);
 }

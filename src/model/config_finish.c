@@ -36,6 +36,7 @@ static const struct mode_key mode_keys[] = {
 	{"uplink", IN(NETWORK_ROUTED) | IN(NETWORK_BRIDGED),
 	 "leave it out, or choose `mode: routed`"},
 	{"inbound", IN(NETWORK_ROUTED), "leave it out, or choose `mode: routed`"},
+	{"peers", IN(NETWORK_NAT) | IN(NETWORK_ROUTED), "leave it out"},
 	{"host", IN(NETWORK_ISOLATED), "leave it out, or choose `mode: isolated`"},
 	{"ipv4", WITH_SUBNET, "leave it out: the LAN's router gives the guests their addresses"},
 	{"dhcp", WITH_SUBNET, "leave it out: the LAN's router gives the guests their addresses"},
@@ -125,6 +126,9 @@ static void finish_mode(struct reader *r)
 		document_mistake(r->doc, r->uplink->key->at, "bad-value",
 				 "`uplink` has no meaning with `inbound: none`, where nothing "
 				 "gets out; leave it out");
+	if (n->name[0] && network_has_peer(n, n->name))
+		document_mistake(r->doc, n->peers_at, "bad-value",
+				 "`peers`: %s is this network itself; leave it out", n->name);
 	if (n->mode == NETWORK_BRIDGED)
 		check_bridged(r, root);
 	else if (n->mode == NETWORK_ISOLATED && !n->host)

@@ -410,6 +410,28 @@ static void set_access(struct reader *r, const struct key *key, const struct nod
 	config_read_list(r, &item, v, NETWORK_ACCESS_MAX, add_access);
 }
 
+static void add_peer(struct reader *r, const struct key *key, const struct node *v)
+{
+	char text[QUOTE_MAX];
+
+	if (!name_valid(v->text))
+		config_not_expected(r, key, v);
+	else if (network_has_peer(r->n, v->text))
+		document_mistake(r->doc, v->at, "duplicate", "`peers`: %s is there twice",
+				 text_quote(v->text, text));
+	else
+		strcpy(r->n->peers[r->n->n_peers++], v->text);
+}
+
+static void set_peers(struct reader *r, const struct key *key, const struct node *v)
+{
+	static const struct key item = {"peers", NODE_TEXT, false, "the name of another network",
+					NULL};
+
+	r->n->peers_at = v->at;
+	config_read_list(r, &item, v, NETWORK_PEERS_MAX, add_peer);
+}
+
 static const struct key network_keys[] = {
 	{"network", NODE_TEXT, true, "a name: " NAME_EXPECTED, set_name},
 	{"mode", NODE_TEXT, false, "nat, routed, isolated or bridged", set_mode},
@@ -427,6 +449,7 @@ static const struct key network_keys[] = {
 	{"nat", NODE_MAP, false, "a block with `ports` and `uplink`", set_nat},
 	{"dhcp", NODE_MAP, false, "a block with `enabled`, `range` and `lease`", set_dhcp},
 	{"dns", NODE_MAP, false, "a block with `domain` and `servers`", set_dns},
+	{"peers", NODE_LIST, false, "a list of networks such as [ lab ]", set_peers},
 	{"guests", NODE_MAP, false, "a block of guests by name, such as web1: {}", set_guests},
 };
 static_assert(ARRAY_SIZE(network_keys) <= KEYS_MAX, "KEYS_MAX is too small");

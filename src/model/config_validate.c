@@ -282,3 +282,46 @@ int config_set_validate(const struct config_set *set, const struct host_route *r
 		return overlaps;
 	return check_uplinks(set, errs) || claims || names || overlaps ? -EINVAL : 0;
 }
+
+/* ---- peers ---- */
+
+static const struct config_file *find_file(const struct config_set *set, const char *network)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->files[i].network && strcmp(set->files[i].network->name, network) == 0)
+			return &set->files[i];
+	return NULL;
+}
+
+static int check_peer(const struct config_set *set, const struct config_file *f, const char *peer,
+		      struct err_list *errs)
+{
+	const struct config_file *other = find_file(set, peer);
+	char where[LOCATION_STRLEN], place[LOCATION_STRLEN];
+
+	if (other && network_has_peer(other->network, f->network->name))
+		return 0;
+	location_format(f->path, f->network->peers_at, where, sizeof(where));
+	if (!other)
+		return err_add(errs, -EINVAL, "no-peer", where,
+			       "`peers`: there is no network \"%s\"; leave it out", peer);
+	return err_add(errs, -EINVAL, "no-peer", where,
+		       "`peers`: network \"%s\" does not list \"%s\" among its own `peers` (%s); "
+		       "add it there, or leave this one out",
+		       peer, f->network->name,
+		       location_format(other->path, other->network->name_at, place, sizeof(place)));
+}
+
+int config_set_validate_peers(const struct config_set *set, struct err_list *errs)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < set->n; i++) {
+		const struct network_config *c = set->files[i].network;
+
+		for (size_t p = 0; c && p < c->n_peers; p++)
+			if (check_peer(set, &set->files[i], c->peers[p], errs) < 0)
+				r = -EINVAL;
+	}
+	return r;
+}

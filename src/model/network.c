@@ -57,6 +57,14 @@ bool network_isolates(const struct network_config *n)
 	return false;
 }
 
+bool network_has_peer(const struct network_config *n, const char *name)
+{
+	for (size_t i = 0; i < n->n_peers; i++)
+		if (strcmp(n->peers[i], name) == 0)
+			return true;
+	return false;
+}
+
 void network_config_free(struct network_config *n)
 {
 	if (!n)

@@ -19,6 +19,7 @@
 #define NETWORK_GUESTS_MAX 10000
 #define NETWORK_DNS_MAX 4
 #define NETWORK_ACCESS_MAX 32
+#define NETWORK_PEERS_MAX 32
 #define DOMAIN_MAX_LEN 253
 
 /* struct location - where in its file something was written; line 0 means unknown. */
@@ -109,7 +110,10 @@ struct access_entry {
  * @dns:	resolvers to hand out; @n_dns 0 means the host's own upstream resolvers
  * @open_access: no `access` key: everyone who may use the API socket may plug guests in
  * @access:	otherwise those listed
+ * @peers:	nat, routed: names of networks whose guests and this one's reach each other, where
+ *		they list this one too; @n_peers of them
  * @guests:	owned; @n_guests of them, sorted by name
+ * @peers_at:	where the peers were written
  * @subnet_at:	where the subnet was written, for overlap errors
  * @name_at:	where the name was written
  */
@@ -139,8 +143,11 @@ struct network_config {
 	bool open_access;
 	struct access_entry access[NETWORK_ACCESS_MAX];
 	size_t n_access;
+	char peers[NETWORK_PEERS_MAX][NAME_MAX_LEN + 1];
+	size_t n_peers;
 	struct guest_config *guests;
 	size_t n_guests;
+	struct location peers_at;
 	struct location subnet_at;
 	struct location name_at;
 };
@@ -155,6 +162,9 @@ bool network_has_uplink(const struct network_config *n);
 
 /* network_isolates() - it has guests with `isolate`. */
 bool network_isolates(const struct network_config *n);
+
+/* network_has_peer() - @n lists network @name among its peers. */
+bool network_has_peer(const struct network_config *n, const char *name);
 
 /* network_guest_find() - by name, or NULL. */
 const struct guest_config *network_guest_find(const struct network_config *n, const char *name);

@@ -301,7 +301,7 @@ def test_all_kinds_side_by_side(world, daemon, guest):
                    "none": None, "hosts": None}
     assert [name for name, g in guests.items() if ping(world.internet, g.ip)] == ["open"]
     assert [name for name, g in guests.items() if not ping(world.host, g.ip)] == []
-    met = [(a, b) for a, g in guests.items() for b, h in guests.items() if a != b and g.ping(h.ip, wait=0.3)]
+    met = [(a, b) for a, g in guests.items() for b, h in guests.items() if a != b and g.ping(h.ip, wait=1)]
     assert met == []
 
 

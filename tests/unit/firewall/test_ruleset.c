@@ -163,6 +163,29 @@ static void test_listing(void **state)
 	}
 }
 
+/* Each direction is an element, and the chains stay. */
+static void test_peers(void **state)
+{
+	struct fw_network n[2] = {network("vl-a", "10.0.0.0/24"), network("vl-b", "10.0.1.0/24")};
+	struct fw_peer peers[] = {{"vl-b", "vl-a"}, {"vl-a", "vl-b"}};
+	const struct fw_desired d = {.networks = n, .n = 2, .peers = peers, .n_peers = 2};
+	struct buf out = BUF_INIT(4096);
+	struct fw_ruleset from, to;
+
+	(void)state;
+	build(n, 2, &from);
+	assert_int_equal(fw_ruleset_build(&d, &to), 0);
+	assert_int_equal(fw_ruleset_delta(&from, &to, &out), 2);
+	assert_string_equal(buf_str(&out),
+			    "add element inet vmlane ways_out { \"vl-a\" . \"vl-b\", "
+			    "\"vl-b\" . \"vl-a\" }\n");
+	fw_ruleset_done(&from);
+	fw_ruleset_done(&to);
+	buf_done(&out);
+	strcpy(peers[1].to, "*");
+	assert_int_equal(fw_ruleset_build(&d, &to), -EINVAL);
+}
+
 static void test_delta_of_an_uplink(void **state)
 {
 	struct fw_network n = network("vl-a", "10.0.0.0/24");
@@ -254,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_contradiction),
 		cmocka_unit_test(test_order_does_not_matter),
 		cmocka_unit_test(test_listing),
+		cmocka_unit_test(test_peers),
 		cmocka_unit_test(test_delta_of_an_uplink),
 		cmocka_unit_test(test_delta_of_a_verdict),
 		cmocka_unit_test(test_delta_needs_the_same_chains),

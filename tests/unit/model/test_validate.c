@@ -254,9 +254,61 @@ static void test_scale(void **state)
 	free(routes);
 }
 
+/* struct peers_case - files whose peers are looked at. */
+static const struct set_case peers_cases[] = {
+	{"nobody has any", {{"a.yaml", "network: a\nipv4: {subnet: 10.0.0.0/24}\n"}}, {{0}}, {0}},
+	{"each other",
+	 {{"a.yaml", "network: a\npeers: [b, c]\nipv4: {subnet: 10.0.0.0/24}\n"},
+	  {"b.yaml", "network: b\nmode: routed\npeers: [a]\nipv4: {subnet: 10.0.1.0/24}\n"},
+	  {"c.yaml", "network: c\npeers: [a]\nipv4: {subnet: 10.0.2.0/24}\n"}},
+	 {{0}},
+	 {0}},
+	{"only one of two, and one that is not there",
+	 {{"a.yaml", "network: a\npeers: [b, x]\nipv4: {subnet: 10.0.0.0/24}\n"},
+	  {"b.yaml", "network: b\npeers: [c]\nipv4: {subnet: 10.0.1.0/24}\n"},
+	  {"c.yaml", "network: c\npeers: [b]\nipv4: {subnet: 10.0.2.0/24}\n"}},
+	 {{0}},
+	 {"a.yaml:2:8: `peers`: network \"b\" does not list \"a\" among its own `peers` "
+	  "(b.yaml:1:10); add it there, or leave this one out",
+	  "a.yaml:2:8: `peers`: there is no network \"x\"; leave it out"}},
+};
+
+static void test_peers(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(peers_cases); i++) {
+		const struct set_case *c = &peers_cases[i];
+		struct err_list *errs = calloc(1, sizeof(*errs));
+		struct config_file files[FILES_MAX] = {{0}};
+		struct config_set set = {.files = files};
+		char line[1024];
+		size_t n = 0;
+
+		for (; set.n < FILES_MAX && c->files[set.n][0]; set.n++) {
+			const char *text = c->files[set.n][1];
+
+			files[set.n].path = (char *)(uintptr_t)c->files[set.n][0];
+			assert_int_equal(network_config_parse(files[set.n].path, text, strlen(text),
+							      &files[set.n].network, NULL),
+					 0);
+		}
+		while (n < ERRS_MAX && c->errs[n])
+			n++;
+		assert_int_equal(config_set_validate_peers(&set, errs), n ? -EINVAL : 0);
+		assert_int_equal(errs->n, n);
+		for (size_t k = 0; k < n; k++)
+			assert_string_equal(err_format(&errs->items[k], line, sizeof(line)),
+					    c->errs[k]);
+		for (size_t k = 0; k < set.n; k++)
+			network_config_free(files[k].network);
+		free(errs);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_peers),
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_same_file),
 		cmocka_unit_test(test_scale),
