@@ -97,7 +97,7 @@ class Vmlaned:
 
     def stop(self):
         """As systemd does; a daemon that fails or that a sanitizer found guilty fails here."""
-        code = self.p.end(signal.SIGTERM, timeout=10)
+        code = self.p.end(signal.SIGTERM, timeout=TIMEOUT)
         assert code == 0, f"vmlaned ended with {code}:\n{self.p.text()}"
 
     def restart(self):

@@ -42,7 +42,7 @@ def unchanged(sanitizers, monkeypatch):
 
     yield
     try:
-        wait_for("everything to be gone", same, timeout=10)
+        wait_for("everything to be gone", same, timeout=60)
     except AssertionError:
         for a, b in zip(before, machine()):
             assert a == b, "left behind, or missing now"
@@ -50,7 +50,7 @@ def unchanged(sanitizers, monkeypatch):
 
 def demo(*args, **kw):
     return subprocess.run([program("vmlane"), "demo", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True, check=False, timeout=kw.get("timeout", 60))
+                          text=True, check=False, timeout=kw.get("timeout", 180))
 
 
 def everywhere(facts, *path):
@@ -93,7 +93,7 @@ def test_demo_leaves_nothing_when_it_is_interrupted(tmp, unchanged, sig, after):
     log = f"{tmp}/demo.log"
     p = Process([program("vmlane"), "demo", "--no-vm"], log=log, start_new_session=True)
     time.sleep(after)  # the moment is the parameter
-    code = p.end(sig, timeout=10)
+    code = p.end(sig, timeout=60)
     if code == 0:
         return  # it had finished already
     assert p.p.returncode != 0
