@@ -58,8 +58,8 @@ in_namespaces()
 		mount -t sysfs sysfs /sys
 		# What libvirtd and others write outside of the directories they are told stays in here.
 		for d in etc var; do
-			mkdir -p /run/over/$d /run/work/$d
-			mount -t overlay -o lowerdir=/$d,upperdir=/run/over/$d,workdir=/run/work/$d \
+			mkdir -p /run/over/$d /run/over/$d.aside
+			mount -t overlay -o lowerdir=/$d,upperdir=/run/over/$d,workdir=/run/over/$d.aside \
 				overlay /$d || echo "bench: no overlay on /$d" >&2
 		done
 		ip link set lo up
