@@ -169,7 +169,8 @@ def qemu_argv(name):
 
 def test_bridge_helper_with_real_qemu(world, vmlaned, need_qemu):
     """As an unprivileged user: QEMU asks the helper, the helper the daemon."""
-    helper = program("vmlane-bridge-helper")
+    # A copy, since the build may be where only root can go, below /root say.
+    helper = shutil.copy(program("vmlane-bridge-helper"), f"{world.tmp}/helper")
     argv = ["setpriv", "--reuid=5", "--regid=60", "--init-groups"] + qemu_argv(need_qemu) + [
         "-name", "old", "-netdev", f"bridge,id=n0,br=vl-default,helper={helper}",
         "-device", "e1000e,netdev=n0,mac=52:54:00:77:00:01"]
