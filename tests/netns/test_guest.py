@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Guests: attach, detach, run, QEMU's bridge helper, and what the switch and the inventory show."""
+import shutil
 import signal
 
 import pytest
