@@ -50,20 +50,6 @@ struct exchange {
 	struct err_list *errs;
 };
 
-void api_path_add(struct buf *path, const char *name)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "-._~:";
-
-	buf_puts(path, "/");
-	for (; *name; name++) {
-		if (strchr(plain, *name))
-			buf_append(path, name, 1);
-		else
-			buf_printf(path, "%%%02X", (unsigned int)(unsigned char)*name);
-	}
-}
-
 /* ---- connecting ---- */
 
 static int connect_failed(struct exchange *x, int error)

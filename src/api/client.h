@@ -15,7 +15,7 @@
 /**
  * api_call() - one request
  * @socket:	path of api.sock
- * @path:	with the query, if any; printable ASCII: see api_path_add() for names
+ * @path:	with the query, if any; printable ASCII
  * @body:	JSON to send, or NULL
  * @ret:	the answer's JSON, new reference; set when 0 is returned
  * @errs:	the daemon's words, or why it could not be reached
@@ -33,9 +33,6 @@ int api_call(const char *socket, const char *method, const char *path, json_t *b
  */
 int api_open(const char *socket, const char *path, json_t *body, json_t **ret, int *fds, size_t max,
 	     size_t *ret_n, struct err_list *errs) __must_check;
-
-/* api_path_add() - append "/" and @name, percent-encoded, to a path under construction. */
-void api_path_add(struct buf *path, const char *name);
 
 /* Called for each event; a result other than 0 ends the stream and is returned. */
 typedef int (*api_event_fn)(const json_t *event, void *ctx);

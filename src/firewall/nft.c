@@ -152,16 +152,6 @@ int nft_forward_drop(struct nft *n, char *ret, size_t size, struct err *e)
 	return 0;
 }
 
-int nft_delete(struct nft *n, struct err *e)
-{
-	int r = run(n, "delete table inet vmlane", 0, "delete the table", e);
-
-	if (r == -ENOENT)
-		return 0;
-	n->transactions++;
-	return r;
-}
-
 static int take_generation(const struct nlattr *attr, void *ctx)
 {
 	if (mnl_attr_get_type(attr) == NFTA_GEN_ID && mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)

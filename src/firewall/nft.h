@@ -35,8 +35,6 @@ int nft_list(struct nft *n, struct buf *out, struct err *e) __must_check;
  * FORWARD" into @ret of @size; "" when there is none.
  */
 int nft_forward_drop(struct nft *n, char *ret, size_t size, struct err *e) __must_check;
-/* nft_delete() - remove the table; fine when there is none. */
-int nft_delete(struct nft *n, struct err *e) __must_check;
 /*
  * nft_generation() - the number of the ruleset's present state in this network namespace: each
  * transaction of anybody's counts it up by one (NFT_MSG_GETGEN).

@@ -23,6 +23,14 @@ static void list(struct buf *out)
 	assert_int_equal(nft_list(nft, out, &e), 0);
 }
 
+/* As table.c does when there is nothing left to filter; `add` makes it fine when there is none. */
+static void drop_table(void)
+{
+	struct err e;
+
+	assert_int_equal(nft_run(nft, "add table inet vmlane\ndelete table inet vmlane\n", &e), 0);
+}
+
 static void commit_full(const struct fw_ruleset *r)
 {
 	struct buf text = BUF_INIT(GOLDEN_TEXT_MAX);
@@ -96,7 +104,7 @@ static void test_delta_ends_where_full_does(void **state)
 	if (nft_run(nft, buf_str(&delta), &e) != 0)
 		fail_msg("%s", e.message);
 	list(&by_delta);
-	assert_int_equal(nft_delete(nft, &e), 0);
+	drop_table();
 	commit_full(&to);
 	list(&by_full);
 	assert_string_equal(buf_str(&by_delta), buf_str(&by_full));
@@ -178,15 +186,11 @@ static void test_generation(void **state)
 static void test_no_table(void **state)
 {
 	struct fw_counters c = {.spoofed = 42};
-	uint64_t before;
 	struct err e = {0};
 	struct buf out;
 
 	(void)state;
-	assert_int_equal(nft_delete(nft, &e), 0);
-	before = nft_transactions(nft);
-	assert_int_equal(nft_delete(nft, &e), 0);
-	assert_int_equal(nft_transactions(nft), before);
+	drop_table();
 	list(&out);
 	assert_string_equal(buf_str(&out), "");
 	assert_int_equal(nft_counters(nft, &c, &e), -ENOENT);
@@ -208,7 +212,7 @@ static void test_counters(void **state)
 	struct buf out;
 
 	(void)state;
-	assert_int_equal(nft_delete(nft, &e), 0);
+	drop_table();
 	assert_int_equal(nft_run(nft, table, &e), 0);
 	assert_int_equal(nft_counters(nft, &c, &e), 0);
 	assert_int_equal(c.spoofed, 1);
