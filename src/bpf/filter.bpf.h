@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * filter.bpf.h - classic BPF, as libpcap compiles filters to, interpreted. Only packets that would begin
+ * to be followed meet it, so that its pace does not matter.
+ */
+#ifndef VMLANE_BPF_FILTER_H
+#define VMLANE_BPF_FILTER_H
+
+#include "read.bpf.h"
+
+struct filter_run {
+	struct frame *f;
+	__u32 a, x, pc, result;
+	__u32 mem[16];
+	bool done;
+};
+
+static __always_inline bool filter_load(struct filter_run *r, __u32 off, __u16 size)
+{
+	const __u8 *p;
+
+	if (size == 0x10) { /* BPF_B */
+		p = AT(r->f, off, 1);
+		if (p)
+			r->a = p[0];
+	} else if (size == 0x08) { /* BPF_H */
+		p = AT(r->f, off, 2);
+		if (p)
+			r->a = be16_at(p);
+	} else {
+		p = AT(r->f, off, 4);
+		if (p)
+			r->a = be32_at(p);
+	}
+	return p;
+}
+
+static __always_inline void filter_alu(struct filter_run *r, __u16 code, __u32 v)
+{
+	switch (code & 0xf0) {
+	case 0x00:
+		r->a += v;
+		break;
+	case 0x10:
+		r->a -= v;
+		break;
+	case 0x20:
+		r->a *= v;
+		break;
+	case 0x30:
+		r->a = v ? r->a / v : 0;
+		break;
+	case 0x40:
+		r->a |= v;
+		break;
+	case 0x50:
+		r->a &= v;
+		break;
+	case 0x60:
+		r->a <<= v & 31;
+		break;
+	case 0x70:
+		r->a >>= v & 31;
+		break;
+	case 0x80:
+		r->a = -r->a;
+		break;
+	case 0x90:
+		r->a = v ? r->a % v : 0;
+		break;
+	case 0xa0:
+		r->a ^= v;
+		break;
+	}
+}
+
+static __always_inline bool filter_test(const struct filter_run *r, __u16 code, __u32 v)
+{
+	switch (code & 0xf0) {
+	case 0x10:
+		return r->a == v;
+	case 0x20:
+		return r->a > v;
+	case 0x30:
+		return r->a >= v;
+	case 0x40:
+		return r->a & v;
+	}
+	return false;
+}
+
+/* One instruction; 1 ends the loop. The codes are those of linux/bpf_common.h. */
+static long filter_step(__u32 i, struct filter_run *r)
+{
+	__u32 pc = r->pc;
+	__u16 code;
+	__u32 k, v;
+	const __u8 *p;
+
+	if (pc >= PATH_FILTER_MAX || pc >= config.n_filter)
+		return 1;
+	code = config.filter[pc].code;
+	k = config.filter[pc].k;
+	v = code & 0x08 ? r->x : k;
+	r->pc = pc + 1;
+	switch (code & 7) {
+	case 0: /* LD */
+		switch (code & 0xe0) {
+		case 0x00:
+			r->a = k;
+			break;
+		case 0x20:
+			if (!filter_load(r, k, code & 0x18))
+				return 1;
+			break;
+		case 0x40:
+			if (!filter_load(r, r->x + k, code & 0x18))
+				return 1;
+			break;
+		case 0x60:
+			r->a = r->mem[k & 15];
+			break;
+		case 0x80:
+			r->a = r->f->len;
+			break;
+		}
+		break;
+	case 1: /* LDX */
+		switch (code & 0xe0) {
+		case 0x00:
+			r->x = k;
+			break;
+		case 0x60:
+			r->x = r->mem[k & 15];
+			break;
+		case 0x80:
+			r->x = r->f->len;
+			break;
+		case 0xa0: /* 4 * (IP header length) */
+			p = AT(r->f, k, 1);
+			if (!p)
+				return 1;
+			r->x = (p[0] & 15) * 4;
+			break;
+		}
+		break;
+	case 2:
+		r->mem[k & 15] = r->a;
+		break;
+	case 3:
+		r->mem[k & 15] = r->x;
+		break;
+	case 4:
+		filter_alu(r, code, v);
+		break;
+	case 5:
+		if ((code & 0xf0) == 0x00)
+			r->pc += k;
+		else
+			r->pc += filter_test(r, code, v) ? config.filter[pc].jt
+							 : config.filter[pc].jf;
+		break;
+	case 6:
+		r->result = (code & 0x18) == 0x10 ? r->a : k;
+		return 1;
+	case 7:
+		if (code & 0x80)
+			r->a = r->x;
+		else
+			r->x = r->a;
+		break;
+	}
+	return 0;
+}
+
+static __always_inline bool filter_matches(struct frame *f)
+{
+	struct filter_run r = {.f = f};
+
+	if (config.n_filter == 0)
+		return true;
+	bpf_loop(PATH_FILTER_MAX, filter_step, &r, 0);
+	return r.result != 0;
+}
+
+#endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * follow.bpf.h - a packet begins to be followed, is known again at the next device, and ends.
+ */
+#ifndef VMLANE_BPF_FOLLOW_H
+#define VMLANE_BPF_FOLLOW_H
+
+#include "filter.bpf.h"
+#include "tell.bpf.h"
+
+static __always_inline struct track *track_find(__u64 skb)
+{
+	if (!bloom_has(skb_bloom, skb))
+		return NULL;
+	return bpf_map_lookup_elem(&skbs, &skb);
+}
+
+static __always_inline void track_end(__u64 skb)
+{
+	bpf_map_delete_elem(&skbs, &skb);
+}
+
+static __always_inline struct track *track_put(const struct packet *pk, const struct track *t)
+{
+	__u64 key = pk->key, head = pk->head;
+
+	bloom_add(skb_bloom, skb_generation, key);
+	bpf_map_update_elem(&skbs, &key, t, BPF_ANY);
+	if (!t->clone) {
+		bloom_add(skb_bloom, skb_generation, head);
+		bpf_map_update_elem(&heads, &head, t, BPF_ANY);
+	}
+	return bpf_map_lookup_elem(&skbs, &key);
+}
+
+/* A fragment or segment of the packet that was last seen as @whole. */
+static __always_inline bool is_piece(const struct path_seen *whole, const struct path_seen *s)
+{
+	if (s->ethertype != whole->ethertype || s->l4 != whole->l4)
+		return false;
+	for (int i = 0; i < 16; i++)
+		if (s->src[i] != whole->src[i] || s->dst[i] != whole->dst[i])
+			return false;
+	if (s->flags & PATH_FRAGMENT)
+		return s->ip_id == whole->ip_id || s->ethertype == ETH_P_IPV6;
+	if (whole->gso_segs < 2 || s->sport != whole->sport || s->dport != whole->dport)
+		return false;
+	return s->l4 == 17 || s->seq - whole->seq < whole->len;
+}
+
+/*
+ * An skb that nobody knows, on its way out: a copy, fragment or segment of one that is followed?
+ * NULL when it is none of these.
+ */
+static __always_inline struct track *adopt(struct cpu *cpu, const struct packet *pk,
+					   const struct finger *finger)
+{
+	__u64 head = pk->head;
+	struct track t = {.finger = *finger, .clone = 1};
+	struct track *known = NULL;
+
+	if (bloom_has(skb_bloom, head))
+		known = bpf_map_lookup_elem(&heads, &head);
+	if (known && finger_same(&known->finger, finger)) {
+		t.packet = known->packet;
+		return track_put(pk, &t);
+	}
+	if (*current_of_cpu() && is_piece(&cpu->current, &cpu->seen)) {
+		t.packet = cpu->packet;
+		return track_put(pk, &t);
+	}
+	return NULL;
+}
+
+static __always_inline void seen_fill(const struct packet *pk, const struct frame *f,
+				      struct path_seen *s)
+{
+	struct sk_buff *skb = pk->skb;
+	struct skb_shared_info *shared = (void *)(pk->head + skb->end);
+
+	__builtin_memset(s, 0, sizeof(*s));
+	headers_read(f, s);
+	s->mark = skb->mark;
+	s->len = skb->len;
+	s->gso_size = BPF_CORE_READ(shared, gso_size);
+	s->gso_segs = s->gso_size ? BPF_CORE_READ(shared, gso_segs) : 0;
+}
+
+/* struct place - where a packet is: a device (0 for none), and whether it comes in there. */
+struct place {
+	__u32 ifindex;
+	__u32 netns;
+	bool in;
+};
+
+/*
+ * What came in unknown, as the frame that was kept tells: it was addressed to the host, and has only
+ * now turned out to be the guest's.
+ */
+static __always_inline void tell_arrival(struct cpu *cpu, const struct packet *pk, __u32 packet)
+{
+	struct path_seen *s = &cpu->current; /* about to be written anew anyway */
+
+	if (cpu->in.skb != pk->key)
+		return;
+	__builtin_memset(s, 0, sizeof(*s));
+	headers_read(&cpu->in, s);
+	s->len = pk->skb->len;
+	head_fill(&s->head, PATH_RX, pk->key, packet, config.netns, cpu->in.ifindex);
+	s->head.time_ns = cpu->in.time_ns;
+	tell(s, sizeof(*s));
+}
+
+/* A packet that is not followed yet: shall it be? */
+static __always_inline bool wanted(struct frame *f, const struct path_seen *s,
+				   const struct place *p)
+{
+	if (p->netns != config.netns || !bit_get(p->in ? watch_in : watch_out, p->ifindex))
+		return false;
+	if (config.mark)
+		return s->mark == config.mark;
+	if (flow_known(s))
+		return true;
+	if (!bit_get(guest_ports, p->ifindex) && !is_guests(s))
+		return false;
+	if (filter_matches(f))
+		return true;
+	count(PATH_FILTERED);
+	return false;
+}
+
+static __always_inline struct track *begin(struct cpu *cpu, const struct packet *pk, bool in,
+					   const struct finger *finger)
+{
+	struct track t = {.finger = *finger};
+
+	t.packet = __sync_fetch_and_add(&last_packet, 1) + 1;
+	count(PATH_FOLLOWED);
+	if (!in)
+		tell_arrival(cpu, pk, t.packet);
+	return track_put(pk, &t);
+}
+
+static __always_inline void remember(struct cpu *cpu, const struct packet *pk, __u32 packet)
+{
+	*current_of_cpu() = pk->key;
+	cpu->packet = packet;
+	__builtin_memcpy(&cpu->current, &cpu->seen, sizeof(cpu->seen));
+	bloom_add(skb_bloom, skb_generation, pk->key); /* for another generation */
+}
+
+/* Read @pk into cpu->seen and @ret; false when that cannot be done. */
+static __always_inline bool read_packet(struct cpu *cpu, const struct packet *pk, struct frame *f,
+					bool in, struct finger *ret)
+{
+	if (frame_read(pk, in, f)) {
+		count(PATH_UNREADABLE);
+		f->skb = 0;
+		return false;
+	}
+	seen_fill(pk, f, &cpu->seen);
+	finger_make(f, &cpu->seen, ret);
+	return true;
+}
+
+static __always_inline void tell_seen(struct cpu *cpu, const struct packet *pk, struct track *t,
+				      enum path_event_type type, const struct place *p)
+{
+	if (t->clone)
+		cpu->seen.flags |= PATH_CLONE;
+	tell_ct(pk, t);
+	head_fill(&cpu->seen.head, type, pk->key, t->packet, p->netns, p->ifindex);
+	tell(&cpu->seen, sizeof(cpu->seen));
+}
+
+/* @t is the same packet still? Its skb may have been freed unseen, and used again. */
+static __always_inline struct track *checked(struct track *t, __u64 skb,
+					     const struct finger *finger)
+{
+	if (!t || finger_same(&t->finger, finger))
+		return t;
+	count(PATH_STALE);
+	track_end(skb);
+	return NULL;
+}
+
+/* A packet at a device, on its way. */
+static __always_inline void on_way(struct sk_buff *skb, const struct net_device *dev,
+				   enum path_event_type type)
+{
+	struct place p = {.ifindex = dev->ifindex, .in = type == PATH_RX};
+	__u64 *current = current_of_cpu();
+	struct packet pk = {.skb = skb, .key = number_of(skb)};
+	struct track *t = track_find(pk.key);
+	struct finger finger;
+	struct frame *f;
+	struct cpu *cpu;
+
+	pk.head = number_of(skb->head);
+	if (!t && !bit_get(p.in ? watch_in : watch_out, p.ifindex) &&
+	    (p.in || (!*current && !bloom_has(skb_bloom, pk.head)))) {
+		if (*current && p.in)
+			*current = 0;
+		return;
+	}
+	cpu = this_cpu();
+	if (!cpu)
+		return;
+	p.netns = dev->nd_net.net->ns.inum;
+	f = p.in ? &cpu->in : &cpu->out;
+	if (!read_packet(cpu, &pk, f, p.in, &finger))
+		return;
+	t = checked(t, pk.key, &finger);
+	if (!t && !p.in)
+		t = adopt(cpu, &pk, &finger);
+	if (!t && wanted(f, &cpu->seen, &p))
+		t = begin(cpu, &pk, p.in, &finger);
+	if (p.in) {
+		f->time_ns = bpf_ktime_get_ns();
+		f->ifindex = p.ifindex;
+	}
+	if (!t) {
+		if (p.in)
+			*current = 0;
+		return;
+	}
+	tell_seen(cpu, &pk, t, type, &p);
+	remember(cpu, &pk, t->packet);
+}
+
+/* Something that happens to a packet that is followed, or its end. */
+static __always_inline void on_packet(struct sk_buff *skb, enum path_event_type type,
+				      __u64 location, __u32 reason, bool ends)
+{
+	struct packet pk = {.skb = skb, .key = number_of(skb)};
+	struct track *t = track_find(pk.key);
+	const struct net_device *dev;
+	struct place p = {};
+	struct finger finger;
+	struct cpu *cpu;
+
+	if (!t)
+		return;
+	pk.head = number_of(skb->head);
+	cpu = this_cpu();
+	if (!cpu || !read_packet(cpu, &pk, &cpu->out, false, &finger))
+		return;
+	t = checked(t, pk.key, &finger);
+	if (!t)
+		return;
+	dev = skb->dev;
+	if (dev) {
+		p.ifindex = dev->ifindex;
+		p.netns = dev->nd_net.net->ns.inum;
+	}
+	cpu->seen.location = location;
+	cpu->seen.reason = reason;
+	tell_seen(cpu, &pk, t, type, &p);
+	if (ends)
+		track_end(pk.key);
+	if (ends && *current_of_cpu() == pk.key)
+		*current_of_cpu() = 0;
+}
+
+#endif

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * path.bpf.c - follows packets through the kernel by tracepoints, and tells user space each thing that
+ * happens to them (path_event.h). Nothing here changes a packet. Next on the walk: path/tracer.c.
+ *
+ * A packet begins to be followed at the first device where it is known to be the guest's: when it
+ * comes in by the guest's port, when its MAC or address is the guest's, or when its tuple is in
+ * `flows`, where conntrack's two tuples of each followed packet are put: so a reply is the guest's
+ * although it is addressed to the host. What only turns out later to be the guest's (a new
+ * connection from outside to a forwarded port) is told from `scratch`, which holds the last frame
+ * that came in on this CPU.
+ *
+ * From then on its skb's address is its identity, checked each time by a fingerprint that
+ * translation leaves alone: addresses of freed skbs are used again, and not each end of an skb has a
+ * tracepoint. Copies (flooding), fragments and segments are other skbs; they are made while their
+ * origin is the CPU's current packet, or share its data.
+ *
+ * These programs see each packet of each namespace of the machine: most must cost next to nothing,
+ * so bitmaps are asked before maps, and maps before packets are read.
+ */
+#include "follow.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+SEC("tp_btf/netif_receive_skb")
+int BPF_PROG(on_receive, struct sk_buff *skb)
+{
+	on_way(skb, skb->dev, PATH_RX);
+	return 0;
+}
+
+SEC("tp_btf/net_dev_start_xmit")
+int BPF_PROG(on_xmit, struct sk_buff *skb, struct net_device *dev)
+{
+	on_way(skb, dev, PATH_TX);
+	return 0;
+}
+
+SEC("tp_btf/net_dev_queue")
+int BPF_PROG(on_queue, struct sk_buff *skb)
+{
+	on_way(skb, skb->dev, PATH_QUEUE);
+	return 0;
+}
+
+SEC("tp_btf/kfree_skb")
+int BPF_PROG(on_drop, struct sk_buff *skb, void *location, int reason)
+{
+	on_packet(skb, PATH_DROP, (__u64)location, (__u32)reason, true);
+	return 0;
+}
+
+SEC("tp_btf/consume_skb")
+int BPF_PROG(on_free, struct sk_buff *skb)
+{
+	on_packet(skb, PATH_FREE, 0, 0, true);
+	return 0;
+}
+
+SEC("tp_btf/skb_copy_datagram_iovec")
+int BPF_PROG(on_read, struct sk_buff *skb, int len)
+{
+	on_packet(skb, PATH_READ, 0, (__u32)len, false);
+	return 0;
+}
+
+SEC("tp_btf/icmp_send")
+int BPF_PROG(on_icmp, struct sk_buff *skb, int type, int code)
+{
+	on_packet(skb, PATH_ICMP, 0, (__u32)(type << 8 | code), false);
+	return 0;
+}
+
+/* ---- what is about the current packet, without having it as an argument ---- */
+
+/* The current packet as it is now; NULL when none is, or its skb is another's meanwhile. */
+static __always_inline struct cpu *current_packet(void)
+{
+	return *current_of_cpu() ? this_cpu() : NULL;
+}
+
+static __always_inline bool same_address(const __u8 *a, const __u8 *b, __u32 n)
+{
+	for (__u32 i = 0; i < 16; i++)
+		if (i < n && a[i] != b[i])
+			return false;
+	return true;
+}
+
+/*
+ * Whether the question @r is about the current packet. Its destination may have been translated
+ * since it was seen, which the tuple of conntrack's reply tells later; its source has not yet.
+ */
+static __always_inline bool about_current(struct cpu *cpu, struct path_route *r)
+{
+	__u32 n = r->family == AF_INET ? 4 : 16;
+	__u16 type = r->family == AF_INET ? ETH_P_IP : ETH_P_IPV6;
+
+	if (cpu->current.ethertype != type)
+		return false;
+	if (same_address(r->src, cpu->current.src, n))
+		return true;
+	r->reverse = same_address(r->dst, cpu->current.src, n);
+	return r->reverse;
+}
+
+static __always_inline void route_tell(struct cpu *cpu, struct path_route *r,
+				       const struct net_device *dev)
+{
+	__u32 ifindex = 0, netns = 0;
+
+	if (dev) {
+		ifindex = BPF_CORE_READ(dev, ifindex);
+		netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
+	}
+	if (!about_current(cpu, r))
+		return;
+	head_fill(&r->head, PATH_ROUTE, *current_of_cpu(), cpu->packet, netns, ifindex);
+	tell(r, sizeof(*r));
+}
+
+SEC("tp_btf/fib_table_lookup")
+int BPF_PROG(on_route, __u32 table, const struct flowi4 *flow, const struct fib_nh_common *nh,
+	     int err)
+{
+	struct path_route r = {.table = table, .err = err, .family = AF_INET};
+	struct cpu *cpu = current_packet();
+	struct net_device *dev = NULL;
+
+	if (!cpu)
+		return 0;
+	r.iif = flow->__fl_common.flowic_iif;
+	r.oif = flow->__fl_common.flowic_oif;
+	r.mark = flow->__fl_common.flowic_mark;
+	*(__u32 *)r.src = flow->saddr;
+	*(__u32 *)r.dst = flow->daddr;
+	if (nh) {
+		dev = BPF_CORE_READ(nh, nhc_dev);
+		r.gw_family = BPF_CORE_READ(nh, nhc_gw_family);
+		bpf_probe_read_kernel(r.gateway, 16, &nh->nhc_gw);
+	}
+	route_tell(cpu, &r, dev);
+	return 0;
+}
+
+SEC("tp_btf/fib6_table_lookup")
+int BPF_PROG(on_route6, const void *net, const struct fib6_result *res, struct fib6_table *table,
+	     const struct flowi6 *flow)
+{
+	struct path_route r = {.family = AF_INET6};
+	struct cpu *cpu = current_packet();
+	struct net_device *dev = NULL;
+	struct fib6_nh *nh;
+
+	if (!cpu)
+		return 0;
+	r.table = BPF_CORE_READ(table, tb6_id);
+	r.iif = BPF_CORE_READ(flow, __fl_common.flowic_iif);
+	r.oif = BPF_CORE_READ(flow, __fl_common.flowic_oif);
+	r.mark = BPF_CORE_READ(flow, __fl_common.flowic_mark);
+	bpf_probe_read_kernel(r.src, 16, &flow->saddr);
+	bpf_probe_read_kernel(r.dst, 16, &flow->daddr);
+	nh = BPF_CORE_READ(res, nh);
+	if (nh) {
+		dev = BPF_CORE_READ(nh, nh_common.nhc_dev);
+		r.gw_family = BPF_CORE_READ(nh, nh_common.nhc_gw_family);
+		bpf_probe_read_kernel(r.gateway, 16, &nh->nh_common.nhc_gw);
+	} else {
+		r.err = -11;
+	}
+	route_tell(cpu, &r, dev);
+	return 0;
+}
+
+/*
+ * nf_tables queues a trace message to our netlink socket while it evaluates the packet: whichever
+ * is current on this CPU. The message is the last in the socket's queue.
+ */
+SEC("tp_btf/sk_data_ready")
+int BPF_PROG(on_trace, const struct sock *sk)
+{
+	struct cpu *cpu = current_packet();
+	struct path_trace e = {};
+	unsigned char *data;
+	struct sk_buff *skb;
+	__u16 attr[2];
+
+	if (!config.trace_socket ||
+	    BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino) != config.trace_socket)
+		return 0;
+	e.number = __sync_fetch_and_add(&last_trace, 1);
+	if (!cpu)
+		return 0;
+	skb = BPF_CORE_READ(sk, sk_receive_queue.prev);
+	data = BPF_CORE_READ(skb, data) + 20; /* behind nlmsghdr and nfgenmsg */
+	for (int i = 0; i < 8; i++) {
+		if (bpf_probe_read_kernel(attr, sizeof(attr), data))
+			return 0;
+		if ((attr[1] & 0x3fff) == 6) { /* NFTA_TRACE_ID */
+			bpf_probe_read_kernel(&e.id, 4, data + 4);
+			e.id = bpf_ntohl(e.id);
+			break;
+		}
+		data += (attr[0] + 3) & ~3;
+	}
+	head_fill(&e.head, PATH_TRACE, *current_of_cpu(), cpu->packet, 0, 0);
+	tell(&e, sizeof(e));
+	return 0;
+}

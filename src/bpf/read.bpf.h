@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * read.bpf.h - the bytes of an skb, and the headers in them as a struct path_seen.
+ */
+#ifndef VMLANE_BPF_READ_H
+#define VMLANE_BPF_READ_H
+
+#include "state.bpf.h"
+
+static __always_inline __u16 be16_at(const __u8 *p)
+{
+	return (__u16)(p[0] << 8 | p[1]);
+}
+
+static __always_inline __u32 be32_at(const __u8 *p)
+{
+	return (__u32)p[0] << 24 | (__u32)p[1] << 16 | (__u32)p[2] << 8 | p[3];
+}
+
+/*
+ * Read the frame of @skb into @f. @at_network: skb->data is the network header, as it is where a
+ * device hands a frame up, before the stack has set network_header.
+ */
+static __always_inline int frame_read(const struct packet *pk, bool at_network, struct frame *f)
+{
+	struct sk_buff *skb = pk->skb;
+	__u64 head = pk->head;
+	__u64 tail = head + skb->tail;
+	__u16 mac_header = skb->mac_header;
+	__u64 l3 = at_network ? number_of(skb->data) : head + skb->network_header;
+	__u64 l2 = head + mac_header;
+	__u64 n;
+
+	if (l3 < head || l3 > tail)
+		return -1;
+	if (mac_header == NO_HEADER || l2 > l3 || l3 - l2 > 22 || l3 - l2 < ETH_HLEN) {
+		/* No Ethernet header yet: one of zeros, for the filter's sake. */
+		__u16 protocol = skb->protocol;
+
+		__builtin_memset(f->bytes, 0, ETH_HLEN);
+		__builtin_memcpy(f->bytes + 12, &protocol, 2);
+		f->l3 = ETH_HLEN;
+		n = tail - l3;
+		if (n > PATH_FRAME_MAX - ETH_HLEN)
+			n = PATH_FRAME_MAX - ETH_HLEN;
+		f->len = ETH_HLEN + n;
+		if (n == 0)
+			return -1;
+		return bpf_probe_read_kernel(f->bytes + ETH_HLEN, (__u32)n & 127, (void *)l3);
+	}
+	f->l3 = l3 - l2;
+	n = tail - l2;
+	if (n >= PATH_FRAME_MAX)
+		n = PATH_FRAME_MAX - 1;
+	f->len = n;
+	return bpf_probe_read_kernel(f->bytes, (__u32)n & 127, (void *)l2);
+}
+
+/* A pointer to @n bytes at @off of @f, or NULL: for the verifier as much as for short frames. */
+#define AT(f, off, n)                                                                              \
+	({                                                                                         \
+		__u32 _o = (off);                                                                  \
+		_o < PATH_FRAME_MAX &&_o + (n) <= (f)->len                                         \
+			? &(f)->bytes[_o & (PATH_FRAME_MAX - 1)]                                   \
+			: NULL;                                                                    \
+	})
+
+static __always_inline void l4_read(const struct frame *f, __u32 off, struct path_seen *s)
+{
+	const __u8 *p = AT(f, off, 8);
+
+	if (!p)
+		return;
+	switch (s->l4) {
+	case 6:
+		s->seq = be32_at(p + 4);
+		s->flags |= PATH_L4;
+		s->sport = be16_at(p);
+		s->dport = be16_at(p + 2);
+		p = AT(f, off + 12, 2);
+		if (p)
+			s->tcp_flags = p[1];
+		break;
+	case 17:
+	case 132:
+		s->flags |= PATH_L4;
+		s->sport = be16_at(p);
+		s->dport = be16_at(p + 2);
+		break;
+	case 1:
+	case 58:
+		s->flags |= PATH_L4;
+		s->dport = be16_at(p);
+		if (s->dport >> 8 == 8 || s->dport >> 8 == 0 || s->dport >> 8 == 128 ||
+		    s->dport >> 8 == 129) {
+			s->sport = be16_at(p + 4);
+			s->seq = be16_at(p + 6);
+		}
+		break;
+	}
+}
+
+static __always_inline void ip4_read(const struct frame *f, struct path_seen *s)
+{
+	const __u8 *p = AT(f, f->l3, 20);
+	__u16 off;
+
+	if (!p)
+		return;
+	s->ip_id = be16_at(p + 4);
+	off = be16_at(p + 6);
+	s->ttl = p[8];
+	s->l4 = p[9];
+	__builtin_memcpy(s->src, p + 12, 4);
+	__builtin_memcpy(s->dst, p + 16, 4);
+	s->frag_offset = (off & 0x1fff) * 8;
+	if (off & 0x4000)
+		s->flags |= PATH_DF;
+	if (off & 0x3fff)
+		s->flags |= PATH_FRAGMENT;
+	if (off & 0x2000)
+		s->flags |= PATH_MORE_FRAGMENTS;
+	if (!s->frag_offset)
+		l4_read(f, f->l3 + (p[0] & 15) * 4, s);
+}
+
+static __always_inline void ip6_read(const struct frame *f, struct path_seen *s)
+{
+	const __u8 *p = AT(f, f->l3, 40);
+	__u32 off = f->l3 + 40;
+
+	if (!p)
+		return;
+	s->ttl = p[7];
+	s->l4 = p[6];
+	__builtin_memcpy(s->src, p + 8, 16);
+	__builtin_memcpy(s->dst, p + 24, 16);
+	if (s->l4 == 44 ||
+	    s->l4 == 0) { /* fragment, hop-by-hop (MLD): one of them is seen through */
+		bool fragment = s->l4 == 44;
+
+		p = AT(f, off, 8);
+		if (!p)
+			return;
+		s->l4 = p[0];
+		if (fragment) {
+			s->flags |= PATH_FRAGMENT;
+			s->frag_offset = be16_at(p + 2) & 0xfff8;
+			if (p[3] & 1)
+				s->flags |= PATH_MORE_FRAGMENTS;
+			s->ip_id = be16_at(p + 6);
+			off += 8;
+		} else {
+			off += 8 + p[1] * 8;
+		}
+	}
+	if (!s->frag_offset)
+		l4_read(f, off, s);
+}
+
+static __always_inline void arp_read(const struct frame *f, struct path_seen *s)
+{
+	const __u8 *p = AT(f, f->l3, 28);
+
+	if (!p)
+		return;
+	s->flags |= PATH_L4;
+	s->sport = be16_at(p + 6);
+	__builtin_memcpy(s->src, p + 14, 4);
+	__builtin_memcpy(s->dst, p + 24, 4);
+}
+
+/* The headers of @f into @s; not what is not in the frame. */
+static __always_inline void headers_read(const struct frame *f, struct path_seen *s)
+{
+	const __u8 *l2 = AT(f, 0, 12);
+	const __u8 *type = AT(f, f->l3 - 2, 2);
+
+	if (!l2 || !type)
+		return;
+	__builtin_memcpy(s->dmac, l2, 6);
+	__builtin_memcpy(s->smac, l2 + 6, 6);
+	s->ethertype = be16_at(type);
+	if (s->ethertype == ETH_P_IP)
+		ip4_read(f, s);
+	else if (s->ethertype == ETH_P_IPV6)
+		ip6_read(f, s);
+	else if (s->ethertype == ETH_P_ARP)
+		arp_read(f, s);
+}
+
+static __always_inline void finger_make(const struct frame *f, const struct path_seen *s,
+					struct finger *ret)
+{
+	__u32 off = s->ethertype == ETH_P_IPV6 ? 48 : 28;
+	const __u8 *p;
+
+	__builtin_memset(ret, 0, sizeof(*ret));
+	ret->seq = s->seq;
+	ret->ip_id = s->ip_id;
+	ret->ethertype = s->ethertype;
+	ret->l4 = s->l4;
+	ret->frag_offset = s->frag_offset;
+	/* Of TCP the sequence number is enough, and its checksum is in the way. */
+	if (s->l4 == 6)
+		return;
+	p = AT(f, f->l3 + off, 4);
+	if (p) {
+		ret->payload = be32_at(p);
+		ret->has_payload = 1;
+	}
+}
+
+static __always_inline bool finger_same(const struct finger *a, const struct finger *b)
+{
+	if (a->ethertype != b->ethertype || a->l4 != b->l4 || a->ip_id != b->ip_id ||
+	    a->seq != b->seq || a->frag_offset != b->frag_offset)
+		return false;
+	return !a->has_payload || !b->has_payload || a->payload == b->payload;
+}
+
+#endif

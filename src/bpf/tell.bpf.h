@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * tell.bpf.h - whose a packet is, and the records that user space is told.
+ */
+#ifndef VMLANE_BPF_TELL_H
+#define VMLANE_BPF_TELL_H
+
+#include "read.bpf.h"
+
+/* ---- whose packet is it? ---- */
+
+static __always_inline void tuple_of(const struct path_seen *s, struct path_tuple *ret)
+{
+	__builtin_memset(ret, 0, sizeof(*ret));
+	__builtin_memcpy(ret->src, s->src, 16);
+	__builtin_memcpy(ret->dst, s->dst, 16);
+	ret->sport = s->sport;
+	ret->dport = s->l4 == 1 || s->l4 == 58 ? 0 : s->dport;
+	ret->l4 = s->l4;
+	ret->family = s->ethertype == ETH_P_IP ? AF_INET : AF_INET6;
+}
+
+static __always_inline void flow_add(const struct path_tuple *t, __u64 now)
+{
+	bloom_add(flow_bloom, flow_generation, tuple_hash(t));
+	bpf_map_update_elem(&flows, t, &now, BPF_ANY);
+}
+
+static __always_inline bool flow_known(const struct path_seen *s)
+{
+	struct path_tuple t;
+
+	if (s->ethertype != ETH_P_IP && s->ethertype != ETH_P_IPV6)
+		return false;
+	tuple_of(s, &t);
+	if (!bloom_has(flow_bloom, tuple_hash(&t)))
+		return false;
+	return bpf_map_lookup_elem(&flows, &t);
+}
+
+static __always_inline bool mac_same(const __u8 *a, const volatile __u8 *b)
+{
+	for (int i = 0; i < 6; i++)
+		if (a[i] != b[i])
+			return false;
+	return true;
+}
+
+static __always_inline bool guest_address(const struct path_seen *s)
+{
+	__u8 family = s->ethertype == ETH_P_IPV6 ? AF_INET6 : AF_INET;
+
+	if (s->ethertype != ETH_P_IP && s->ethertype != ETH_P_IPV6 && s->ethertype != ETH_P_ARP)
+		return false;
+	for (int i = 0; i < PATH_ADDRS_MAX; i++) {
+		__u32 a[4], src[4], dst[4];
+
+		if (i >= config.n_addrs)
+			break;
+		if (config.families[i] != family)
+			continue;
+		__builtin_memcpy(a, (const void *)config.addrs[i], 16);
+		__builtin_memcpy(src, s->src, 16);
+		__builtin_memcpy(dst, s->dst, 16);
+		if (a[0] == src[0] && a[1] == src[1] && a[2] == src[2] && a[3] == src[3])
+			return true;
+		if (a[0] == dst[0] && a[1] == dst[1] && a[2] == dst[2] && a[3] == dst[3])
+			return true;
+	}
+	return false;
+}
+
+static __always_inline bool is_guests(const struct path_seen *s)
+{
+	if (config.has_mac && (mac_same(s->dmac, config.mac) || mac_same(s->smac, config.mac)))
+		return true;
+	return guest_address(s) || flow_known(s);
+}
+
+/* ---- telling ---- */
+
+static __always_inline void head_fill(struct path_head *h, enum path_event_type type, __u64 skb,
+				      __u32 packet, __u32 netns, __u32 ifindex)
+{
+	h->time_ns = bpf_ktime_get_ns();
+	h->skb = skb;
+	h->packet = packet;
+	h->netns = netns;
+	h->ifindex = ifindex;
+	h->type = type;
+	h->cpu = bpf_get_smp_processor_id();
+}
+
+static __always_inline void tell(void *event, __u64 size)
+{
+	if (bpf_ringbuf_output(&events, event, size, 0) < 0)
+		count(PATH_LOST);
+}
+
+static __always_inline void tuple_read(struct nf_conn *ct, int dir, struct path_tuple *ret)
+{
+	const struct nf_conntrack_tuple *t = &ct->tuplehash[dir].tuple;
+
+	ret->family = BPF_CORE_READ(t, src.l3num);
+	ret->l4 = BPF_CORE_READ(t, dst.protonum);
+	bpf_probe_read_kernel(ret->src, 16, &t->src.u3);
+	bpf_probe_read_kernel(ret->dst, 16, &t->dst.u3);
+	ret->sport = bpf_ntohs(BPF_CORE_READ(t, src.u.all));
+	ret->dport = ret->l4 == 1 || ret->l4 == 58 ? 0 : bpf_ntohs(BPF_CORE_READ(t, dst.u.all));
+}
+
+/* What conntrack knows of a packet that is followed, when that is news. */
+static __always_inline void tell_ct(const struct packet *pk, struct track *t)
+{
+	struct nf_conn *ct = (void *)(pk->skb->_nfct & CT_POINTER);
+	struct path_ct e = {};
+	unsigned long status;
+
+	if (!ct)
+		return;
+	status = BPF_CORE_READ(ct, status);
+	if (t->ct == (__u64)ct && t->ct_status == status)
+		return;
+	t->ct = (__u64)ct;
+	t->ct_status = status;
+	head_fill(&e.head, PATH_CT, pk->key, t->packet, 0, 0);
+	e.ct = (__u64)ct;
+	e.status = status;
+	tuple_read(ct, 0, &e.original);
+	tuple_read(ct, 1, &e.reply);
+	flow_add(&e.original, e.head.time_ns);
+	flow_add(&e.reply, e.head.time_ns);
+	tell(&e, sizeof(e));
+}
+
+#endif
