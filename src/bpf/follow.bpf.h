@@ -48,6 +48,9 @@ static __always_inline bool is_piece(const struct path_seen *whole, const struct
 	return s->l4 == 17 || s->seq - whole->seq < whole->len;
 }
 
+/* Copies are made at once: a head that is known for longer may be another's meanwhile. */
+#define HEAD_NS 1000000000ull
+
 /*
  * An skb that nobody knows, on its way out: a copy, fragment or segment of one that is followed?
  * NULL when it is none of these.
@@ -61,7 +64,8 @@ static __always_inline struct track *adopt(struct cpu *cpu, const struct packet 
 
 	if (bloom_has(skb_bloom, head))
 		known = bpf_map_lookup_elem(&heads, &head);
-	if (known && finger_same(&known->finger, finger)) {
+	if (known && bpf_ktime_get_ns() - known->time_ns < HEAD_NS &&
+	    finger_same(&known->finger, finger)) {
 		t.packet = known->packet;
 		return track_put(pk, &t);
 	}
@@ -132,7 +136,7 @@ static __always_inline bool wanted(struct frame *f, const struct path_seen *s,
 static __always_inline struct track *begin(struct cpu *cpu, const struct packet *pk, bool in,
 					   const struct finger *finger)
 {
-	struct track t = {.finger = *finger};
+	struct track t = {.finger = *finger, .time_ns = bpf_ktime_get_ns()};
 
 	t.packet = __sync_fetch_and_add(&last_packet, 1) + 1;
 	count(PATH_FOLLOWED);
@@ -184,6 +188,13 @@ static __always_inline struct track *checked(struct track *t, __u64 skb,
 	return NULL;
 }
 
+/* What happens in another namespace, behind a veth pair, is not ours to tell. */
+static __always_inline void leave(const struct packet *pk)
+{
+	track_end(pk->key);
+	*current_of_cpu() = 0;
+}
+
 /* A packet at a device, on its way. */
 static __always_inline void on_way(struct sk_buff *skb, const struct net_device *dev,
 				   enum path_event_type type)
@@ -211,7 +222,7 @@ static __always_inline void on_way(struct sk_buff *skb, const struct net_device 
 	if (!read_packet(cpu, &pk, f, p.in, &finger))
 		return;
 	t = checked(t, pk.key, &finger);
-	if (!t && !p.in)
+	if (!t && !p.in && p.netns == config.netns)
 		t = adopt(cpu, &pk, &finger);
 	if (!t && wanted(f, &cpu->seen, &p))
 		t = begin(cpu, &pk, p.in, &finger);
@@ -225,7 +236,10 @@ static __always_inline void on_way(struct sk_buff *skb, const struct net_device 
 		return;
 	}
 	tell_seen(cpu, &pk, t, type, &p);
-	remember(cpu, &pk, t->packet);
+	if (p.netns == config.netns)
+		remember(cpu, &pk, t->packet);
+	else
+		leave(&pk);
 }
 
 /* Something that happens to a packet that is followed, or its end. */

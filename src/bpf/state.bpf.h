@@ -75,11 +75,15 @@ struct finger {
 	__u16 frag_offset;
 };
 
-/* struct track - an skb that is followed. @ct and @ct_status: as last told. */
+/*
+ * struct track - an skb that is followed, since @time_ns. @ct and @ct_status: as last told. @clone: it
+ * is another than the packet's first.
+ */
 struct track {
 	struct finger finger;
 	__u64 ct;
 	__u64 ct_status;
+	__u64 time_ns;
 	__u32 packet;
 	__u32 clone;
 };

@@ -97,10 +97,8 @@ static __always_inline void tell(void *event, __u64 size)
 		count(PATH_LOST);
 }
 
-static __always_inline void tuple_read(struct nf_conn *ct, int dir, struct path_tuple *ret)
+static __always_inline void tuple_read(const struct nf_conntrack_tuple *t, struct path_tuple *ret)
 {
-	const struct nf_conntrack_tuple *t = &ct->tuplehash[dir].tuple;
-
 	ret->family = BPF_CORE_READ(t, src.l3num);
 	ret->l4 = BPF_CORE_READ(t, dst.protonum);
 	bpf_probe_read_kernel(ret->src, 16, &t->src.u3);
@@ -126,8 +124,9 @@ static __always_inline void tell_ct(const struct packet *pk, struct track *t)
 	head_fill(&e.head, PATH_CT, pk->key, t->packet, 0, 0);
 	e.ct = (__u64)ct;
 	e.status = status;
-	tuple_read(ct, 0, &e.original);
-	tuple_read(ct, 1, &e.reply);
+	/* Constant indices: only those are relocated. */
+	tuple_read(&ct->tuplehash[0].tuple, &e.original);
+	tuple_read(&ct->tuplehash[1].tuple, &e.reply);
 	flow_add(&e.original, e.head.time_ns);
 	flow_add(&e.reply, e.head.time_ns);
 	tell(&e, sizeof(e));

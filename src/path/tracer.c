@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * tracer.c - the programs of src/bpf in the kernel: load, configure, attach, read.
+ *
+ * What a kernel has not is found by looking (BTF), not by its version; the programs that need it are
+ * left out.
+ */
+#include "path/tracer.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#include "path/path.skel.h"
+#pragma GCC diagnostic pop
+
+#define BLOOM_WORDS 1024 /* src/bpf/state.bpf.h: BLOOM_BITS / 64 */
+#define FLOWS_MAX 16384	 /* its map `flows` */
+
+/**
+ * struct tracer - programs and their maps
+ * @btf:	the kernel's types; for the names of drop reasons
+ * @reasons:	enum skb_drop_reason in @btf, NULL when there is none
+ * @joins:	see tracer_joins()
+ */
+struct tracer {
+	struct path_bpf *skel;
+	struct ring_buffer *ring;
+	struct btf *btf;
+	const struct btf_type *reasons;
+	bool joins;
+	tracer_fn fn;
+	void *ctx;
+};
+
+_Static_assert(sizeof(((struct path_bpf__bss *)0)->flow_bloom[0]) == BLOOM_WORDS * 8,
+	       "the programs' Bloom filters");
+
+static int no_print(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	if (level == LIBBPF_DEBUG || !getenv("VMLANE_BPF_LOG"))
+		return 0;
+	return vfprintf(stderr, fmt, args);
+}
+
+static int configure(struct path_bpf *s, const struct tracer_options *o)
+{
+	struct path_config *c = (struct path_config *)&s->rodata->config;
+
+	if (o->n_addrs > PATH_ADDRS_MAX || o->n_filter > PATH_FILTER_MAX)
+		return -EINVAL;
+	c->netns = o->netns;
+	c->trace_socket = o->trace_socket;
+	c->mark = o->mark;
+	c->has_mac = o->has_mac;
+	memcpy(c->mac, o->mac.b, sizeof(c->mac));
+	c->n_addrs = (uint8_t)o->n_addrs;
+	for (size_t i = 0; i < o->n_addrs; i++) {
+		c->families[i] = o->addrs[i].family;
+		memcpy(c->addrs[i], o->addrs[i].addr, sizeof(c->addrs[i]));
+	}
+	c->n_filter = (uint32_t)o->n_filter;
+	for (size_t i = 0; i < o->n_filter; i++)
+		c->filter[i] = o->filter[i];
+	return 0;
+}
+
+/* A tracepoint of this kernel: its BTF has a type for its programs. */
+static bool has_tracepoint(const struct btf *btf, const char *type)
+{
+	return btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0;
+}
+
+static void choose_programs(struct tracer *t, const struct tracer_options *o)
+{
+	struct path_bpf *s = t->skel;
+
+	t->joins = o->trace_socket && has_tracepoint(t->btf, "btf_trace_sk_data_ready");
+	bpf_program__set_autoload(s->progs.on_trace, t->joins);
+	bpf_program__set_autoload(s->progs.on_read, o->detail & TRACER_READ);
+	bpf_program__set_autoload(s->progs.on_queue, o->detail & TRACER_QUEUE);
+	bpf_program__set_autoload(s->progs.on_free, o->detail & TRACER_FREE);
+	bpf_program__set_autoload(s->progs.on_icmp,
+				  o->detail & TRACER_ICMP &&
+					  has_tracepoint(t->btf, "btf_trace_icmp_send"));
+	bpf_program__set_autoload(s->progs.on_route6,
+				  has_tracepoint(t->btf, "btf_trace_fib6_table_lookup"));
+}
+
+static void find_reasons(struct tracer *t)
+{
+	int id = btf__find_by_name_kind(t->btf, "skb_drop_reason", BTF_KIND_ENUM);
+
+	t->reasons = id > 0 ? btf__type_by_id(t->btf, (uint32_t)id) : NULL;
+}
+
+static int on_event(void *ctx, void *data, size_t len)
+{
+	struct tracer *t = ctx;
+
+	if (len >= sizeof(struct path_head))
+		t->fn(data, len, t->ctx);
+	return 0;
+}
+
+/* Before kernel 5.11 maps count against RLIMIT_MEMLOCK; it does no harm later. */
+static void lift_memlock(void)
+{
+	struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+
+	(void)setrlimit(RLIMIT_MEMLOCK, &all);
+}
+
+static int load_error(int r, struct err *e)
+{
+	if (r == -EPERM || r == -EACCES)
+		return err_set(
+			e, -EPERM, "permission", "trace",
+			"the kernel does not let this user load its programs: run it as root "
+			"(CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)");
+	return err_set(
+		e, r, "kernel", "trace",
+		"the kernel does not take the tracing programs: %s (VMLANE_BPF_LOG=1 shows why)",
+		strerror(-r));
+}
+
+static int load(struct tracer *t, const struct tracer_options *o, struct err *e)
+{
+	int r;
+
+	t->btf = btf__load_vmlinux_btf();
+	if (!t->btf)
+		return err_set(e, -EOPNOTSUPP, "kernel", "trace",
+			       "this kernel has no type information (/sys/kernel/btf/vmlinux, "
+			       "CONFIG_DEBUG_INFO_BTF): tracing needs it");
+	find_reasons(t);
+	t->skel = path_bpf__open();
+	if (!t->skel)
+		return err_set(e, -errno, "kernel", "trace", "the programs cannot be opened: %s",
+			       strerror(errno));
+	r = configure(t->skel, o);
+	if (r < 0)
+		return err_set(e, r, "limit", "trace", "more than %d addresses or %d filter steps",
+			       PATH_ADDRS_MAX, PATH_FILTER_MAX);
+	choose_programs(t, o);
+	lift_memlock();
+	r = path_bpf__load(t->skel);
+	if (r < 0)
+		return load_error(r, e);
+	t->ring = ring_buffer__new(bpf_map__fd(t->skel->maps.events), on_event, t, NULL);
+	if (!t->ring)
+		return err_set(e, -errno, "kernel", "trace", "no ring buffer: %s", strerror(errno));
+	return 0;
+}
+
+int tracer_new(const struct tracer_options *o, struct tracer **ret, struct err *e)
+{
+	_cleanup_(tracer_freep) struct tracer *t = calloc(1, sizeof(*t));
+	int r;
+
+	if (!t)
+		return err_set(e, -ENOMEM, "memory", "trace", "out of memory");
+	libbpf_set_print(no_print);
+	r = load(t, o, e);
+	if (r < 0)
+		return r;
+	*ret = t;
+	t = NULL;
+	return 0;
+}
+
+void tracer_free(struct tracer *t)
+{
+	if (!t)
+		return;
+	ring_buffer__free(t->ring);
+	path_bpf__destroy(t->skel);
+	btf__free(t->btf);
+	free(t);
+}
+
+static void set_bit(uint64_t *bits, unsigned int i, bool on)
+{
+	uint64_t bit = 1ull << (i % 64);
+
+	if (on)
+		__atomic_or_fetch(&bits[i / 64], bit, __ATOMIC_RELAXED);
+	else
+		__atomic_and_fetch(&bits[i / 64], ~bit, __ATOMIC_RELAXED);
+}
+
+int tracer_watch(struct tracer *t, int ifindex, unsigned int watch)
+{
+	struct path_bpf__bss *bss = t->skel->bss;
+
+	if (ifindex <= 0 || ifindex >= PATH_IFINDEX_MAX)
+		return -ERANGE;
+	set_bit((uint64_t *)bss->watch_in, (unsigned int)ifindex, watch & TRACER_IN);
+	set_bit((uint64_t *)bss->watch_out, (unsigned int)ifindex, watch & TRACER_OUT);
+	set_bit((uint64_t *)bss->guest_ports, (unsigned int)ifindex, watch & TRACER_GUEST);
+	return 0;
+}
+
+int tracer_start(struct tracer *t, struct err *e)
+{
+	int r = path_bpf__attach(t->skel);
+
+	return r < 0 ? load_error(r, e) : 0;
+}
+
+bool tracer_joins(const struct tracer *t)
+{
+	return t->joins;
+}
+
+int tracer_read(struct tracer *t, tracer_fn fn, void *ctx)
+{
+	t->fn = fn;
+	t->ctx = ctx;
+	return ring_buffer__consume(t->ring);
+}
+
+int tracer_fd(const struct tracer *t)
+{
+	return ring_buffer__epoll_fd(t->ring);
+}
+
+/* As bloom_bit() and tuple_hash() of src/bpf/state.bpf.h. */
+static void bloom_add_tuple(uint64_t *bloom, const struct path_tuple *t)
+{
+	uint64_t words[sizeof(*t) / 8], h = 0;
+	unsigned int bit;
+
+	memcpy(words, t, sizeof(words));
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		h = (h ^ words[i]) * 0x9e3779b97f4a7c15ull;
+	bit = (unsigned int)((h * 0x9e3779b97f4a7c15ull) >> 48);
+	bloom[bit / 64] |= 1ull << (bit % 64);
+}
+
+/* The older generation of the flows' filter is made anew from the map, and then the current one. */
+static void renew_flows(struct tracer *t)
+{
+	struct path_bpf__bss *bss = t->skel->bss;
+	uint32_t next = !(bss->flow_generation & 1);
+	int fd = bpf_map__fd(t->skel->maps.flows);
+	struct path_tuple key, *prev = NULL;
+
+	memset(bss->flow_bloom[next], 0, sizeof(bss->flow_bloom[next]));
+	for (int i = 0; i < FLOWS_MAX && bpf_map_get_next_key(fd, prev, &key) == 0; i++) {
+		bloom_add_tuple((uint64_t *)bss->flow_bloom[next], &key);
+		prev = &key;
+	}
+	bss->flow_generation = next;
+}
+
+void tracer_tick(struct tracer *t)
+{
+	struct path_bpf__bss *bss = t->skel->bss;
+	uint32_t next = !(bss->skb_generation & 1);
+
+	memset(bss->skb_bloom[next], 0, sizeof(bss->skb_bloom[next]));
+	bss->skb_generation = next;
+	renew_flows(t);
+}
+
+uint64_t tracer_counter(const struct tracer *t, enum path_counter c)
+{
+	return t->skel->bss->counters[c];
+}
+
+const char *tracer_reason(struct tracer *t, uint32_t reason)
+{
+	static const char *const prefixes[] = {"SKB_DROP_REASON_", "SKB_"};
+	const struct btf_enum *values;
+	const char *name;
+
+	if (!t->reasons)
+		return NULL;
+	values = btf_enum(t->reasons);
+	for (unsigned int i = 0; i < btf_vlen(t->reasons); i++) {
+		if ((uint32_t)values[i].val != reason)
+			continue;
+		name = btf__name_by_offset(t->btf, values[i].name_off);
+		for (size_t p = 0; name && p < ARRAY_SIZE(prefixes); p++)
+			if (strncmp(name, prefixes[p], strlen(prefixes[p])) == 0)
+				return name + strlen(prefixes[p]);
+		return name;
+	}
+	return NULL;
+}

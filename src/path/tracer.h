@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * tracer.h - loads the programs of src/bpf, tells them what to follow, and reads what they tell.
+ *
+ * Nothing of it outlives the process: the programs hang on descriptors, so they are gone after
+ * kill -9 too. Needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, or root. Next on the walk: journey.h.
+ */
+#ifndef VMLANE_PATH_TRACER_H
+#define VMLANE_PATH_TRACER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/addr.h"
+#include "base/err.h"
+#include "bpf/path_event.h"
+
+/* enum tracer_detail - events that are only told when asked for: each is a program more */
+enum tracer_detail {
+	TRACER_READ = 1,  /* the VMM reads the frame from its tap */
+	TRACER_QUEUE = 2, /* waits in a queueing discipline */
+	TRACER_FREE = 4,  /* ends as it should */
+	TRACER_ICMP = 8,  /* the kernel answers with an ICMP error */
+};
+
+/* struct tracer_addr - an address of the guest; IPv4 in the first four bytes of @addr. */
+struct tracer_addr {
+	uint8_t family;
+	uint8_t addr[16];
+};
+
+/**
+ * struct tracer_options - what to follow; all is copied
+ * @netns:	inode of the network namespace whose devices count
+ * @mac:	the guest's, when @has_mac
+ * @addrs:	the guest's, @n_addrs of them; at most PATH_ADDRS_MAX
+ * @filter:	classic BPF over the frame from its Ethernet header, @n_filter instructions, at most
+ *		PATH_FILTER_MAX; none: all of the guest's packets
+ * @trace_socket: inode of the socket that gets nftrace messages; 0: none
+ * @mark:	not 0: packets with this fwmark at a watched device, whoever's they are, and no others
+ * @detail:	enum tracer_detail, or-ed
+ */
+struct tracer_options {
+	uint32_t netns;
+	bool has_mac;
+	struct mac mac;
+	const struct tracer_addr *addrs;
+	size_t n_addrs;
+	const struct path_insn *filter;
+	size_t n_filter;
+	uint64_t trace_socket;
+	uint32_t mark;
+	unsigned int detail;
+};
+
+struct tracer;
+
+/*
+ * tracer_new() - load the programs; nothing is followed before tracer_start()
+ *
+ * -EPERM (what is missing is named), -EOPNOTSUPP on a kernel without BTF or tracepoint programs,
+ * -EINVAL for too many addresses or instructions, -ENOMEM.
+ */
+int tracer_new(const struct tracer_options *o, struct tracer **ret, struct err *e) __must_check;
+void tracer_free(struct tracer *t);
+DEFINE_CLEANUP(struct tracer *, tracer_free)
+
+/* enum tracer_watch - what a device means to the programs */
+enum tracer_watch {
+	TRACER_IN = 1,	  /* packets may begin to be followed where they come in here */
+	TRACER_OUT = 2,	  /* and where they go out here */
+	TRACER_GUEST = 4, /* all that comes in and goes out here is the guest's */
+};
+
+/*
+ * tracer_watch() - what device @ifindex of the namespace means, enum tracer_watch or-ed, 0 for
+ * nothing any more; also while it runs. -ERANGE for an index of PATH_IFINDEX_MAX or above.
+ */
+int tracer_watch(struct tracer *t, int ifindex, unsigned int watch) __must_check;
+
+/* tracer_start() - attach the programs. -errno of the kernel, in words. */
+int tracer_start(struct tracer *t, struct err *e) __must_check;
+
+/* tracer_joins() - nftrace messages are joined to packets (PATH_TRACE); older kernels cannot. */
+bool tracer_joins(const struct tracer *t);
+
+/* The record begins with a struct path_head, whose type tells the rest; valid during the call. */
+typedef void (*tracer_fn)(const struct path_head *head, size_t len, void *ctx);
+
+/*
+ * tracer_read() - call @fn for each event that is there, in the order they happened on each CPU;
+ * does not wait. The number of events, or -errno.
+ */
+int tracer_read(struct tracer *t, tracer_fn fn, void *ctx) __must_check;
+
+/* tracer_fd() - readable (poll) when tracer_read() has something to do; owned by @t. */
+int tracer_fd(const struct tracer *t);
+
+/*
+ * tracer_tick() - keep the look-ups cheap: to be called about every four seconds while it runs.
+ */
+void tracer_tick(struct tracer *t);
+
+/* tracer_counter() - as the programs have counted so far. */
+uint64_t tracer_counter(const struct tracer *t, enum path_counter c);
+
+/* tracer_reason() - the kernel's name of a drop reason ("NETFILTER_DROP"), or NULL. */
+const char *tracer_reason(struct tracer *t, uint32_t reason);
+
+#endif
