@@ -162,8 +162,6 @@ struct path_insn {
 /**
  * struct path_config - what is followed; constant while the programs are loaded
  * @netns:	inode of the network namespace whose devices count
- * @has_mac:	@mac is the guest's
- * @n_addrs:	@addrs are the guest's, IPv4 in the first four bytes; @families tells which
  * @trace_socket: inode of the netlink socket that receives nftrace messages, 0 for none
  * @n_filter:	instructions of @filter, which sees a frame from its Ethernet header; 0: all
  * @mark:	not 0: follow what has this fwmark, and nothing else
@@ -173,12 +171,22 @@ struct path_config {
 	__u32 netns;
 	__u32 mark;
 	__u32 n_filter;
+	__u32 pad;
+	struct path_insn filter[PATH_FILTER_MAX];
+};
+
+/**
+ * struct path_guest - who the guest is; user space may add to it while the programs run
+ * @has_mac:	@mac is the guest's
+ * @n_addrs:	so many of @addrs are, IPv4 in the first four bytes; @families tells which
+ */
+struct path_guest {
+	__u32 n_addrs;
 	__u8 has_mac;
-	__u8 n_addrs;
+	__u8 pad;
 	__u8 mac[6];
 	__u8 families[PATH_ADDRS_MAX];
 	__u8 addrs[PATH_ADDRS_MAX][16];
-	struct path_insn filter[PATH_FILTER_MAX];
 };
 
 /* enum path_counter - counted by the programs, never silent */

@@ -25,6 +25,7 @@
 #define CT_POINTER (~7ul)
 
 const volatile struct path_config config = {};
+struct path_guest guest;
 
 /* One bit a device: frames that come in there are looked at; frames that go out there are. */
 __u64 watch_in[PATH_IFINDEX_MAX / 64];

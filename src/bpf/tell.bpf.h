@@ -38,7 +38,7 @@ static __always_inline bool flow_known(const struct path_seen *s)
 	return bpf_map_lookup_elem(&flows, &t);
 }
 
-static __always_inline bool mac_same(const __u8 *a, const volatile __u8 *b)
+static __always_inline bool mac_same(const __u8 *a, const __u8 *b)
 {
 	for (int i = 0; i < 6; i++)
 		if (a[i] != b[i])
@@ -55,11 +55,11 @@ static __always_inline bool guest_address(const struct path_seen *s)
 	for (int i = 0; i < PATH_ADDRS_MAX; i++) {
 		__u32 a[4], src[4], dst[4];
 
-		if (i >= config.n_addrs)
+		if (i >= guest.n_addrs)
 			break;
-		if (config.families[i] != family)
+		if (guest.families[i] != family)
 			continue;
-		__builtin_memcpy(a, (const void *)config.addrs[i], 16);
+		__builtin_memcpy(a, guest.addrs[i], 16);
 		__builtin_memcpy(src, s->src, 16);
 		__builtin_memcpy(dst, s->dst, 16);
 		if (a[0] == src[0] && a[1] == src[1] && a[2] == src[2] && a[3] == src[3])
@@ -72,7 +72,7 @@ static __always_inline bool guest_address(const struct path_seen *s)
 
 static __always_inline bool is_guests(const struct path_seen *s)
 {
-	if (config.has_mac && (mac_same(s->dmac, config.mac) || mac_same(s->smac, config.mac)))
+	if (guest.has_mac && (mac_same(s->dmac, guest.mac) || mac_same(s->smac, guest.mac)))
 		return true;
 	return guest_address(s) || flow_known(s);
 }

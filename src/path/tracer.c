@@ -54,18 +54,11 @@ static int configure(struct path_bpf *s, const struct tracer_options *o)
 {
 	struct path_config *c = (struct path_config *)&s->rodata->config;
 
-	if (o->n_addrs > PATH_ADDRS_MAX || o->n_filter > PATH_FILTER_MAX)
+	if (o->n_filter > PATH_FILTER_MAX)
 		return -EINVAL;
 	c->netns = o->netns;
 	c->trace_socket = o->trace_socket;
 	c->mark = o->mark;
-	c->has_mac = o->has_mac;
-	memcpy(c->mac, o->mac.b, sizeof(c->mac));
-	c->n_addrs = (uint8_t)o->n_addrs;
-	for (size_t i = 0; i < o->n_addrs; i++) {
-		c->families[i] = o->addrs[i].family;
-		memcpy(c->addrs[i], o->addrs[i].addr, sizeof(c->addrs[i]));
-	}
 	c->n_filter = (uint32_t)o->n_filter;
 	for (size_t i = 0; i < o->n_filter; i++)
 		c->filter[i] = o->filter[i];
@@ -147,8 +140,8 @@ static int load(struct tracer *t, const struct tracer_options *o, struct err *e)
 			       strerror(errno));
 	r = configure(t->skel, o);
 	if (r < 0)
-		return err_set(e, r, "limit", "trace", "more than %d addresses or %d filter steps",
-			       PATH_ADDRS_MAX, PATH_FILTER_MAX);
+		return err_set(e, r, "limit", "trace", "a filter of more than %d steps",
+			       PATH_FILTER_MAX);
 	choose_programs(t, o);
 	lift_memlock();
 	r = path_bpf__load(t->skel);
@@ -206,6 +199,31 @@ int tracer_watch(struct tracer *t, int ifindex, unsigned int watch)
 	set_bit((uint64_t *)bss->watch_out, (unsigned int)ifindex, watch & TRACER_OUT);
 	set_bit((uint64_t *)bss->guest_ports, (unsigned int)ifindex, watch & TRACER_GUEST);
 	return 0;
+}
+
+void tracer_guest_mac(struct tracer *t, const struct mac *mac)
+{
+	struct path_guest *g = (struct path_guest *)&t->skel->bss->guest;
+
+	memcpy(g->mac, mac->b, sizeof(g->mac));
+	g->has_mac = 1;
+}
+
+void tracer_guest_addr(struct tracer *t, uint8_t family, const uint8_t addr[16])
+{
+	struct path_guest *g = (struct path_guest *)&t->skel->bss->guest;
+	unsigned int n = g->n_addrs;
+
+	for (unsigned int i = 0; i < n; i++)
+		if (g->families[i] == family && memcmp(g->addrs[i], addr, 16) == 0)
+			return;
+	if (n == PATH_ADDRS_MAX) {
+		memmove(g->addrs[0], g->addrs[1], sizeof(g->addrs[0]) * --n);
+		memmove(g->families, g->families + 1, n);
+	}
+	memcpy(g->addrs[n], addr, sizeof(g->addrs[n]));
+	g->families[n] = family;
+	g->n_addrs = n + 1;
 }
 
 int tracer_start(struct tracer *t, struct err *e)

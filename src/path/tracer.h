@@ -23,17 +23,9 @@ enum tracer_detail {
 	TRACER_ICMP = 8,  /* the kernel answers with an ICMP error */
 };
 
-/* struct tracer_addr - an address of the guest; IPv4 in the first four bytes of @addr. */
-struct tracer_addr {
-	uint8_t family;
-	uint8_t addr[16];
-};
-
 /**
  * struct tracer_options - what to follow; all is copied
  * @netns:	inode of the network namespace whose devices count
- * @mac:	the guest's, when @has_mac
- * @addrs:	the guest's, @n_addrs of them; at most PATH_ADDRS_MAX
  * @filter:	classic BPF over the frame from its Ethernet header, @n_filter instructions, at most
  *		PATH_FILTER_MAX; none: all of the guest's packets
  * @trace_socket: inode of the socket that gets nftrace messages; 0: none
@@ -42,10 +34,6 @@ struct tracer_addr {
  */
 struct tracer_options {
 	uint32_t netns;
-	bool has_mac;
-	struct mac mac;
-	const struct tracer_addr *addrs;
-	size_t n_addrs;
 	const struct path_insn *filter;
 	size_t n_filter;
 	uint64_t trace_socket;
@@ -59,7 +47,7 @@ struct tracer;
  * tracer_new() - load the programs; nothing is followed before tracer_start()
  *
  * -EPERM (what is missing is named), -EOPNOTSUPP on a kernel without BTF or tracepoint programs,
- * -EINVAL for too many addresses or instructions, -ENOMEM.
+ * -EINVAL for too many instructions, -ENOMEM.
  */
 int tracer_new(const struct tracer_options *o, struct tracer **ret, struct err *e) __must_check;
 void tracer_free(struct tracer *t);
@@ -77,6 +65,13 @@ enum tracer_watch {
  * nothing any more; also while it runs. -ERANGE for an index of PATH_IFINDEX_MAX or above.
  */
 int tracer_watch(struct tracer *t, int ifindex, unsigned int watch) __must_check;
+
+/*
+ * tracer_guest_mac(), tracer_guest_addr() - who the guest is, as far as it is known; also while it
+ * runs. IPv4 addresses stand in the first four bytes. Past PATH_ADDRS_MAX addresses the oldest goes.
+ */
+void tracer_guest_mac(struct tracer *t, const struct mac *mac);
+void tracer_guest_addr(struct tracer *t, uint8_t family, const uint8_t addr[16]);
 
 /* tracer_start() - attach the programs. -errno of the kernel, in words. */
 int tracer_start(struct tracer *t, struct err *e) __must_check;

@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * journey.c - events to hops. Each kind of event has one function; what they mean depends on the
+ * role of the device.
+ *
+ * When a packet has ended is not told by one event: a frame that was flooded has several ends, a
+ * guest may read its tap later. So a journey with a known end is kept for SETTLE_NS more, one
+ * without for SILENT_NS, and then shown as far as it got; it goes on being kept until LOST_NS, as
+ * neighbours are waited for that long.
+ */
+#include "path/journey.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <uthash.h>
+
+#include "base/text.h"
+
+#define SETTLE_NS (8 * 1000000ull)
+#define SILENT_NS (40 * 1000000ull)
+#define LOST_NS (4000 * 1000000ull)
+#define PAIRS 2048 /* flows whose last packet is remembered, to know its reply */
+#define ETHERTYPE_IP4 0x0800
+#define ETHERTYPE_IP6 0x86dd
+#define ETHERTYPE_ARP 0x0806
+
+static const char *const hop_names[] = {
+	[HOP_VM_OUT] = "vm-out",
+	[HOP_UPLINK_IN] = "uplink-in",
+	[HOP_HOST_OUT] = "host-out",
+	[HOP_BRIDGE_IN] = "bridge-in",
+	[HOP_BRIDGE_FWD] = "bridge-fwd",
+	[HOP_FW] = "fw",
+	[HOP_ROUTE] = "route",
+	[HOP_NAT] = "nat",
+	[HOP_QDISC] = "qdisc",
+	[HOP_UPLINK_OUT] = "uplink-out",
+	[HOP_TAP_QUEUED] = "tap-queued",
+	[HOP_VM_READ] = "vm-read",
+	[HOP_HOST_IN] = "host-in",
+	[HOP_ICMP] = "icmp-error",
+	[HOP_DROP] = "DROP",
+};
+_Static_assert(ARRAY_SIZE(hop_names) == HOP_KINDS, "a name for each kind of hop");
+
+const char *hop_name(enum hop_kind kind)
+{
+	return hop_names[kind];
+}
+
+const char *journey_end_name(enum journey_end end)
+{
+	static const char *const names[] = {"UNDER-WAY", "DELIVERED", "DROP", "LOST-SIGHT"};
+
+	_Static_assert(ARRAY_SIZE(names) == JOURNEY_LOST_SIGHT + 1, "a name for each end");
+	return names[end];
+}
+
+const struct path_device *path_device_find(const struct path_view *v, int ifindex)
+{
+	for (size_t i = 0; i < v->n_devices; i++)
+		if (v->devices[i].ifindex == ifindex)
+			return &v->devices[i];
+	return NULL;
+}
+
+/* struct tracked - a journey under way, in the table by its packet's number. */
+struct tracked {
+	struct journey j;
+	UT_hash_handle hh;
+};
+
+/* struct pair - the last packet of a flow, in the direction @key tells. */
+struct pair {
+	uint64_t key;
+	uint64_t time_ns;
+	uint32_t packet;
+};
+
+struct journeys {
+	const struct path_view *view;
+	struct tracked *table;
+	struct pair pairs[PAIRS];
+	uint64_t overflow;
+};
+
+int journeys_new(const struct path_view *view, struct journeys **ret)
+{
+	struct journeys *j = calloc(1, sizeof(*j));
+
+	if (!j)
+		return -ENOMEM;
+	j->view = view;
+	*ret = j;
+	return 0;
+}
+
+static void forget(struct journeys *j, struct tracked *t)
+{
+	HASH_DEL(j->table, t);
+	free(t->j.hops);
+	free(t);
+}
+
+void journeys_free(struct journeys *j)
+{
+	struct tracked *t, *next;
+
+	if (!j)
+		return;
+	HASH_ITER (hh, j->table, t, next)
+		forget(j, t);
+	free(j);
+}
+
+uint64_t journeys_overflow(const struct journeys *j)
+{
+	return j->overflow;
+}
+
+static struct journey *journey_find(struct journeys *j, uint32_t packet)
+{
+	struct tracked *t;
+
+	HASH_FIND(hh, j->table, &packet, sizeof(packet), t);
+	return t ? &t->j : NULL;
+}
+
+static struct journey *journey_begin(struct journeys *j, const struct path_head *head)
+{
+	struct tracked *t;
+
+	if (HASH_COUNT(j->table) >= JOURNEYS_MAX) {
+		j->overflow++;
+		forget(j, j->table); /* the table is in the order of insertion */
+	}
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return NULL;
+	t->j.packet = head->packet;
+	t->j.begin_ns = head->time_ns;
+	HASH_ADD(hh, j->table, j.packet, sizeof(t->j.packet), t);
+	return &t->j;
+}
+
+/* Room for another hop; most journeys have fewer than eight. */
+static bool hops_grow(struct journey *g)
+{
+	size_t room = g->n_room ? g->n_room * 2 : 8;
+	struct hop *hops;
+
+	if (g->n_hops < g->n_room)
+		return true;
+	if (g->n_hops >= HOPS_MAX)
+		return false;
+	hops = reallocarray(g->hops, room, sizeof(*hops));
+	if (!hops)
+		return false;
+	g->hops = hops;
+	g->n_room = room;
+	return true;
+}
+
+static struct hop *hop_add(struct journey *g, enum hop_kind kind, uint64_t time_ns, int ifindex)
+{
+	struct hop *h;
+
+	if (!hops_grow(g)) {
+		g->cut++;
+		return NULL;
+	}
+	h = &g->hops[g->n_hops++];
+	*h = (struct hop){.kind = kind, .time_ns = time_ns, .ifindex = ifindex};
+	return h;
+}
+
+static struct hop *hop_add_seen(struct journey *g, enum hop_kind kind, const struct path_seen *s)
+{
+	struct hop *h = hop_add(g, kind, s->head.time_ns, (int)s->head.ifindex);
+
+	if (h)
+		h->seen = *s;
+	return h;
+}
+
+static struct hop *last_hop(struct journey *g)
+{
+	return g->n_hops ? &g->hops[g->n_hops - 1] : NULL;
+}
+
+static bool has_hop(const struct journey *g, enum hop_kind kind)
+{
+	for (size_t i = 0; i < g->n_hops; i++)
+		if (g->hops[i].kind == kind)
+			return true;
+	return false;
+}
+
+static struct flow flow_of(const struct path_seen *s)
+{
+	struct flow f = {.l4 = s->l4};
+
+	if (s->ethertype == ETHERTYPE_IP4)
+		f.family = AF_INET;
+	else if (s->ethertype == ETHERTYPE_IP6)
+		f.family = AF_INET6;
+	memcpy(f.from.addr, s->src, sizeof(f.from.addr));
+	memcpy(f.to.addr, s->dst, sizeof(f.to.addr));
+	if (!(s->flags & PATH_L4))
+		return f;
+	f.from.port = s->sport;
+	f.to.port = s->l4 == IPPROTO_ICMP || s->l4 == IPPROTO_ICMPV6 ? 0 : s->dport;
+	return f;
+}
+
+static bool flow_same(const struct flow *a, const struct flow *b)
+{
+	return memcmp(a->from.addr, b->from.addr, 16) == 0 &&
+	       memcmp(a->to.addr, b->to.addr, 16) == 0 && a->from.port == b->from.port &&
+	       a->to.port == b->to.port;
+}
+
+static bool address_is_local(const struct path_view *v, uint8_t family, const uint8_t *addr)
+{
+	size_t len = family == AF_INET ? 4 : 16;
+
+	for (size_t i = 0; i < v->n_locals; i++)
+		if (v->locals[i].family == family && memcmp(v->locals[i].addr, addr, len) == 0)
+			return true;
+	return false;
+}
+
+/* ---- request and reply ---- */
+
+/* One number for a flow's direction; echo's sequence tells one ping from the next. */
+static uint64_t pair_key(const struct flow *f, const struct path_seen *s, bool reversed)
+{
+	const struct flow_end *a = reversed ? &f->to : &f->from;
+	const struct flow_end *b = reversed ? &f->from : &f->to;
+	bool icmp = f->l4 == IPPROTO_ICMP || f->l4 == IPPROTO_ICMPV6;
+	uint32_t extra[3] = {a->port, b->port, (uint32_t)f->l4 << 8 | f->family};
+	uint64_t h = hash_bytes(HASH_INIT, a->addr, sizeof(a->addr));
+
+	if (icmp) {
+		extra[0] = f->from.port;
+		extra[1] = s->seq;
+	}
+	h = hash_bytes(h, b->addr, sizeof(b->addr));
+	h = hash_bytes(h, extra, sizeof(extra));
+	return h ? h : 1;
+}
+
+/* Remember that @g went this way at the guest's side, and find what it is the reply to. */
+static void pair_up(struct journeys *j, struct journey *g, const struct path_seen *s)
+{
+	struct flow f = flow_of(s);
+	uint64_t mine, theirs;
+	struct pair *p;
+
+	if (!f.family || g->answers || s->frag_offset)
+		return;
+	theirs = pair_key(&f, s, true);
+	p = &j->pairs[theirs % PAIRS];
+	if (p->key == theirs && s->head.time_ns - p->time_ns < LOST_NS) {
+		g->answers = p->packet;
+		g->answer_ns = s->head.time_ns - p->time_ns;
+		p->key = 0;
+		return;
+	}
+	mine = pair_key(&f, s, false);
+	j->pairs[mine % PAIRS] =
+		(struct pair){.key = mine, .time_ns = s->head.time_ns, .packet = g->packet};
+}
+
+/* ---- one function for each kind of event ---- */
+
+/* Its addresses or ports are others than when it was last seen: translated meanwhile. */
+static void note_nat(struct journey *g, const struct path_seen *s)
+{
+	struct flow now = flow_of(s);
+	struct hop *h;
+
+	/* Only a first fragment has ports. */
+	if (!now.family || !g->flow.family || s->frag_offset || flow_same(&g->flow, &now))
+		return;
+	h = hop_add(g, HOP_NAT, s->head.time_ns, (int)s->head.ifindex);
+	if (h) {
+		h->before = g->flow;
+		h->flow = now;
+	}
+	g->flow = now;
+}
+
+static void on_receive(struct journeys *j, struct journey *g, const struct path_seen *s)
+{
+	const struct path_device *d = path_device_find(j->view, (int)s->head.ifindex);
+	enum device_role role = d ? d->role : DEVICE_UPLINK;
+
+	if (s->head.netns != j->view->netns) {
+		/* It went through a veth pair: if that was a guest's port, the guest has it. */
+		if (has_hop(g, HOP_TAP_QUEUED))
+			hop_add_seen(g, HOP_VM_READ, s);
+		g->end = JOURNEY_DELIVERED;
+		return;
+	}
+	if (role == DEVICE_BRIDGE) {
+		if (!has_hop(g, HOP_BRIDGE_IN))
+			hop_add_seen(g, HOP_BRIDGE_IN, s);
+	} else if (role == DEVICE_GUEST || role == DEVICE_PORT) {
+		hop_add_seen(g, HOP_VM_OUT, s);
+		if (role == DEVICE_GUEST)
+			pair_up(j, g, s);
+		else
+			g->to_guest = true;
+	} else {
+		hop_add_seen(g, HOP_UPLINK_IN, s);
+		g->to_guest = true;
+	}
+}
+
+/* The bridge forwards to @d: a line of its own only where a port of the bridge was the way in. */
+static void note_forward(struct journeys *j, struct journey *g, const struct path_seen *s,
+			 const struct path_device *d)
+{
+	struct hop *h = NULL;
+
+	for (size_t i = g->n_hops; i > g->told && !h; i--)
+		if (g->hops[i - 1].kind == HOP_BRIDGE_FWD)
+			h = &g->hops[i - 1];
+	if (!h)
+		h = hop_add_seen(g, HOP_BRIDGE_FWD, s);
+	if (!h)
+		return;
+	if (h->copies < ARRAY_SIZE(h->ports))
+		h->ports[h->copies] = d->ifindex;
+	h->copies++;
+}
+
+static void on_transmit(struct journeys *j, struct journey *g, const struct path_seen *s)
+{
+	const struct path_device *d = path_device_find(j->view, (int)s->head.ifindex);
+	struct hop *last;
+
+	if (g->n_hops == 0) {
+		hop_add_seen(g, HOP_HOST_OUT, s);
+		g->to_guest = true;
+	}
+	if (d && d->role == DEVICE_BRIDGE) /* its ports come next */
+		return;
+	last = last_hop(g);
+	if (last && last->kind == HOP_QDISC && last->ifindex == (int)s->head.ifindex)
+		g->n_hops--; /* it did not wait */
+	if (d && d->master)
+		note_forward(j, g, s, d);
+	if (d && d->role == DEVICE_GUEST) {
+		hop_add_seen(g, HOP_TAP_QUEUED, s);
+		pair_up(j, g, s);
+	} else if (!d || d->role == DEVICE_UPLINK) {
+		hop_add_seen(g, HOP_UPLINK_OUT, s);
+	}
+	if (g->end != JOURNEY_DROPPED || !(s->flags & PATH_CLONE))
+		g->end = JOURNEY_DELIVERED;
+}
+
+static void on_queue(struct journeys *j, struct journey *g, const struct path_seen *s)
+{
+	const struct path_device *d = path_device_find(j->view, (int)s->head.ifindex);
+
+	if (g->n_hops == 0) {
+		hop_add_seen(g, HOP_HOST_OUT, s);
+		g->to_guest = true;
+	}
+	if (d && d->role != DEVICE_BRIDGE)
+		hop_add_seen(g, HOP_QDISC, s);
+}
+
+/* Not for this host: the kernel frees such copies as drops, and nobody has lost anything. */
+static bool drop_is_benign(const struct journeys *j, const struct journey *g,
+			   const struct path_seen *s)
+{
+	bool group = s->dmac[0] & 1;
+	const struct path_device *d = path_device_find(j->view, (int)s->head.ifindex);
+
+	if (s->head.netns != j->view->netns)
+		return true;
+	/* What was flooded to the host too, which has no use for it. */
+	if (group && d && d->role == DEVICE_BRIDGE && g->end == JOURNEY_DELIVERED)
+		return true;
+	/* A copy beside the one that was delivered. */
+	return s->flags & PATH_CLONE && g->end == JOURNEY_DELIVERED;
+}
+
+static void on_drop(struct journeys *j, struct journey *g, const struct path_seen *s)
+{
+	struct hop *h;
+
+	if (drop_is_benign(j, g, s))
+		return;
+	h = hop_add_seen(g, HOP_DROP, s);
+	if (h && g->has_decision && g->last_decision.drops)
+		h->decision = g->last_decision;
+	g->end = JOURNEY_DROPPED;
+}
+
+static void on_free(struct journeys *j, struct journey *g, const struct path_seen *s)
+{
+	const struct hop *last = last_hop(g);
+
+	/* Used up where it was handed to the host: an ARP question, a ping that was answered. */
+	if (g->end == JOURNEY_UNDER_WAY && last &&
+	    (last->kind == HOP_BRIDGE_IN || last->kind == HOP_UPLINK_IN || last->kind == HOP_FW)) {
+		hop_add_seen(g, HOP_HOST_IN, s);
+		g->end = JOURNEY_DELIVERED;
+	}
+}
+
+static void on_read(struct journeys *j, struct journey *g, const struct path_seen *s)
+{
+	const struct path_device *d = path_device_find(j->view, (int)s->head.ifindex);
+
+	if (!d || d->role != DEVICE_GUEST)
+		return;
+	hop_add_seen(g, HOP_VM_READ, s);
+	g->end = JOURNEY_DELIVERED;
+}
+
+static void on_route(struct journeys *j, struct journey *g, const struct path_route *r)
+{
+	struct hop *last = last_hop(g);
+	struct hop *h;
+
+	if (r->reverse) {
+		g->source_route = *r;
+		g->has_source_route = true;
+		return;
+	}
+	/* A table that knew nothing is not a decision once another does. */
+	if (last && last->kind == HOP_ROUTE && last->route.err && g->told < g->n_hops)
+		h = last;
+	else
+		h = hop_add(g, HOP_ROUTE, r->head.time_ns, (int)r->head.ifindex);
+	if (!h)
+		return;
+	h->route = *r;
+	h->ifindex = (int)r->head.ifindex;
+	if (r->err == 0 && address_is_local(j->view, r->family, r->dst)) {
+		hop_add(g, HOP_HOST_IN, r->head.time_ns, (int)r->head.ifindex);
+		g->end = JOURNEY_DELIVERED;
+	}
+}
+
+static void on_seen(struct journeys *j, struct journey *g, const struct path_seen *s)
+{
+	if (g->events++ == 0) {
+		g->first = *s;
+		g->flow = g->began = flow_of(s);
+	} else if (s->head.netns == j->view->netns) {
+		note_nat(g, s);
+	}
+	switch (s->head.type) {
+	case PATH_RX:
+		on_receive(j, g, s);
+		break;
+	case PATH_TX:
+		on_transmit(j, g, s);
+		break;
+	case PATH_QUEUE:
+		on_queue(j, g, s);
+		break;
+	case PATH_DROP:
+		on_drop(j, g, s);
+		break;
+	case PATH_FREE:
+		on_free(j, g, s);
+		break;
+	case PATH_READ:
+		on_read(j, g, s);
+		break;
+	case PATH_ICMP:
+		hop_add_seen(g, HOP_ICMP, s);
+		break;
+	default:
+		break;
+	}
+}
+
+int journeys_event(struct journeys *j, const struct path_head *head, size_t len)
+{
+	struct journey *g = journey_find(j, head->packet);
+	bool is_seen = head->type >= PATH_RX && head->type <= PATH_ICMP;
+
+	if (is_seen && len < sizeof(struct path_seen))
+		return -EBADMSG;
+	if (head->type == PATH_ROUTE && len < sizeof(struct path_route))
+		return -EBADMSG;
+	if (!g && !is_seen)
+		return 0;
+	if (!g)
+		g = journey_begin(j, head);
+	if (!g)
+		return -ENOMEM;
+	g->last_ns = head->time_ns;
+	if (is_seen)
+		on_seen(j, g, (const struct path_seen *)head);
+	else if (head->type == PATH_ROUTE)
+		on_route(j, g, (const struct path_route *)head);
+	return 0;
+}
+
+int journeys_decided(struct journeys *j, uint32_t packet, uint64_t time_ns,
+		     const struct path_decision *d)
+{
+	struct journey *g = journey_find(j, packet);
+	struct hop *h;
+	size_t at;
+
+	if (!g)
+		return 0;
+	g->last_decision = *d;
+	g->has_decision = true;
+	h = hop_add(g, HOP_FW, time_ns, 0);
+	if (!h)
+		return 0;
+	h->decision = *d;
+	/* Messages come by another way than events: put it where it belongs. */
+	for (at = g->n_hops - 1; at > g->told && g->hops[at - 1].time_ns > time_ns; at--)
+		;
+	if (at < g->n_hops - 1) {
+		struct hop moved = *h;
+
+		memmove(&g->hops[at + 1], &g->hops[at], (g->n_hops - 1 - at) * sizeof(g->hops[0]));
+		g->hops[at] = moved;
+	}
+	for (size_t i = g->told; i < g->n_hops && d->drops; i++)
+		if (g->hops[i].kind == HOP_DROP)
+			g->hops[i].decision = *d;
+	return 0;
+}
+
+/* ---- when there is something to show ---- */
+
+/* How long to wait for more after the last event. */
+static uint64_t patience(const struct journey *g)
+{
+	if (g->end != JOURNEY_UNDER_WAY)
+		return SETTLE_NS;
+	return g->told < g->n_hops ? SILENT_NS : LOST_NS;
+}
+
+size_t journeys_due(struct journeys *j, uint64_t now_ns, journey_fn fn, void *ctx)
+{
+	struct tracked *t, *next;
+	size_t given = 0;
+
+	HASH_ITER (hh, j->table, t, next) {
+		struct journey *g = &t->j;
+		bool over;
+
+		if (now_ns != UINT64_MAX && now_ns < g->last_ns + patience(g))
+			continue;
+		over = g->end != JOURNEY_UNDER_WAY || g->told == g->n_hops || now_ns == UINT64_MAX;
+		if (over && g->end == JOURNEY_UNDER_WAY)
+			g->end = JOURNEY_LOST_SIGHT;
+		fn(g, over, ctx);
+		given++;
+		g->told = g->n_hops;
+		g->announced = true;
+		if (over)
+			forget(j, t);
+	}
+	return given;
+}
+
+int journeys_wait_ms(const struct journeys *j, uint64_t now_ns)
+{
+	uint64_t first = UINT64_MAX;
+	const struct tracked *t;
+
+	for (t = j->table; t; t = t->hh.next) {
+		uint64_t due = t->j.last_ns + patience(&t->j);
+
+		if (due < first)
+			first = due;
+	}
+	if (first == UINT64_MAX)
+		return -1;
+	return first <= now_ns ? 0 : (int)((first - now_ns) / 1000000 + 1);
+}

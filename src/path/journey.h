@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * journey.h - the events of many packets, mixed, to journeys: one packet's hops in order, with what
+ * was translated, which rule and which route decided, and how it ended.
+ *
+ * Pure: events, devices and the time come from the caller. Next on the walk: journey_text.h.
+ */
+#ifndef VMLANE_PATH_JOURNEY_H
+#define VMLANE_PATH_JOURNEY_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/macro.h"
+#include "bpf/path_event.h"
+
+/* enum device_role - what a device is on the way of the guest's packets */
+enum device_role {
+	DEVICE_UPLINK, /* any that is none of the following */
+	DEVICE_GUEST,  /* the guest's port */
+	DEVICE_PORT,   /* another guest's port */
+	DEVICE_BRIDGE,
+};
+
+/**
+ * struct path_device - an interface of the traced namespace
+ * @master:	ifindex of the bridge it is a port of, or 0
+ * @guest:	whose port it is, "" when that is not known
+ */
+struct path_device {
+	int ifindex;
+	int master;
+	enum device_role role;
+	char name[IFNAMSIZ];
+	char guest[64];
+};
+
+/* struct path_address - an address of the host's own; IPv4 in the first four bytes. */
+struct path_address {
+	uint8_t family;
+	uint8_t addr[16];
+};
+
+/**
+ * struct path_view - the host as it is; not owned, may change between calls
+ * @netns:	inode of the traced namespace
+ * @locals:	the host's own addresses
+ */
+struct path_view {
+	uint32_t netns;
+	const struct path_device *devices;
+	size_t n_devices;
+	const struct path_address *locals;
+	size_t n_locals;
+};
+
+const struct path_device *path_device_find(const struct path_view *v, int ifindex);
+
+/* enum hop_kind - the words of the product for what happens on the way */
+enum hop_kind {
+	HOP_VM_OUT,	/* a frame left a guest: it came in by its port */
+	HOP_UPLINK_IN,	/* it came in from outside */
+	HOP_HOST_OUT,	/* the host itself sent it */
+	HOP_BRIDGE_IN,	/* the bridge hands it up to the host */
+	HOP_BRIDGE_FWD, /* the bridge forwards it to another port, or floods it */
+	HOP_FW,		/* a chain of the firewall has decided */
+	HOP_ROUTE,	/* a routing table was asked */
+	HOP_NAT,	/* its addresses or ports have changed */
+	HOP_QDISC,	/* it went into a queueing discipline and has not come out yet */
+	HOP_UPLINK_OUT, /* it left the host */
+	HOP_TAP_QUEUED, /* it waits in the guest's tap */
+	HOP_VM_READ,	/* the guest has taken it */
+	HOP_HOST_IN,	/* the host takes it for itself */
+	HOP_ICMP,	/* the host answers it with an ICMP error */
+	HOP_DROP,
+	HOP_KINDS,
+};
+
+/* hop_name() - "vm-out", ... */
+const char *hop_name(enum hop_kind kind);
+
+/* struct flow_end - one side: address and port (ICMP: the echo's id). */
+struct flow_end {
+	uint8_t addr[16];
+	uint16_t port;
+};
+
+/* struct flow - who sends to whom; @family AF_INET, AF_INET6, or 0 for neither. */
+struct flow {
+	uint8_t family;
+	uint8_t l4;
+	struct flow_end from, to;
+};
+
+#define RULE_TEXT_MAX 256
+
+/**
+ * struct path_decision - what one base chain made of a packet
+ * @hook:	"forward", ...; @family: "inet", "ip", ...
+ * @chain:	where the rule stands that decided; the base chain's own for a policy
+ * @base:	the base chain
+ * @handle:	the rule's, 0 for the chain's policy
+ * @rule:	its text, "" when that is not known
+ * @verdict:	"accept", "drop", ...
+ */
+struct path_decision {
+	char family[8];
+	char table[64];
+	char base[64];
+	char chain[64];
+	char hook[16];
+	char verdict[16];
+	char rule[RULE_TEXT_MAX];
+	uint64_t handle;
+	bool drops;
+};
+
+/**
+ * struct hop - one thing that happened
+ * @time_ns:	CLOCK_MONOTONIC
+ * @ifindex:	the device, 0 for none
+ * @copies:	HOP_BRIDGE_FWD: how many ports it went to; @ports has the first of them
+ * @flow:	HOP_NAT: as it is now; @before: as it was
+ * @route:	HOP_ROUTE
+ * @decision:	HOP_FW, and HOP_DROP by a rule
+ * @seen:	the event itself, of hops that have one
+ */
+struct hop {
+	enum hop_kind kind;
+	uint64_t time_ns;
+	int ifindex;
+	unsigned int copies;
+	int ports[8];
+	struct flow before, flow;
+	union {
+		struct path_route route;
+		struct path_decision decision;
+	};
+	struct path_seen seen;
+};
+
+enum journey_end {
+	JOURNEY_UNDER_WAY, /* something will come yet, or it is out of sight */
+	JOURNEY_DELIVERED, /* to the guest, to another, to the host, or out by an uplink */
+	JOURNEY_DROPPED,
+	JOURNEY_LOST_SIGHT, /* nothing more was heard of it */
+};
+
+const char *journey_end_name(enum journey_end end);
+
+#define HOPS_MAX 64
+
+/**
+ * struct journey - one packet's way
+ * @packet:	the number of path_head
+ * @first:	as it was first seen
+ * @to_guest:	it was for the guest, not from it
+ * @hops:	@n_hops of them, with room for @n_room; @cut: so many more did not fit
+ * @told:	how many of @hops were given to the caller of journeys_due() already
+ * @source_route: the last answer to "where would its reply go?", when @has_source_route
+ * @answers:	the packet that this one is the reply to, @answer_ns before; 0 for none
+ * @events:	how many were seen
+ */
+struct journey {
+	uint32_t packet;
+	uint64_t begin_ns;
+	uint64_t last_ns;
+	struct path_seen first;
+	struct flow flow;
+	struct flow began;
+	bool to_guest;
+	enum journey_end end;
+	struct hop *hops;
+	size_t n_hops;
+	size_t n_room;
+	size_t cut;
+	size_t told;
+	bool has_source_route;
+	struct path_route source_route;
+	struct path_decision last_decision;
+	bool has_decision;
+	uint32_t answers;
+	uint64_t answer_ns;
+	size_t events;
+	bool announced;
+};
+
+struct journeys;
+
+/* journeys_new() - @view is kept and looked at during later calls. */
+int journeys_new(const struct path_view *view, struct journeys **ret) __must_check;
+void journeys_free(struct journeys *j);
+DEFINE_CLEANUP(struct journeys *, journeys_free)
+
+#define JOURNEYS_MAX 4096 /* under way at once; beyond, the oldest is ended early */
+
+/* journeys_event() - one event, as tracer_read() gives it; those of other kinds are passed over. */
+int journeys_event(struct journeys *j, const struct path_head *head, size_t len) __must_check;
+
+/* journeys_decided() - a base chain has decided about packet @packet at @time_ns. */
+int journeys_decided(struct journeys *j, uint32_t packet, uint64_t time_ns,
+		     const struct path_decision *d) __must_check;
+
+/* What is new of a journey: its hops from @told on. The journey is gone after the call if @over. */
+typedef void (*journey_fn)(const struct journey *journey, bool over, void *ctx);
+
+/*
+ * journeys_due() - give those to @fn that have ended, and what is new of those that have been silent
+ * for a while; @now_ns CLOCK_MONOTONIC, UINT64_MAX for "all, now". The number given.
+ */
+size_t journeys_due(struct journeys *j, uint64_t now_ns, journey_fn fn, void *ctx);
+
+/* journeys_wait_ms() - when journeys_due() has something to do; -1: not before another event. */
+int journeys_wait_ms(const struct journeys *j, uint64_t now_ns);
+
+/* journeys_overflow() - journeys that were ended early because there were too many. */
+uint64_t journeys_overflow(const struct journeys *j);
+
+#endif

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * journey_text.c - packets and hops in words, in the vocabulary of the field.
+ */
+#include "path/journey_text.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <linux/rtnetlink.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/addr.h"
+
+#define ETHERTYPE_ARP 0x0806
+
+void address_text(uint8_t family, const uint8_t addr[16], struct buf *out)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (!inet_ntop(family, addr, text, sizeof(text)))
+		text[0] = '\0';
+	buf_puts(out, text);
+}
+
+static bool has_ports(uint8_t l4)
+{
+	return l4 == IPPROTO_TCP || l4 == IPPROTO_UDP || l4 == IPPROTO_SCTP;
+}
+
+static void end_text(const struct flow *f, const struct flow_end *e, struct buf *out)
+{
+	bool port = has_ports(f->l4) && e->port;
+
+	if (port && f->family == AF_INET6)
+		buf_puts(out, "[");
+	address_text(f->family, e->addr, out);
+	if (port)
+		buf_printf(out, f->family == AF_INET6 ? "]:%u" : ":%u", e->port);
+}
+
+void flow_text(const struct flow *f, struct buf *out)
+{
+	end_text(f, &f->from, out);
+	buf_puts(out, " > ");
+	end_text(f, &f->to, out);
+}
+
+const char *device_name(const struct path_view *v, int ifindex, char buf[static IFNAMSIZ])
+{
+	const struct path_device *d = path_device_find(v, ifindex);
+
+	if (d)
+		return d->name;
+	buf[0] = '\0';
+	if (ifindex)
+		snprintf(buf, IFNAMSIZ, "if%d", ifindex);
+	return buf;
+}
+
+/* struct word - a number and its name. */
+struct word {
+	uint16_t number;
+	const char *name;
+};
+
+static const char *word_find(const struct word *w, size_t n, uint16_t number)
+{
+	for (size_t i = 0; i < n; i++)
+		if (w[i].number == number)
+			return w[i].name;
+	return NULL;
+}
+
+/* RFC 792, RFC 4443, RFC 4861: by type << 8 | code; those of any code are looked for with 0xff. */
+static const struct word icmp_words[] = {
+	{0x0800, "echo request"},	  {0x0000, "echo reply"},
+	{0x0300, "network unreachable"},  {0x0301, "host unreachable"},
+	{0x0302, "protocol unreachable"}, {0x0303, "port unreachable"},
+	{0x0304, "packet too big"},	  {0x030d, "administratively prohibited"},
+	{0x03ff, "unreachable"},	  {0x05ff, "redirect"},
+	{0x0b00, "time exceeded"},	  {0x0bff, "time exceeded"},
+};
+static const struct word icmp6_words[] = {
+	{0x8000, "echo request"},
+	{0x8100, "echo reply"},
+	{0x0100, "no route"},
+	{0x0101, "administratively prohibited"},
+	{0x0103, "address unreachable"},
+	{0x0104, "port unreachable"},
+	{0x01ff, "unreachable"},
+	{0x02ff, "packet too big"},
+	{0x03ff, "time exceeded"},
+	{0x85ff, "router solicitation"},
+	{0x86ff, "router advertisement"},
+	{0x87ff, "neighbour solicitation"},
+	{0x88ff, "neighbour advertisement"},
+	{0x82ff, "multicast listener query"},
+	{0x8fff, "multicast listener report"},
+};
+
+static const char *icmp_word(uint8_t l4, uint16_t type_code)
+{
+	const struct word *w = l4 == IPPROTO_ICMP ? icmp_words : icmp6_words;
+	size_t n = l4 == IPPROTO_ICMP ? ARRAY_SIZE(icmp_words) : ARRAY_SIZE(icmp6_words);
+	const char *name = word_find(w, n, type_code);
+
+	return name ? name : word_find(w, n, type_code | 0xff);
+}
+
+static void icmp_text(const struct path_seen *s, struct buf *out)
+{
+	const char *name = icmp_word(s->l4, s->dport);
+
+	if (name)
+		buf_printf(out, " %s", name);
+	else
+		buf_printf(out, " type %u code %u", s->dport >> 8, s->dport & 0xff);
+	if (s->sport || s->seq)
+		buf_printf(out, " id %u seq %u", s->sport, s->seq);
+}
+
+static void tcp_text(const struct path_seen *s, struct buf *out)
+{
+	static const struct word flags[] = {
+		{2, "SYN"}, {16, "ACK"}, {1, "FIN"}, {4, "RST"}, {8, "PSH"},
+	};
+	char sep = ' ';
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		if (!(s->tcp_flags & flags[i].number))
+			continue;
+		buf_printf(out, "%c%s", sep, flags[i].name);
+		sep = ',';
+	}
+}
+
+/* Ports that tell what it is. */
+static void udp_text(const struct path_seen *s, struct buf *out)
+{
+	static const struct word ports[] = {
+		{53, "DNS"},	 {67, "DHCP"}, {68, "DHCP"},   {546, "DHCPv6"},
+		{547, "DHCPv6"}, {123, "NTP"}, {5353, "mDNS"},
+	};
+	const char *name = word_find(ports, ARRAY_SIZE(ports), s->dport);
+
+	if (!name)
+		name = word_find(ports, ARRAY_SIZE(ports), s->sport);
+	if (name)
+		buf_printf(out, " %s", name);
+}
+
+static void arp_text(const struct path_seen *s, struct buf *out)
+{
+	struct mac mac;
+	char text[MAC_STRLEN];
+
+	memcpy(mac.b, s->smac, sizeof(mac.b));
+	buf_puts(out, "arp ");
+	if (s->sport == 1) {
+		buf_puts(out, "who-has ");
+		address_text(AF_INET, s->dst, out);
+		buf_puts(out, " tell ");
+		address_text(AF_INET, s->src, out);
+	} else {
+		address_text(AF_INET, s->src, out);
+		buf_printf(out, " is at %s", mac_format(&mac, text));
+	}
+}
+
+static void proto_text(const struct path_seen *s, struct buf *out)
+{
+	static const struct word protos[] = {
+		{IPPROTO_ICMP, "icmp"},	   {IPPROTO_TCP, "tcp"},   {IPPROTO_UDP, "udp"},
+		{IPPROTO_ICMPV6, "icmp6"}, {IPPROTO_IGMP, "igmp"}, {IPPROTO_SCTP, "sctp"},
+		{IPPROTO_GRE, "gre"},	   {IPPROTO_ESP, "esp"},
+	};
+	const char *name = word_find(protos, ARRAY_SIZE(protos), s->l4);
+
+	if (name)
+		buf_printf(out, "%s ", name);
+	else
+		buf_printf(out, "ip-proto-%u ", s->l4);
+}
+
+void packet_text(const struct path_seen *s, struct buf *out)
+{
+	struct flow f = {.l4 = s->l4};
+
+	if (s->ethertype == ETHERTYPE_ARP) {
+		arp_text(s, out);
+		return;
+	}
+	if (s->ethertype != 0x0800 && s->ethertype != 0x86dd) {
+		buf_printf(out, "ethertype 0x%04x, %u bytes", s->ethertype, s->len);
+		return;
+	}
+	f.family = s->ethertype == 0x0800 ? AF_INET : AF_INET6;
+	memcpy(f.from.addr, s->src, sizeof(f.from.addr));
+	memcpy(f.to.addr, s->dst, sizeof(f.to.addr));
+	if (s->flags & PATH_L4) {
+		f.from.port = s->sport;
+		f.to.port = s->dport;
+	}
+	proto_text(s, out);
+	flow_text(&f, out);
+	if (s->flags & PATH_L4 && (s->l4 == IPPROTO_ICMP || s->l4 == IPPROTO_ICMPV6))
+		icmp_text(s, out);
+	else if (s->flags & PATH_L4 && s->l4 == IPPROTO_TCP)
+		tcp_text(s, out);
+	else if (s->flags & PATH_L4 && s->l4 == IPPROTO_UDP)
+		udp_text(s, out);
+	if (s->flags & PATH_FRAGMENT)
+		buf_printf(out, " fragment at %u%s", s->frag_offset,
+			   s->flags & PATH_MORE_FRAGMENTS ? "" : " (last)");
+	buf_printf(out, ", %u bytes", s->len);
+	if (s->gso_segs > 1)
+		buf_printf(out, " in %u segments", s->gso_segs);
+}
+
+/* ---- hops ---- */
+
+static void table_text(uint32_t table, struct buf *out)
+{
+	switch (table) {
+	case RT_TABLE_MAIN:
+		buf_puts(out, "table main");
+		break;
+	case RT_TABLE_LOCAL:
+		buf_puts(out, "table local");
+		break;
+	case RT_TABLE_DEFAULT:
+		buf_puts(out, "table default");
+		break;
+	default:
+		buf_printf(out, "table %u", table);
+	}
+}
+
+/* What a routing table's refusal means: net/ipv4/fib_semantics.c, fib_props[]. */
+static const char *route_refusal(int err)
+{
+	switch (err) {
+	case -11:
+		return "no route";
+	case -22:
+		return "blackhole route";
+	case -113:
+		return "unreachable route";
+	case -13:
+		return "prohibit route";
+	case -101:
+		return "network unreachable";
+	default:
+		return "refused";
+	}
+}
+
+static void route_text(const struct path_route *r, const struct journey_words *w, struct buf *out)
+{
+	char name[IFNAMSIZ];
+
+	if (r->err) {
+		buf_printf(out, "%s to ", route_refusal(r->err));
+		address_text(r->family, r->dst, out);
+		buf_puts(out, " (");
+		table_text(r->table, out);
+		buf_puts(out, ")");
+		return;
+	}
+	if (r->gw_family) {
+		buf_puts(out, "via ");
+		address_text(r->gw_family, r->gateway, out);
+		buf_puts(out, " ");
+	}
+	buf_printf(out, "dev %s", device_name(w->view, (int)r->head.ifindex, name));
+	if (r->table != RT_TABLE_MAIN) {
+		buf_puts(out, " (");
+		table_text(r->table, out);
+		buf_puts(out, ")");
+	}
+}
+
+static void decision_text(const struct path_decision *d, struct buf *out)
+{
+	buf_printf(out, "%s: %s %s %s", d->verdict, d->family, d->table, d->chain);
+	if (d->handle)
+		buf_printf(out, " handle %" PRIu64, d->handle);
+	else
+		buf_puts(out, " policy");
+	if (d->rule[0])
+		buf_printf(out, " \"%s\"", d->rule);
+}
+
+static void forward_text(const struct hop *h, const struct journey_words *w, struct buf *out)
+{
+	const char *sep = h->copies > 1 ? "" : "to ";
+	char name[IFNAMSIZ];
+
+	if (h->copies > 1)
+		buf_printf(out, "flooded to %u ports: ", h->copies);
+	for (size_t i = 0; i < h->copies && i < ARRAY_SIZE(h->ports); i++) {
+		buf_printf(out, "%s%s", sep, device_name(w->view, h->ports[i], name));
+		sep = ", ";
+	}
+	if (h->copies > ARRAY_SIZE(h->ports))
+		buf_puts(out, ", ...");
+}
+
+static void drop_text(const struct hop *h, const struct journey_words *w, struct buf *out)
+{
+	const char *reason = w->reason ? w->reason(h->seen.reason, w->ctx) : NULL;
+	const char *function = w->function ? w->function(h->seen.location, w->ctx) : NULL;
+	char name[IFNAMSIZ];
+
+	if (h->decision.drops) {
+		buf_puts(out, "by the firewall's rule, ");
+		decision_text(&h->decision, out);
+		return;
+	}
+	if (reason)
+		buf_puts(out, reason);
+	else
+		buf_printf(out, "reason %u", h->seen.reason);
+	if (function)
+		buf_printf(out, " in %s", function);
+	if (h->ifindex)
+		buf_printf(out, " at %s", device_name(w->view, h->ifindex, name));
+}
+
+static void device_text(const struct hop *h, const struct journey_words *w, struct buf *out)
+{
+	const struct path_device *d = path_device_find(w->view, h->ifindex);
+	char name[IFNAMSIZ];
+
+	buf_puts(out, device_name(w->view, h->ifindex, name));
+	if (d && d->role == DEVICE_PORT && d->guest[0])
+		buf_printf(out, " (%s)", d->guest);
+}
+
+void hop_text(const struct hop *h, const struct journey_words *w, struct buf *out)
+{
+	const char *name;
+
+	switch (h->kind) {
+	case HOP_FW:
+		decision_text(&h->decision, out);
+		break;
+	case HOP_ROUTE:
+		route_text(&h->route, w, out);
+		break;
+	case HOP_NAT:
+		flow_text(&h->before, out);
+		buf_puts(out, "  ->  ");
+		flow_text(&h->flow, out);
+		break;
+	case HOP_BRIDGE_FWD:
+		forward_text(h, w, out);
+		break;
+	case HOP_ICMP:
+		name = icmp_word(h->seen.ethertype == 0x86dd ? IPPROTO_ICMPV6 : IPPROTO_ICMP,
+				 (uint16_t)h->seen.reason);
+		buf_printf(out, "the host answers: %s", name ? name : "an ICMP error");
+		break;
+	case HOP_DROP:
+		drop_text(h, w, out);
+		break;
+	default:
+		device_text(h, w, out);
+	}
+}
+
+/* Where it was delivered: the last hop that is an end. */
+static const struct hop *end_hop(const struct journey *g, enum hop_kind *ret)
+{
+	for (size_t i = g->n_hops; i > 0; i--) {
+		enum hop_kind k = g->hops[i - 1].kind;
+
+		if (k == HOP_VM_READ || k == HOP_TAP_QUEUED || k == HOP_UPLINK_OUT ||
+		    k == HOP_HOST_IN || k == HOP_BRIDGE_FWD) {
+			*ret = k;
+			return &g->hops[i - 1];
+		}
+	}
+	return NULL;
+}
+
+void journey_end_text(const struct journey *g, const struct journey_words *w, struct buf *out)
+{
+	enum hop_kind kind = HOP_KINDS;
+	const struct hop *h = end_hop(g, &kind);
+	char name[IFNAMSIZ];
+
+	buf_puts(out, journey_end_name(g->end));
+	if (g->end == JOURNEY_LOST_SIGHT)
+		buf_puts(out, ": nothing more was seen of it");
+	if (g->end != JOURNEY_DELIVERED || !h)
+		return;
+	switch (kind) {
+	case HOP_VM_READ:
+		buf_puts(out, " to the guest");
+		break;
+	case HOP_TAP_QUEUED:
+		buf_puts(out, " to the guest's port");
+		break;
+	case HOP_HOST_IN:
+		buf_puts(out, " to the host");
+		break;
+	case HOP_UPLINK_OUT:
+		buf_printf(out, " out by %s", device_name(w->view, h->ifindex, name));
+		break;
+	default:
+		if (h->copies == 1)
+			buf_printf(out, " to %s", device_name(w->view, h->ports[0], name));
+		else
+			buf_printf(out, " to %u ports", h->copies);
+	}
+}
