@@ -15,9 +15,14 @@ static __always_inline struct track *track_find(__u64 skb)
 	return bpf_map_lookup_elem(&skbs, &skb);
 }
 
-static __always_inline void track_end(__u64 skb)
+/* The skb is at its end; its memory, and that of its data, may be another packet's soon. */
+static __always_inline void track_end(const struct packet *pk, bool clone)
 {
-	bpf_map_delete_elem(&skbs, &skb);
+	__u64 key = pk->key, head = pk->head;
+
+	bpf_map_delete_elem(&skbs, &key);
+	if (!clone)
+		bpf_map_delete_elem(&heads, &head);
 }
 
 static __always_inline struct track *track_put(const struct packet *pk, const struct track *t)
@@ -49,7 +54,7 @@ static __always_inline bool is_piece(const struct path_seen *whole, const struct
 }
 
 /* Copies are made at once: a head that is known for longer may be another's meanwhile. */
-#define HEAD_NS 1000000000ull
+#define HEAD_NS 100000000ull
 
 /*
  * An skb that nobody knows, on its way out: a copy, fragment or segment of one that is followed?
@@ -105,7 +110,8 @@ static __always_inline void tell_arrival(struct cpu *cpu, const struct packet *p
 {
 	struct path_seen *s = &cpu->current; /* about to be written anew anyway */
 
-	if (cpu->in.skb != pk->key)
+	/* A copy that was flooded shares its data with what came in. */
+	if (cpu->in.skb != pk->key && cpu->in.head != pk->head)
 		return;
 	__builtin_memset(s, 0, sizeof(*s));
 	headers_read(&cpu->in, s);
@@ -184,14 +190,14 @@ static __always_inline struct track *checked(struct track *t, __u64 skb,
 	if (!t || finger_same(&t->finger, finger))
 		return t;
 	count(PATH_STALE);
-	track_end(skb);
+	track_end(pk, t->clone);
 	return NULL;
 }
 
 /* What happens in another namespace, behind a veth pair, is not ours to tell. */
-static __always_inline void leave(const struct packet *pk)
+static __always_inline void leave(const struct packet *pk, bool clone)
 {
-	track_end(pk->key);
+	track_end(pk, clone);
 	*current_of_cpu() = 0;
 }
 
@@ -221,7 +227,7 @@ static __always_inline void on_way(struct sk_buff *skb, const struct net_device 
 	f = p.in ? &cpu->in : &cpu->out;
 	if (!read_packet(cpu, &pk, f, p.in, &finger))
 		return;
-	t = checked(t, pk.key, &finger);
+	t = checked(t, &pk, &finger);
 	if (!t && !p.in && p.netns == config.netns)
 		t = adopt(cpu, &pk, &finger);
 	if (!t && wanted(f, &cpu->seen, &p))
@@ -239,7 +245,7 @@ static __always_inline void on_way(struct sk_buff *skb, const struct net_device 
 	if (p.netns == config.netns)
 		remember(cpu, &pk, t->packet);
 	else
-		leave(&pk);
+		leave(&pk, t->clone);
 }
 
 /* Something that happens to a packet that is followed, or its end. */
@@ -259,7 +265,7 @@ static __always_inline void on_packet(struct sk_buff *skb, enum path_event_type 
 	cpu = this_cpu();
 	if (!cpu || !read_packet(cpu, &pk, &cpu->out, false, &finger))
 		return;
-	t = checked(t, pk.key, &finger);
+	t = checked(t, &pk, &finger);
 	if (!t)
 		return;
 	dev = skb->dev;
@@ -271,7 +277,7 @@ static __always_inline void on_packet(struct sk_buff *skb, enum path_event_type 
 	cpu->seen.reason = reason;
 	tell_seen(cpu, &pk, t, type, &p);
 	if (ends)
-		track_end(pk.key);
+		track_end(&pk, t->clone);
 	if (ends && *current_of_cpu() == pk.key)
 		*current_of_cpu() = 0;
 }

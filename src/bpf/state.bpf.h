@@ -113,7 +113,7 @@ struct {
 
 /**
  * struct frame - a frame as read from an skb
- * @skb:	whose it is; @time_ns, @ifindex: when and where it was read, of those that came in
+ * @skb:	whose it is, and @head its data's; @time_ns, @ifindex: when and where it was read, of those that came in
  * @bytes:	from the Ethernet header on; @len of them
  * @l3:		offset of the network header in @bytes
  *
@@ -122,6 +122,7 @@ struct {
 #define AT_MAX 64
 struct frame {
 	__u64 skb;
+	__u64 head;
 	__u64 time_ns;
 	__u32 len;
 	__u32 l3;

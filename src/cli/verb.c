@@ -27,6 +27,7 @@ static const struct option global_options[] = {
 };
 
 #define GLOBAL_SHORT "o:h"
+#define LETTERS_MAX (sizeof("+:" GLOBAL_SHORT) + 2 * VERB_OPTS_MAX)
 #define WHAT_MAX 64
 #define WORDS_MAX (VERB_OPTS_MAX + ARRAY_SIZE(global_options) + 1)
 
@@ -181,24 +182,51 @@ static int check_count(const struct noun *noun, const struct verb *verb, const s
 	return EXIT_OK;
 }
 
+/* The short options: the global ones, and the verb's letters. */
+static void verb_letters(const struct verb *verb, char *ret)
+{
+	char *p = stpcpy(ret, verb->command ? "+:" GLOBAL_SHORT : ":" GLOBAL_SHORT);
+
+	for (size_t i = 0; i < verb->n_opts; i++) {
+		if (!verb->opts[i].letter)
+			continue;
+		*p++ = verb->opts[i].letter;
+		if (verb->opts[i].value)
+			*p++ = ':';
+	}
+	*p = '\0';
+}
+
+/* The number in @a->opt of option @c, as getopt_long() gives it; -1: none of the verb's. */
+static int verb_option(const struct verb *verb, int c)
+{
+	if (c >= OPT_VERB)
+		return c - OPT_VERB;
+	for (size_t i = 0; i < verb->n_opts; i++)
+		if (verb->opts[i].letter == c)
+			return (int)i;
+	return -1;
+}
+
 /* EXIT_OK, EXIT_USAGE or CLI_HELP. */
 static int parse_verb(struct cli *cli, const struct noun *noun, const struct verb *verb, int argc,
 		      char **argv, struct verb_args *args)
 {
 	struct option options[WORDS_MAX] = {0};
-	char what[WHAT_MAX];
-	int c, r;
+	char what[WHAT_MAX], letters[LETTERS_MAX];
+	int c, i, r;
 
 	verb_what(noun, verb, what, sizeof(what));
 	verb_options(verb, options);
+	verb_letters(verb, letters);
 	opterr = 0;
 	optind = 0;
-	while ((c = getopt_long(argc, argv, verb->command ? "+:" GLOBAL_SHORT : ":" GLOBAL_SHORT,
-				options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
 		if (c == '?' || c == ':')
 			return bad_option(what, options, c, argv);
-		if (c >= OPT_VERB) {
-			args->opt[c - OPT_VERB] = optarg ? optarg : "";
+		i = verb_option(verb, c);
+		if (i >= 0) {
+			args->opt[i] = optarg ? optarg : "";
 			continue;
 		}
 		r = take_global(cli, what, c);
@@ -301,8 +329,13 @@ void verb_help(const struct noun *noun, const struct verb *verb, FILE *f)
 	verb_what(noun, verb, what, sizeof(what));
 	fprintf(f, "Usage: vmlane %s%s%s\n\n%c%s.\n\nOptions:\n", what, *verb->args ? " " : "",
 		verb->args, toupper((unsigned char)verb->help[0]), verb->help + 1);
-	for (size_t i = 0; i < verb->n_opts; i++)
-		help_option(f, "    ", verb->opts[i].name, verb->opts[i].value, verb->opts[i].help);
+	for (size_t i = 0; i < verb->n_opts; i++) {
+		char letter[] = "    ";
+
+		if (verb->opts[i].letter)
+			memcpy(letter, (char[]){'-', verb->opts[i].letter, ','}, 3);
+		help_option(f, letter, verb->opts[i].name, verb->opts[i].value, verb->opts[i].help);
+	}
 	help_option(f, "-o, ", "output", "FORMAT", "table (the default) or json");
 	help_option(f, "    ", "socket", "PATH", "the daemon's socket (or $VMLANE_SOCKET)");
 	help_option(f, "-h, ", "help", NULL, "this text");

@@ -18,11 +18,13 @@
  * @name:	without the dashes
  * @value:	what stands for its value in the help ("CIDR"), NULL for a flag
  * @help:	one line
+ * @letter:	short form, 0 for none
  */
 struct verb_opt {
 	const char *name;
 	const char *value;
 	const char *help;
+	char letter;
 };
 
 /**
@@ -94,6 +96,7 @@ extern const struct noun noun_mac;
 extern const struct noun noun_lease;
 extern const struct noun noun_status;
 extern const struct noun noun_monitor;
+extern const struct noun noun_trace;
 
 /* noun_is_single() - the noun alone is the command: it has no verb to type. */
 bool noun_is_single(const struct noun *noun);

@@ -301,8 +301,12 @@ static void on_receive(struct journeys *j, struct journey *g, const struct path_
 
 	if (s->head.netns != j->view->netns) {
 		/* It went through a veth pair: if that was a guest's port, the guest has it. */
-		if (has_hop(g, HOP_TAP_QUEUED))
-			hop_add_seen(g, HOP_VM_READ, s);
+		if (has_hop(g, HOP_TAP_QUEUED) && !has_hop(g, HOP_VM_READ)) {
+			struct hop *h = hop_add_seen(g, HOP_VM_READ, s);
+
+			if (h)
+				h->ifindex = 0; /* another namespace's */
+		}
 		g->end = JOURNEY_DELIVERED;
 		return;
 	}
@@ -339,15 +343,23 @@ static void note_forward(struct journeys *j, struct journey *g, const struct pat
 	h->copies++;
 }
 
+/* The host's own: by its bridge, if it is first seen at a port of that. */
+static void note_host_out(struct journey *g, const struct path_seen *s, const struct path_device *d)
+{
+	struct hop *h = hop_add_seen(g, HOP_HOST_OUT, s);
+
+	if (h && d && d->master)
+		h->ifindex = d->master;
+	g->to_guest = true;
+}
+
 static void on_transmit(struct journeys *j, struct journey *g, const struct path_seen *s)
 {
 	const struct path_device *d = path_device_find(j->view, (int)s->head.ifindex);
 	struct hop *last;
 
-	if (g->n_hops == 0) {
-		hop_add_seen(g, HOP_HOST_OUT, s);
-		g->to_guest = true;
-	}
+	if (g->n_hops == 0)
+		note_host_out(g, s, d);
 	if (d && d->role == DEVICE_BRIDGE) /* its ports come next */
 		return;
 	last = last_hop(g);
@@ -369,10 +381,8 @@ static void on_queue(struct journeys *j, struct journey *g, const struct path_se
 {
 	const struct path_device *d = path_device_find(j->view, (int)s->head.ifindex);
 
-	if (g->n_hops == 0) {
-		hop_add_seen(g, HOP_HOST_OUT, s);
-		g->to_guest = true;
-	}
+	if (g->n_hops == 0)
+		note_host_out(g, s, d);
 	if (d && d->role != DEVICE_BRIDGE)
 		hop_add_seen(g, HOP_QDISC, s);
 }

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* trace_json.h - journeys as JSON: one object a line on stdout, documented in docs/API.md. */
+#ifndef VMLANE_CLI_TRACE_JSON_H
+#define VMLANE_CLI_TRACE_JSON_H
+
+#include <jansson.h>
+#include "cli/tracing.h"
+
+/* trace_json_start() - {"event": "start", ...} */
+void trace_json_start(const struct subject *s);
+/* trace_json_journey() - {"event": "packet", ...} */
+void trace_json_journey(const struct journey *j, const struct tracing *t);
+/* trace_json_end() - {"event": "end", ...} with what was lost */
+void trace_json_end(uint64_t shown, uint64_t dropped, const struct tracing *t);
+
+/* trace_json_line() - @j as one line; the reference is taken over. */
+void trace_json_line(json_t *j);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tracing.c - see tracing.h. One thread: poll, read, hand on. */
+#include "cli/tracing.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "path/symbols.h"
+
+#define TICK_NS 4000000000ull	    /* tracer_tick() */
+#define REFRESH_MIN_NS 200000000ull /* not oftener, however many unknown interfaces there are */
+#define ETHERTYPE_IP4 0x0800
+#define ETHERTYPE_IP6 0x86dd
+
+/**
+ * struct tracing - a trace under way
+ * @offset_ns:	CLOCK_REALTIME less CLOCK_MONOTONIC, at the start
+ * @next_tick:	when tracer_tick() is due; @refreshed: when the interfaces were last read
+ * @stale:	an interface was seen that is not known
+ */
+struct tracing {
+	struct subject *subject;
+	struct tracing_options o;
+	struct tracer *tracer;
+	struct journeys *journeys;
+	struct symbols *symbols;
+	bool no_symbols;
+	struct journey_words words;
+	uint64_t offset_ns;
+	uint64_t next_tick;
+	uint64_t refreshed;
+	bool stale;
+	int error;
+};
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
+}
+
+static const char *word_reason(uint32_t reason, void *ctx)
+{
+	struct tracing *t = ctx;
+
+	return tracer_reason(t->tracer, reason);
+}
+
+static const char *word_function(uint64_t location, void *ctx)
+{
+	struct tracing *t = ctx;
+
+	if (!t->symbols && !t->no_symbols)
+		t->no_symbols = symbols_new(&t->symbols) < 0;
+	return t->symbols ? symbols_find(t->symbols, location) : NULL;
+}
+
+static int start(struct tracing *t, struct err *e)
+{
+	struct tracer_options o = {
+		.netns = t->subject->view.netns,
+		.filter = t->o.filter,
+		.n_filter = t->o.n_filter,
+		.detail = t->o.detail,
+	};
+	int r = tracer_new(&o, &t->tracer, e);
+
+	if (r < 0)
+		return r;
+	r = subject_watch(t->subject, t->tracer);
+	if (r < 0)
+		return err_set(e, r, "limit", "trace",
+			       "an interface has an index of %d or more, which cannot be watched",
+			       PATH_IFINDEX_MAX);
+	r = journeys_new(&t->subject->view, &t->journeys);
+	if (r < 0)
+		return err_set(e, r, "memory", "trace", "out of memory");
+	return tracer_start(t->tracer, e);
+}
+
+int tracing_new(struct subject *s, const struct tracing_options *o, struct tracing **ret,
+		struct err *e)
+{
+	_cleanup_(tracing_freep) struct tracing *t = calloc(1, sizeof(*t));
+	int r;
+
+	if (!t)
+		return err_set(e, -ENOMEM, "memory", "trace", "out of memory");
+	t->subject = s;
+	t->o = *o;
+	t->words = (struct journey_words){
+		.view = &s->view, .reason = word_reason, .function = word_function, .ctx = t};
+	t->offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+	t->next_tick = clock_ns(CLOCK_MONOTONIC) + TICK_NS;
+	r = start(t, e);
+	if (r < 0)
+		return r;
+	*ret = t;
+	t = NULL;
+	return 0;
+}
+
+void tracing_free(struct tracing *t)
+{
+	if (!t)
+		return;
+	journeys_free(t->journeys);
+	tracer_free(t->tracer);
+	symbols_free(t->symbols);
+	free(t);
+}
+
+const struct journey_words *tracing_words(const struct tracing *t)
+{
+	return &t->words;
+}
+
+uint64_t tracing_realtime(const struct tracing *t, uint64_t monotonic_ns)
+{
+	return monotonic_ns + t->offset_ns;
+}
+
+/* What comes in by the guest's port tells who it is. */
+static void learn_guest(struct tracing *t, const struct path_seen *s)
+{
+	static const uint8_t none[16];
+	const struct path_device *d = path_device_find(&t->subject->view, (int)s->head.ifindex);
+	struct mac mac;
+
+	if (!d || d->role != DEVICE_GUEST)
+		return;
+	if (!t->subject->has_mac) {
+		memcpy(mac.b, s->smac, sizeof(mac.b));
+		t->subject->mac = mac;
+		t->subject->has_mac = true;
+		tracer_guest_mac(t->tracer, &mac);
+	}
+	if (memcmp(s->src, none, sizeof(none)) == 0)
+		return;
+	if (s->ethertype == ETHERTYPE_IP4)
+		tracer_guest_addr(t->tracer, AF_INET, s->src);
+	else if (s->ethertype == ETHERTYPE_IP6)
+		tracer_guest_addr(t->tracer, AF_INET6, s->src);
+}
+
+static void on_event(const struct path_head *head, size_t len, void *ctx)
+{
+	struct tracing *t = ctx;
+	int r;
+
+	if (head->type == PATH_RX && len >= sizeof(struct path_seen))
+		learn_guest(t, (const struct path_seen *)head);
+	if (head->netns == t->subject->view.netns && head->ifindex &&
+	    !path_device_find(&t->subject->view, (int)head->ifindex))
+		t->stale = true;
+	if (t->o.on_event)
+		t->o.on_event(head, len, t->o.ctx);
+	r = journeys_event(t->journeys, head, len);
+	if (r < 0)
+		t->error = r;
+}
+
+/* Interfaces come and go; a failure leaves the old view, whose unknown ones have numbers. */
+static void refresh(struct tracing *t, uint64_t now)
+{
+	if (now < t->refreshed + REFRESH_MIN_NS)
+		return;
+	t->refreshed = now;
+	t->stale = false;
+	if (subject_refresh(t->subject, NULL) == 0)
+		t->error = subject_watch(t->subject, t->tracer);
+}
+
+/* How long to sleep at most, for all that has a time. */
+static int sleep_ms(const struct tracing *t, uint64_t now, int timeout_ms)
+{
+	int due = journeys_wait_ms(t->journeys, now);
+	int tick = t->next_tick <= now ? 0 : (int)((t->next_tick - now) / 1000000 + 1);
+
+	if (due < 0 || tick < due)
+		due = tick;
+	return timeout_ms < 0 || due < timeout_ms ? due : timeout_ms;
+}
+
+int tracing_run(struct tracing *t, int wake_fd, int timeout_ms, journey_fn fn, void *ctx)
+{
+	struct pollfd fds[] = {{tracer_fd(t->tracer), POLLIN, 0}, {wake_fd, POLLIN, 0}};
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	int r = poll(fds, wake_fd < 0 ? 1 : 2, sleep_ms(t, now, timeout_ms));
+
+	if (r < 0 && errno != EINTR)
+		return -errno;
+	r = tracer_read(t->tracer, on_event, t);
+	if (r < 0 && r != -EINTR)
+		return r;
+	now = clock_ns(CLOCK_MONOTONIC);
+	if (t->stale)
+		refresh(t, now);
+	if (now >= t->next_tick) {
+		tracer_tick(t->tracer);
+		t->next_tick = now + TICK_NS;
+	}
+	journeys_due(t->journeys, now, fn, ctx);
+	r = t->error;
+	t->error = 0;
+	return r;
+}
+
+void tracing_rest(struct tracing *t, journey_fn fn, void *ctx)
+{
+	if (tracer_read(t->tracer, on_event, t) >= 0)
+		journeys_due(t->journeys, UINT64_MAX, fn, ctx);
+}
+
+struct tracing_loss tracing_loss(const struct tracing *t)
+{
+	return (struct tracing_loss){
+		.events = tracer_counter(t->tracer, PATH_LOST),
+		.journeys = journeys_overflow(t->journeys),
+		.unreadable = tracer_counter(t->tracer, PATH_UNREADABLE),
+	};
+}
+
+uint64_t tracing_filtered(const struct tracing *t)
+{
+	return tracer_counter(t->tracer, PATH_FILTERED);
+}
