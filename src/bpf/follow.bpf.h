@@ -184,7 +184,7 @@ static __always_inline void tell_seen(struct cpu *cpu, const struct packet *pk, 
 }
 
 /* @t is the same packet still? Its skb may have been freed unseen, and used again. */
-static __always_inline struct track *checked(struct track *t, __u64 skb,
+static __always_inline struct track *checked(struct track *t, const struct packet *pk,
 					     const struct finger *finger)
 {
 	if (!t || finger_same(&t->finger, finger))
