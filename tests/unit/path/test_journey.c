@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Tests of src/path/journey.c and journey_text.c: events as the tracer gives them, in the orders that
+ * were seen on a kernel, and the lines that come of them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "path/journey_text.h"
+
+enum { TAP = 3, OTHER_TAP = 4, BRIDGE = 5, UPLINK = 6 };
+
+#define NETNS 4026531840u
+#define MS 1000000ull
+
+static const struct path_device devices[] = {
+	{TAP, BRIDGE, DEVICE_GUEST, "vl-web1", "web1"},
+	{OTHER_TAP, BRIDGE, DEVICE_PORT, "vl-web2", "web2"},
+	{BRIDGE, 0, DEVICE_BRIDGE, "vl-default", ""},
+	{UPLINK, 0, DEVICE_UPLINK, "eth0", ""},
+};
+static const struct path_address locals[] = {{AF_INET, {192, 168, 122, 1}}};
+static const struct path_view view = {NETNS, devices, 4, locals, 1};
+
+/* struct lines - what journeys_due() gave, a line a hop. */
+struct lines {
+	struct buf text;
+	size_t packets;
+	size_t over;
+};
+
+static const char *reason_name(uint32_t reason, void *ctx)
+{
+	return reason == 12 ? "NETFILTER_DROP" : NULL;
+}
+
+static const struct journey_words words = {.view = &view, .reason = reason_name};
+
+static void note(const struct journey *j, bool over, void *ctx)
+{
+	struct lines *l = ctx;
+
+	l->packets++;
+	l->over += over;
+	buf_printf(&l->text, "#%u ", j->packet);
+	packet_text(&j->first, &l->text);
+	if (j->answers)
+		buf_printf(&l->text, " answers #%u", j->answers);
+	buf_puts(&l->text, "\n");
+	for (size_t i = j->told; i < j->n_hops; i++) {
+		buf_printf(&l->text, "%s ", hop_name(j->hops[i].kind));
+		hop_text(&j->hops[i], &words, &l->text);
+		buf_puts(&l->text, "\n");
+	}
+	if (over)
+		journey_end_text(j, &words, &l->text);
+	buf_puts(&l->text, over ? "\n" : "...\n");
+}
+
+/* An event of packet @packet: a TCP segment @src:@sport > @dst:@dport at @ifindex. */
+static struct path_seen seen(enum path_event_type type, uint32_t packet, uint64_t at, int ifindex,
+			     const char *src, uint16_t sport, const char *dst, uint16_t dport)
+{
+	struct path_seen s = {
+		.head = {.time_ns = at * 1000,
+			 .skb = packet,
+			 .packet = packet,
+			 .netns = NETNS,
+			 .ifindex = (uint32_t)ifindex,
+			 .type = (uint16_t)type},
+		.ethertype = 0x0800,
+		.l4 = 6,
+		.flags = PATH_L4,
+		.len = 60,
+		.sport = sport,
+		.dport = dport,
+		.tcp_flags = 2,
+	};
+
+	assert_int_equal(inet_pton(AF_INET, src, s.src), 1);
+	assert_int_equal(inet_pton(AF_INET, dst, s.dst), 1);
+	return s;
+}
+
+static void give(struct journeys *j, const struct path_seen *s)
+{
+	assert_int_equal(journeys_event(j, &s->head, sizeof(*s)), 0);
+}
+
+static void give_route(struct journeys *j, uint32_t packet, uint64_t at, const char *dst,
+		       int ifindex, const char *gateway, int err, uint32_t table)
+{
+	struct path_route r = {
+		.head = {.time_ns = at * 1000,
+			 .packet = packet,
+			 .netns = NETNS,
+			 .ifindex = (uint32_t)ifindex,
+			 .type = PATH_ROUTE},
+		.table = table,
+		.err = err,
+		.family = AF_INET,
+	};
+
+	assert_int_equal(inet_pton(AF_INET, dst, r.dst), 1);
+	if (gateway) {
+		r.gw_family = AF_INET;
+		assert_int_equal(inet_pton(AF_INET, gateway, r.gateway), 1);
+	}
+	assert_int_equal(journeys_event(j, &r.head, sizeof(r)), 0);
+}
+
+#define GUEST "192.168.122.10", 41000
+#define HOST "203.0.113.2", 41000
+#define SERVER "198.51.100.7", 443
+
+static void give_request(struct journeys *j)
+{
+	struct path_seen s = seen(PATH_RX, 1, 100, TAP, GUEST, SERVER);
+
+	give(j, &s);
+	s = seen(PATH_RX, 1, 106, BRIDGE, GUEST, SERVER);
+	give(j, &s);
+	give_route(j, 1, 107, "198.51.100.7", 0, NULL, -11, 255);
+	give_route(j, 1, 108, "198.51.100.7", UPLINK, "203.0.113.1", 0, 254);
+	s = seen(PATH_TX, 1, 110, UPLINK, HOST, SERVER);
+	give(j, &s);
+}
+
+static void give_reply(struct journeys *j)
+{
+	struct path_seen s = seen(PATH_RX, 2, 300, UPLINK, SERVER, HOST);
+
+	give(j, &s);
+	give_route(j, 2, 302, "192.168.122.10", BRIDGE, NULL, 0, 254);
+	s = seen(PATH_TX, 2, 304, BRIDGE, SERVER, GUEST);
+	give(j, &s);
+	s = seen(PATH_TX, 2, 305, TAP, SERVER, GUEST);
+	give(j, &s);
+}
+
+static void test_nat(void **state)
+{
+	_cleanup_(journeys_freep) struct journeys *j = NULL;
+	struct lines l = {.text = BUF_INIT(65536)};
+
+	assert_int_equal(journeys_new(&view, &j), 0);
+	give_request(j);
+	give_reply(j);
+	/* Not before it is quiet. */
+	assert_int_equal(journeys_due(j, 305000, note, &l), 0);
+	assert_true(journeys_wait_ms(j, 305000) > 0);
+	assert_int_equal(journeys_due(j, 305000 + 20 * MS, note, &l), 2);
+	assert_int_equal(l.over, 2);
+	assert_string_equal(buf_str(&l.text),
+			    "#1 tcp 192.168.122.10:41000 > 198.51.100.7:443 SYN, 60 bytes\n"
+			    "vm-out vl-web1\n"
+			    "bridge-in vl-default\n"
+			    "route via 203.0.113.1 dev eth0\n"
+			    "nat 192.168.122.10:41000 > 198.51.100.7:443  ->  203.0.113.2:41000 > "
+			    "198.51.100.7:443\n"
+			    "uplink-out eth0\n"
+			    "DELIVERED out by eth0\n"
+			    "#2 tcp 198.51.100.7:443 > 203.0.113.2:41000 SYN, 60 bytes answers #1\n"
+			    "uplink-in eth0\n"
+			    "route dev vl-default\n"
+			    "nat 198.51.100.7:443 > 203.0.113.2:41000  ->  198.51.100.7:443 > "
+			    "192.168.122.10:41000\n"
+			    "bridge-fwd to vl-web1\n"
+			    "tap-queued vl-web1\n"
+			    "DELIVERED to the guest's port\n");
+	assert_int_equal(journeys_wait_ms(j, 0), -1);
+	buf_done(&l.text);
+}
+
+static struct path_decision drop_rule(void)
+{
+	struct path_decision d = {.drops = true, .handle = 7};
+
+	strcpy(d.family, "ip");
+	strcpy(d.table, "filter");
+	strcpy(d.chain, "FORWARD");
+	strcpy(d.base, "FORWARD");
+	strcpy(d.hook, "forward");
+	strcpy(d.verdict, "drop");
+	strcpy(d.rule, "tcp dport 443 drop");
+	return d;
+}
+
+/* The message of the rule comes after the event of the drop: another socket. */
+static void test_drop_by_rule(void **state)
+{
+	_cleanup_(journeys_freep) struct journeys *j = NULL;
+	struct lines l = {.text = BUF_INIT(65536)};
+	struct path_seen s = seen(PATH_RX, 1, 100, TAP, GUEST, SERVER);
+	struct path_decision d = drop_rule();
+
+	assert_int_equal(journeys_new(&view, &j), 0);
+	give(j, &s);
+	s = seen(PATH_DROP, 1, 120, BRIDGE, GUEST, SERVER);
+	s.reason = 12;
+	give(j, &s);
+	assert_int_equal(journeys_decided(j, 1, 119000, &d), 0);
+	assert_int_equal(journeys_decided(j, 77, 119000, &d), 0); /* nobody's */
+	assert_int_equal(journeys_due(j, UINT64_MAX, note, &l), 1);
+	assert_string_equal(
+		buf_str(&l.text),
+		"#1 tcp 192.168.122.10:41000 > 198.51.100.7:443 SYN, 60 bytes\n"
+		"vm-out vl-web1\n"
+		"fw drop: ip filter FORWARD handle 7 \"tcp dport 443 drop\"\n"
+		"DROP by the firewall's rule, drop: ip filter FORWARD handle 7 \"tcp dport "
+		"443 drop\"\n"
+		"DROP\n");
+	buf_done(&l.text);
+}
+
+/* A gateway that does not answer: shown as far as it got, and once more when it fails. */
+static void test_goes_on(void **state)
+{
+	_cleanup_(journeys_freep) struct journeys *j = NULL;
+	struct lines l = {.text = BUF_INIT(65536)};
+	struct path_seen s = seen(PATH_RX, 1, 0, TAP, GUEST, SERVER);
+
+	assert_int_equal(journeys_new(&view, &j), 0);
+	give(j, &s);
+	give_route(j, 1, 5, "198.51.100.7", UPLINK, "203.0.113.1", 0, 254);
+	assert_int_equal(journeys_due(j, 60 * MS, note, &l), 1);
+	assert_int_equal(l.over, 0);
+	assert_int_equal(journeys_due(j, 100 * MS, note, &l), 0);
+	s = seen(PATH_DROP, 1, 3000000, UPLINK, HOST, SERVER);
+	s.reason = 58;
+	give(j, &s);
+	assert_int_equal(journeys_due(j, 3020 * MS, note, &l), 1);
+	assert_int_equal(l.over, 1);
+	assert_string_equal(buf_str(&l.text),
+			    "#1 tcp 192.168.122.10:41000 > 198.51.100.7:443 SYN, 60 bytes\n"
+			    "vm-out vl-web1\n"
+			    "route via 203.0.113.1 dev eth0\n"
+			    "...\n"
+			    "#1 tcp 192.168.122.10:41000 > 198.51.100.7:443 SYN, 60 bytes\n"
+			    "nat 192.168.122.10:41000 > 198.51.100.7:443  ->  203.0.113.2:41000 > "
+			    "198.51.100.7:443\n"
+			    "DROP reason 58 at eth0\n"
+			    "DROP\n");
+	buf_done(&l.text);
+}
+
+static void test_lost_sight(void **state)
+{
+	_cleanup_(journeys_freep) struct journeys *j = NULL;
+	struct lines l = {.text = BUF_INIT(65536)};
+	struct path_seen s = seen(PATH_RX, 1, 0, TAP, GUEST, SERVER);
+
+	assert_int_equal(journeys_new(&view, &j), 0);
+	give(j, &s);
+	assert_int_equal(journeys_due(j, 60 * MS, note, &l), 1);
+	assert_int_equal(journeys_due(j, 5000 * MS, note, &l), 1);
+	assert_non_null(strstr(buf_str(&l.text), "LOST-SIGHT: nothing more was seen of it\n"));
+	assert_int_equal(l.over, 1);
+	buf_done(&l.text);
+}
+
+/* Flooding: the copies go out before the original is handed to the host, which has no use for it. */
+static void test_flood(void **state)
+{
+	_cleanup_(journeys_freep) struct journeys *j = NULL;
+	struct lines l = {.text = BUF_INIT(65536)};
+	struct path_seen s =
+		seen(PATH_RX, 1, 0, OTHER_TAP, "192.168.122.20", 5, "192.168.122.255", 6);
+
+	assert_int_equal(journeys_new(&view, &j), 0);
+	memset(s.dmac, 0xff, sizeof(s.dmac));
+	give(j, &s);
+	s.head.type = PATH_TX;
+	s.head.skb = 77;
+	s.head.ifindex = TAP;
+	s.flags |= PATH_CLONE;
+	give(j, &s);
+	s.head.ifindex = UPLINK;
+	give(j, &s);
+	s.head.type = PATH_RX;
+	s.head.skb = 1;
+	s.head.ifindex = BRIDGE;
+	s.flags &= (uint8_t)~PATH_CLONE;
+	give(j, &s);
+	s.head.type = PATH_DROP;
+	s.reason = 2;
+	give(j, &s);
+	assert_int_equal(journeys_due(j, UINT64_MAX, note, &l), 1);
+	assert_string_equal(buf_str(&l.text),
+			    "#1 tcp 192.168.122.20:5 > 192.168.122.255:6 SYN, 60 bytes\n"
+			    "vm-out vl-web2 (web2)\n"
+			    "bridge-fwd to vl-web1\n"
+			    "tap-queued vl-web1\n"
+			    "uplink-out eth0\n"
+			    "bridge-in vl-default\n"
+			    "DELIVERED out by eth0\n");
+	buf_done(&l.text);
+}
+
+static void test_to_host(void **state)
+{
+	_cleanup_(journeys_freep) struct journeys *j = NULL;
+	struct lines l = {.text = BUF_INIT(65536)};
+	struct path_seen s = seen(PATH_RX, 1, 0, TAP, GUEST, "192.168.122.1", 53);
+
+	assert_int_equal(journeys_new(&view, &j), 0);
+	give(j, &s);
+	s.head.ifindex = BRIDGE;
+	give(j, &s);
+	give_route(j, 1, 5, "192.168.122.1", BRIDGE, NULL, 0, 255);
+	assert_int_equal(journeys_due(j, UINT64_MAX, note, &l), 1);
+	assert_non_null(strstr(buf_str(&l.text), "route dev vl-default (table local)\n"
+						 "host-in vl-default\nDELIVERED to the host\n"));
+	buf_done(&l.text);
+}
+
+static void test_refusals(void **state)
+{
+	static const struct {
+		int err;
+		const char *text;
+	} cases[] = {
+		{-11, "no route to 198.51.100.7"},
+		{-22, "blackhole route to 198.51.100.7"},
+		{-113, "unreachable route to 198.51.100.7"},
+		{-13, "prohibit route to 198.51.100.7"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(journeys_freep) struct journeys *j = NULL;
+		struct lines l = {.text = BUF_INIT(65536)};
+		struct path_seen s = seen(PATH_RX, 1, 0, TAP, GUEST, SERVER);
+
+		assert_int_equal(journeys_new(&view, &j), 0);
+		give(j, &s);
+		give_route(j, 1, 5, "198.51.100.7", 0, NULL, cases[i].err, 254);
+		assert_int_equal(journeys_due(j, UINT64_MAX, note, &l), 1);
+		assert_non_null(strstr(buf_str(&l.text), cases[i].text));
+		buf_done(&l.text);
+	}
+}
+
+/* Cut records are refused, and what is about nobody is passed over. */
+static void test_bad_events(void **state)
+{
+	_cleanup_(journeys_freep) struct journeys *j = NULL;
+	struct lines l = {.text = BUF_INIT(65536)};
+	struct path_seen s = seen(PATH_RX, 1, 0, TAP, GUEST, SERVER);
+
+	assert_int_equal(journeys_new(&view, &j), 0);
+	assert_int_equal(journeys_event(j, &s.head, sizeof(s) - 1), -EBADMSG);
+	give_route(j, 9, 5, "198.51.100.7", 0, NULL, 0, 254);
+	s.head.type = PATH_EVENT_TYPES;
+	assert_int_equal(journeys_event(j, &s.head, sizeof(s)), 0);
+	assert_int_equal(journeys_due(j, UINT64_MAX, note, &l), 0);
+	buf_done(&l.text);
+}
+
+/* More at once than are kept: the oldest goes, and that is counted. */
+static void test_overflow(void **state)
+{
+	_cleanup_(journeys_freep) struct journeys *j = NULL;
+	struct lines l = {.text = BUF_INIT(64 << 20)};
+
+	assert_int_equal(journeys_new(&view, &j), 0);
+	for (uint32_t i = 1; i <= JOURNEYS_MAX + 5; i++) {
+		struct path_seen s = seen(PATH_RX, i, i, TAP, GUEST, SERVER);
+
+		give(j, &s);
+	}
+	assert_int_equal(journeys_overflow(j), 5);
+	assert_int_equal(journeys_due(j, UINT64_MAX, note, &l), JOURNEYS_MAX);
+	assert_non_null(strstr(buf_str(&l.text), "#6 "));
+	assert_null(strstr(buf_str(&l.text), "#5 "));
+	buf_done(&l.text);
+}
+
+/* More hops than are kept are counted. */
+static void test_many_hops(void **state)
+{
+	_cleanup_(journeys_freep) struct journeys *j = NULL;
+	struct lines l = {.text = BUF_INIT(65536)};
+	struct path_decision d = drop_rule();
+	struct path_seen s = seen(PATH_RX, 1, 0, TAP, GUEST, SERVER);
+
+	assert_int_equal(journeys_new(&view, &j), 0);
+	give(j, &s);
+	for (int i = 0; i < HOPS_MAX + 3; i++)
+		assert_int_equal(journeys_decided(j, 1, (uint64_t)i, &d), 0);
+	assert_int_equal(journeys_due(j, UINT64_MAX, note, &l), 1);
+	assert_int_equal(l.packets, 1);
+	buf_done(&l.text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nat),	 cmocka_unit_test(test_drop_by_rule),
+		cmocka_unit_test(test_goes_on),	 cmocka_unit_test(test_lost_sight),
+		cmocka_unit_test(test_flood),	 cmocka_unit_test(test_to_host),
+		cmocka_unit_test(test_refusals), cmocka_unit_test(test_bad_events),
+		cmocka_unit_test(test_overflow), cmocka_unit_test(test_many_hops),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
