@@ -89,6 +89,62 @@ static __always_inline bool filter_test(const struct filter_run *r, __u16 code, 
 	return false;
 }
 
+static __always_inline bool same_words(const __u8 *p, const volatile __u8 *host, __u32 n)
+{
+	for (__u32 i = 0; i < n; i++)
+		if (p[i] != host[i])
+			return false;
+	return true;
+}
+
+static __always_inline bool lacks_port(const struct frame *f, __u32 off)
+{
+	const __u8 *p = AT(f, off, 4);
+
+	return p && *(const __u16 *)p != config.must.port_be &&
+	       *(const __u16 *)(p + 2) != config.must.port_be;
+}
+
+static __always_inline bool lacks_ip4(const struct frame *f)
+{
+	const __u8 *p = AT(f, f->l3, 20);
+
+	if (!p)
+		return false;
+	if (config.must.l4 && p[9] != config.must.l4)
+		return true;
+	if (config.must.family == AF_INET && !same_words(p + 12, config.must.host, 4) &&
+	    !same_words(p + 16, config.must.host, 4))
+		return true;
+	/* Later fragments have no ports, and are asked for none. */
+	return config.must.port_be && !((p[6] & 0x1f) | p[7]) &&
+	       lacks_port(f, f->l3 + (p[0] & 15) * 4);
+}
+
+static __always_inline bool lacks_ip6(const struct frame *f)
+{
+	const __u8 *p = AT(f, f->l3, 40);
+
+	return p && config.must.family == AF_INET6 && !same_words(p + 8, config.must.host, 16) &&
+	       !same_words(p + 24, config.must.host, 16);
+}
+
+/* filter_cannot_match() - at a glance; false: it has to be asked. */
+static __always_inline bool filter_cannot_match(const struct frame *f)
+{
+	const __u8 *type = AT(f, f->l3 - 2, 2);
+	__u16 ethertype;
+
+	if (!type || !config.n_filter)
+		return false;
+	ethertype = be16_at(type);
+	if (config.must.ethertype && ethertype != config.must.ethertype)
+		return true;
+	if (ethertype == ETH_P_IP)
+		return lacks_ip4(f);
+	return ethertype == ETH_P_IPV6 && lacks_ip6(f);
+}
+
 /* One instruction; 1 ends the loop. The codes are those of linux/bpf_common.h. */
 static long filter_step(__u32 i, struct filter_run *r)
 {

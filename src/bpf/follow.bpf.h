@@ -159,17 +159,29 @@ static __always_inline void remember(struct cpu *cpu, const struct packet *pk, _
 	bloom_add(skb_bloom, skb_generation, pk->key); /* for another generation */
 }
 
+static __always_inline bool read_frame(const struct packet *pk, bool in, struct frame *f)
+{
+	if (frame_read(pk, in, f) == 0)
+		return true;
+	count(PATH_UNREADABLE);
+	f->skb = 0;
+	return false;
+}
+
+static __always_inline void read_headers(struct cpu *cpu, const struct packet *pk,
+					 const struct frame *f, struct finger *ret)
+{
+	seen_fill(pk, f, &cpu->seen);
+	finger_make(f, &cpu->seen, ret);
+}
+
 /* Read @pk into cpu->seen and @ret; false when that cannot be done. */
 static __always_inline bool read_packet(struct cpu *cpu, const struct packet *pk, struct frame *f,
 					bool in, struct finger *ret)
 {
-	if (frame_read(pk, in, f)) {
-		count(PATH_UNREADABLE);
-		f->skb = 0;
+	if (!read_frame(pk, in, f))
 		return false;
-	}
-	seen_fill(pk, f, &cpu->seen);
-	finger_make(f, &cpu->seen, ret);
+	read_headers(cpu, pk, f, ret);
 	return true;
 }
 
@@ -221,12 +233,18 @@ static __always_inline void on_way(struct sk_buff *skb, const struct net_device 
 		return;
 	}
 	cpu = this_cpu();
-	if (!cpu)
-		return;
 	p.netns = dev->nd_net.net->ns.inum;
-	f = p.in ? &cpu->in : &cpu->out;
-	if (!read_packet(cpu, &pk, f, p.in, &finger))
+	if (!cpu || (!t && p.netns != config.netns))
 		return;
+	f = p.in ? &cpu->in : &cpu->out;
+	if (!read_frame(&pk, p.in, f))
+		return;
+	if (!t && bit_get(guest_ports, p.ifindex) && !config.mark && filter_cannot_match(f)) {
+		if (p.in)
+			*current = 0;
+		return;
+	}
+	read_headers(cpu, &pk, f, &finger);
 	t = checked(t, &pk, &finger);
 	if (!t && !p.in && p.netns == config.netns)
 		t = adopt(cpu, &pk, &finger);

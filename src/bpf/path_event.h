@@ -160,10 +160,28 @@ struct path_insn {
 };
 
 /**
+ * struct path_match - what a packet of the guest's must have to match the filter, which is then asked
+ * whether it does: so that most of those that do not are known at a glance
+ * @ethertype:	host byte order; 0: any
+ * @port_be:	one of its two, as in the packet (network byte order); 0: any
+ * @l4:		0: any
+ * @family:	AF_INET, AF_INET6: @host is one of its two addresses; 0: any
+ */
+struct path_match {
+	__u16 ethertype;
+	__u16 port_be;
+	__u8 l4;
+	__u8 family;
+	__u8 pad[2];
+	__u8 host[16];
+};
+
+/**
  * struct path_config - what is followed; constant while the programs are loaded
  * @netns:	inode of the network namespace whose devices count
  * @trace_socket: inode of the netlink socket that receives nftrace messages, 0 for none
  * @n_filter:	instructions of @filter, which sees a frame from its Ethernet header; 0: all
+ * @must:	what those that match @filter have
  * @mark:	not 0: follow what has this fwmark, and nothing else
  */
 struct path_config {
@@ -171,7 +189,7 @@ struct path_config {
 	__u32 netns;
 	__u32 mark;
 	__u32 n_filter;
-	__u32 pad;
+	struct path_match must;
 	struct path_insn filter[PATH_FILTER_MAX];
 };
 

@@ -59,6 +59,7 @@ static int configure(struct path_bpf *s, const struct tracer_options *o)
 	c->netns = o->netns;
 	c->trace_socket = o->trace_socket;
 	c->mark = o->mark;
+	c->must = o->must;
 	c->n_filter = (uint32_t)o->n_filter;
 	for (size_t i = 0; i < o->n_filter; i++)
 		c->filter[i] = o->filter[i];

@@ -28,6 +28,7 @@ enum tracer_detail {
  * @netns:	inode of the network namespace whose devices count
  * @filter:	classic BPF over the frame from its Ethernet header, @n_filter instructions, at most
  *		PATH_FILTER_MAX; none: all of the guest's packets
+ * @must:	what all packets that match @filter have; all 0 when nothing is known of that
  * @trace_socket: inode of the socket that gets nftrace messages; 0: none
  * @mark:	not 0: packets with this fwmark at a watched device, whoever's they are, and no others
  * @detail:	enum tracer_detail, or-ed
@@ -36,6 +37,7 @@ struct tracer_options {
 	uint32_t netns;
 	const struct path_insn *filter;
 	size_t n_filter;
+	struct path_match must;
 	uint64_t trace_socket;
 	uint32_t mark;
 	unsigned int detail;
