@@ -42,6 +42,7 @@ struct options {
  * @stopped:	by the operator; kept over restarts
  * @problem:	why it is not as it should be; code "" when it is
  * @ifindex:	of its bridge, 0 while that is not there
+ * @mtu:	of its bridge and guests since the last look; 0 when it has not run yet
  * @dhcp:	NULL while it does not serve
  * @guests:	what @dhcp is told of the attached guests; owned
  */
@@ -52,6 +53,7 @@ struct network_rt {
 	bool stopped;
 	struct err problem;
 	int ifindex;
+	uint32_t mtu;
 	struct lease_server *dhcp;
 	struct lease_guest *guests;
 	UT_hash_handle hh;
@@ -227,6 +229,14 @@ size_t network_resolvers(const struct manager *m, const struct network_config *c
 			 const struct in_addr **ret);
 /* network_refresh_dhcp() - guests or resolvers changed: tell the DHCP server. */
 void network_refresh_dhcp(struct manager *m, struct network_rt *n);
+/* network_mtu() - what @n's guests are to use, 576 to 65521; mtu.c has why. */
+uint32_t network_mtu(const struct network_rt *n);
+/*
+ * mtu_note() - whether @n's `mtu` is larger than that of an uplink it has in @a: then @ret tells of
+ * it. It runs all the same.
+ */
+bool mtu_note(struct manager *m, const struct network_rt *n, const struct actual *a,
+	      struct err *ret);
 /* resolvers_load() - read the host's upstream resolvers; every server learns of a change. */
 void resolvers_load(struct manager *m);
 /* resolvers_watch() - from now on learn of changes; as far as there is something to be watched. */

@@ -191,7 +191,7 @@ size_t network_resolvers(const struct manager *m, const struct network_config *c
 
 static int lease_config_fill(struct manager *m, struct network_rt *n, struct lease_config *ret)
 {
-	struct lease_config c = {.network = n->config, .mtu = n->config->mtu};
+	struct lease_config c = {.network = n->config, .mtu = (uint16_t)network_mtu(n)};
 	const struct in_addr *dns;
 	int r = lease_guests(m, n, &c.n_guests);
 

@@ -183,6 +183,7 @@ static int carry_out(struct work *w, bool follow_only)
 		r = r ? r : one;
 	}
 	sysctls_forget(w);
+	mtu_follow(w);
 	if (!follow_only) {
 		one = serve_all(w);
 		r = r ? r : one;

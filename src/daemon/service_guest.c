@@ -179,8 +179,8 @@ static int plug(struct manager *m, const struct network_rt *n, const struct stat
 
 	snprintf(alias, sizeof(alias), ALIAS_GUEST "%s", s->name);
 	r = rtnl_link_set_alias(m->rtnl, s->tap, alias, e);
-	if (r == 0 && n->config->mtu)
-		r = rtnl_link_set_mtu(m->rtnl, s->tap, n->config->mtu, e);
+	if (r == 0 && network_mtu(n) != NETWORK_MTU_DEFAULT)
+		r = rtnl_link_set_mtu(m->rtnl, s->tap, network_mtu(n), e);
 	if (r == 0)
 		r = rtnl_link_enslave(m->rtnl, s->tap, n->config->bridge, e);
 	if (r == 0 && known && known->isolate)

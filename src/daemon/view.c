@@ -176,11 +176,20 @@ static json_t *way_json(const struct actual *a, const struct network_config *c)
 			 routed ? json_string(network_inbound_name(c->inbound)) : json_null());
 }
 
-static uint32_t network_mtu(const struct actual *a, const struct network_config *c)
+/* What is worth knowing of a network that runs as it should. */
+static json_t *notes_json(struct manager *m, const struct network_rt *n, const struct actual *a)
 {
-	uint32_t mtu = c->mode == NETWORK_BRIDGED ? bridged_mtu(a, c) : c->mtu;
+	json_t *list = json_array();
+	struct err e = {0};
 
-	return mtu ? mtu : 1500;
+	if (mtu_note(m, n, a, &e))
+		json_array_append_new(list, err_json(&e));
+	return list;
+}
+
+static bool follows_uplink(const struct network_config *c)
+{
+	return c->mode == NETWORK_BRIDGED || (!c->mtu && network_has_uplink(c));
 }
 
 static json_t *peers_json(const struct network_config *c)
@@ -206,12 +215,14 @@ static json_t *network_json(struct manager *m, const struct actual *a, struct ne
 		      ipv4 || c->mode == NETWORK_BRIDGED, "subnet",
 		      ipv4 ? json_string(ip4_prefix_format(&c->subnet, subnet)) : json_null(),
 		      "gateway", ipv4 ? addr_json(c->gateway) : json_null(), "mtu",
-		      (int)network_mtu(a, c), "dhcp", dhcp_json(c), "domain",
-		      text_or_null(c->domain), "dns", dns_json(m, c), "guests",
-		      guest_names(m, n->name), "leases", (json_int_t)bound_leases(n), "file",
-		      n->file, "problem", network_problem(m, n, a), "takeover", bridged_json(m, n),
-		      "adopted", c->adopted);
+		      (int)network_mtu(n), "dhcp", dhcp_json(c), "domain", text_or_null(c->domain),
+		      "dns", dns_json(m, c), "guests", guest_names(m, n->name), "leases",
+		      (json_int_t)bound_leases(n), "file", n->file, "problem",
+		      network_problem(m, n, a), "takeover", bridged_json(m, n), "adopted",
+		      c->adopted);
 	json_object_set_new(j, "subnet_auto", json_boolean(c->subnet_auto));
+	json_object_set_new(j, "mtu_auto", json_boolean(follows_uplink(c)));
+	json_object_set_new(j, "notes", notes_json(m, n, a));
 	json_object_set_new(j, "peers", peers_json(c));
 	json_object_set_new(j, "stp", json_boolean(c->stp));
 	json_object_set_new(j, "ageing_s", json_integer(c->ageing_s));
@@ -609,7 +620,7 @@ static json_t *problems_json(struct manager *m)
 		return list;
 	HASH_ITER (hh, m->networks, n, next) {
 		const struct err *store = n->dhcp ? lease_server_problem(n->dhcp) : NULL;
-		json_t *p = network_problem(m, n, &a);
+		json_t *p = network_problem(m, n, &a), *notes;
 
 		if (access(n->file, F_OK) < 0 && errno == ENOENT)
 			json_array_append_new(list, file_gone(m, n));
@@ -617,6 +628,9 @@ static json_t *problems_json(struct manager *m)
 			json_decref(p);
 		else
 			json_array_append_new(list, p);
+		notes = notes_json(m, n, &a);
+		json_array_extend(list, notes);
+		json_decref(notes);
 		if (store)
 			json_array_append_new(list, err_json(store));
 	}

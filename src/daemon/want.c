@@ -30,8 +30,7 @@ static int want_networks(struct work *w)
 		n->config = t->config;
 		n->mac = mac_derive(w->m->host_id, t->config->name, "", 0);
 		n->external = t->config->mode == NETWORK_BRIDGED;
-		if (n->external)
-			n->mtu = bridged_mtu(&w->actual, t->config);
+		n->mtu = mtu_want(w, t->config);
 		d->n_networks++;
 	}
 	return 0;

@@ -82,11 +82,17 @@ bool want_uplink(const struct work *w, const char *ifname);
 /* want_way_out() - where what is configured to leave by @ifname leaves: the bridge that took it. */
 const char *want_way_out(const struct work *w, const char *ifname);
 
+/* ---- mtu.c ---- */
+/* mtu_want() - the MTU that the running network @c shall have. */
+uint32_t mtu_want(const struct work *w, const struct network_config *c);
+/* mtu_follow() - keep what running networks have now, and tell their DHCP servers. */
+void mtu_follow(struct work *w);
+
 /* ---- steps.c ---- */
 /* steps_plan() - fill @w->plan; a name of ours that is somebody else's leaves that network out. */
 int steps_plan(struct work *w) __must_check;
 void steps_say(struct work *w);
-/* steps_do() - those that delete, or the others; @follow_only: only sysctls of uplinks. */
+/* steps_do() - those that delete, or the others; @follow_only: only what follows the uplinks. */
 int steps_do(struct work *w, bool deletes, bool follow_only) __must_check;
 
 /* ---- sysctls.c ---- */

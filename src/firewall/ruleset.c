@@ -138,6 +138,13 @@ static void network_elements(const struct fw_network *n, struct lines *out)
 		fw_translate_elements(n, out);
 }
 
+/*
+ * What TCP is told at a connection's beginning fits both ways, that of the packet and that back,
+ * with what the kernel has learnt of them: a router that answers large packets with nothing harms
+ * nobody then. It only ever lowers the number. Other packets cost one comparison.
+ */
+#define CLAMP "		tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu\n"
+
 /* Before what comes from a bridge and goes to the same one is accepted as bridged. */
 #define TURNED                                                                                     \
 	"		iifname . oifname @bridged iifname . ether daddr @turned"                               \
@@ -161,11 +168,10 @@ static const char table_head[] =
 	"		counter name spoofed drop\n"
 	"	}\n"
 	"	chain way_out {\n"
-	"		ct state invalid,untracked counter name invalid drop\n"
+	"		ct state invalid,untracked counter name invalid drop\n" CLAMP
 	"		accept\n"
 	"	}\n"
-	"	chain to_guest {\n"
-	"		ct state established,related accept\n"
+	"	chain to_guest {\n" CLAMP "		ct state established,related accept\n"
 	"		ct state invalid counter name invalid drop\n"
 	"		iifname . oifname @ways_in accept\n"
 	"		counter name refused_in reject with icmpx admin-prohibited\n"

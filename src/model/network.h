@@ -21,6 +21,7 @@
 #define NETWORK_ACCESS_MAX 32
 #define NETWORK_PEERS_MAX 32
 #define DOMAIN_MAX_LEN 253
+#define NETWORK_MTU_DEFAULT 1500 /* the kernel's, for bridges and taps */
 
 /* struct location - where in its file something was written; line 0 means unknown. */
 struct location {
@@ -99,7 +100,8 @@ struct access_entry {
  * @port_min:	NAT: lowest source port used for tcp and udp, host byte order
  * @port_max:	NAT: highest
  * @adopted:	bridged: @bridge was named, so it is somebody else's and is only used
- * @mtu:	0: the bridge's default of 1500; bridged: the bridge's own
+ * @mtu:	0: that of the uplinks, NETWORK_MTU_DEFAULT where there are none; bridged: the
+ *		bridge's own
  * @stp:	the bridge takes part in the spanning tree
  * @ageing_s:	for how long the bridge remembers where a MAC is; 0 leaves that to the kernel
  * @dhcp:	the DHCP server runs

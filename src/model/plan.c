@@ -380,21 +380,23 @@ static void add_deletions(struct differ *x)
 	}
 }
 
-#define MTU_DEFAULT 1500 /* the kernel's, for bridges and taps */
+static uint32_t mtu_of(const struct desired_network *n)
+{
+	return n->mtu ? n->mtu : NETWORK_MTU_DEFAULT;
+}
 
 /* @l NULL: the interface is new and has the kernel's default. */
-static void add_mtu(struct differ *x, const char *ifname, const struct link_state *l, uint32_t mtu)
+static void add_mtu(struct differ *x, const char *ifname, const struct link_state *l,
+		    const struct desired_network *n)
 {
-	uint32_t now = l ? l->mtu : MTU_DEFAULT;
+	uint32_t now = l ? l->mtu : NETWORK_MTU_DEFAULT;
 	struct plan_step *s;
 
-	/* Also when it is no longer given: who is told nothing by DHCP takes the default. */
-	if (mtu == 0)
-		mtu = MTU_DEFAULT;
-	if (mtu == now)
+	if (mtu_of(n) == now)
 		return;
 	s = add(x, STEP_LINK_MTU, ifname);
-	s->mtu = mtu;
+	s->mtu = mtu_of(n);
+	snprintf(s->bridge, sizeof(s->bridge), "%s", n->config->bridge);
 	snprintf(s->replaces, sizeof(s->replaces), "%u", now);
 }
 
@@ -569,7 +571,9 @@ static void add_network(struct differ *x, const struct desired_network *n)
 	}
 	if (!l)
 		add_bridge_create(x, n);
-	add_mtu(x, c->bridge, l, c->mtu);
+	/* One that grows waits for its ports: what is larger than theirs they drop. */
+	if (!l || mtu_of(n) < l->mtu)
+		add_mtu(x, c->bridge, l, n);
 	add_switch(x, c, l);
 	if (l)
 		add_bridge_mend(x, n, l);
@@ -636,10 +640,22 @@ static void add_tap(struct differ *x, const struct desired_tap *t)
 	if (!n)
 		return;
 	/* Before it becomes a port: a bridge takes the lowest MTU of its ports for its own. */
-	add_mtu(x, t->name, l, n->external ? n->mtu : n->config->mtu);
+	add_mtu(x, t->name, l, n);
 	add_enslave(x, t, l);
 	add_isolate(x, t, l);
 	add_up(x, t->name, l);
+}
+
+/* Bridges that grow, now that their ports have. */
+static void add_grown_bridges(struct differ *x)
+{
+	for (size_t i = 0; i < x->d->n_networks; i++) {
+		const struct desired_network *n = &x->d->networks[i];
+		const struct link_state *l = find_link(x, n->config->bridge);
+
+		if (l && !n->external && mtu_of(n) > l->mtu)
+			add_mtu(x, l->name, l, n);
+	}
 }
 
 static int build(struct differ *x, struct err_list *errs)
@@ -656,6 +672,7 @@ static int build(struct differ *x, struct err_list *errs)
 	add_other_sysctls(x);
 	for (size_t i = 0; i < x->d->n_taps; i++)
 		add_tap(x, &x->d->taps[i]);
+	add_grown_bridges(x);
 	return x->error;
 }
 

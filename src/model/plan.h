@@ -115,8 +115,8 @@ size_t actual_uplinks(const struct actual *a, char (*ret)[IFNAMSIZ], size_t max)
  * struct desired_network - a network that shall run
  * @config:	not owned
  * @mac:	the bridge's MAC (mac_derive() with guest "")
- * @external:	the bridge is made elsewhere, or is somebody else's: only taps are plugged in, with
- *		the MTU @mtu (0: theirs)
+ * @external:	the bridge is made elsewhere, or is somebody else's: only taps are plugged in
+ * @mtu:	of the bridge and its taps (@external: of the taps only); 0: the kernel's default
  */
 struct desired_network {
 	const struct network_config *config;
@@ -191,7 +191,7 @@ enum step_kind {
  * struct plan_step - one write to the kernel
  * @kind:	what to do
  * @ifname:	the interface it is done to
- * @bridge:	STEP_TAP_CREATE, STEP_TAP_ENSLAVE: where the tap belongs, "" for nowhere
+ * @bridge:	STEP_TAP_CREATE, STEP_TAP_ENSLAVE, STEP_LINK_MTU: where the tap belongs, "" for nowhere
  * @replaces:	the value found before, for the text ("1500", "0"); "" when there was none
  *
  * Which of the other fields matter depends on @kind, as their names say.
@@ -239,7 +239,8 @@ void plan_done(struct plan *p);
  * has no file, of an interface that this plan does not make, is passed over.
  *
  * Order: deletions; each network whole (bridge, mtu, stp, mac, alias, addresses, sysctls, up); the
- * other sysctls; each tap whole (tap, alias, mtu, bridge, up).
+ * other sysctls; each tap whole (tap, alias, mtu, bridge, up); the MTU of bridges where it grows. So a
+ * bridge never has a larger MTU than a port of it, which would drop what the host sends.
  *
  * Returns 0, -EEXIST (see @errs; .where is "network NAME" or "guest NAME", so that the caller can
  * leave that one out and ask again), -ENOMEM.

@@ -225,16 +225,17 @@ static void test_mtu(void **state)
 
 	(void)state;
 	world_settled(&w);
-	w.config[0].mtu = 1400;
+	w.networks[0].mtu = 1400;
 	expect_plan(&w, "~ vl-a: mtu 1500 -> 1400\n~ vl-w: mtu 1500 -> 1400\n");
 	w.links[0].mtu = w.links[1].mtu = 1400;
 	expect_plan(&w, "");
-	w.config[0].mtu = 0;
-	expect_plan(&w, "~ vl-a: mtu 1400 -> 1500\n~ vl-w: mtu 1400 -> 1500\n");
+	w.networks[0].mtu = 0;
+	/* Ports grow before their bridge, and shrink after it. */
+	expect_plan(&w, "~ vl-w: mtu 1400 -> 1500\n~ vl-a: mtu 1400 -> 1500\n");
 	w.links[0].mtu = w.links[1].mtu = 1500;
 	expect_plan(&w, "");
 	world_init(&w);
-	w.config[0].mtu = 9000;
+	w.networks[0].mtu = 9000;
 	w.d.n_sysctls = 0;
 	expect_plan(&w, "+ bridge vl-a (52:54:00:00:00:aa)\n"
 			"~ vl-a: mtu 1500 -> 9000\n"

@@ -251,7 +251,7 @@ static void wish_network(struct wish *w, uint32_t i)
 	snprintf(c->name, sizeof(c->name), "n%u", i);
 	snprintf(c->bridge, sizeof(c->bridge), "%s-n%u", one_in(4) ? "br" : "vl", i);
 	c->subnet = (struct ip4_prefix){ip4_from_host(0x0a000000 + (i << 8)), 24};
-	c->mtu = one_in(3) ? 1400 : 0;
+	n->mtu = one_in(3) ? 1400 : 0;
 	c->stp = one_in(3);
 	c->ageing_s = one_in(3) ? 60 : 300;
 	n->config = c;
