@@ -43,6 +43,7 @@ struct options {
  * @problem:	why it is not as it should be; code "" when it is
  * @ifindex:	of its bridge, 0 while that is not there
  * @mtu:	of its bridge and guests since the last look; 0 when it has not run yet
+ * @socket:	on the bridge, while something serves there; NULL otherwise
  * @dhcp:	NULL while it does not serve
  * @guests:	what @dhcp is told of the attached guests; owned
  */
@@ -54,6 +55,7 @@ struct network_rt {
 	struct err problem;
 	int ifindex;
 	uint32_t mtu;
+	struct lease_socket *socket;
 	struct lease_server *dhcp;
 	struct lease_guest *guests;
 	UT_hash_handle hh;
