@@ -127,8 +127,12 @@ static void print_switch(const json_t *network)
 {
 	_cleanup_(buf_done) struct buf text = BUF_INIT(OUT_TEXT_MAX);
 
-	buf_printf(&text, "MACs kept for ");
-	out_duration(&text, out_int(network, "ageing_s", 0));
+	if (json_is_false(json_object_get(network, "learning"))) {
+		buf_puts(&text, "MACs not learned");
+	} else {
+		buf_puts(&text, "MACs kept for ");
+		out_duration(&text, out_int(network, "ageing_s", 0));
+	}
 	if (json_is_true(json_object_get(network, "stp")))
 		buf_puts(&text, ", spanning tree on");
 	print_setting("switch", buf_str(&text));

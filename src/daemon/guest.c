@@ -112,6 +112,14 @@ void guests_free(struct manager *m)
 		guest_drop(m, g);
 }
 
+static bool claims_mac(const struct guest_config *c, const struct mac *mac)
+{
+	for (size_t i = 0; i < c->n_macs; i++)
+		if (mac_equal(&c->macs[i], mac))
+			return true;
+	return c->has_mac && mac_equal(&c->mac, mac);
+}
+
 /* Whose @mac is, if not @name's: a plugged-in guest's, one's in a configuration, a bridge's. */
 static const char *mac_owner(struct manager *m, const struct mac *mac, const char *name)
 {
@@ -128,7 +136,7 @@ static const char *mac_owner(struct manager *m, const struct mac *mac, const cha
 		for (size_t i = 0; i < n->config->n_guests; i++) {
 			const struct guest_config *c = &n->config->guests[i];
 
-			if (c->has_mac && mac_equal(&c->mac, mac) && strcmp(c->name, name) != 0)
+			if (claims_mac(c, mac) && strcmp(c->name, name) != 0)
 				return c->name;
 		}
 	}

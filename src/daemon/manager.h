@@ -277,6 +277,20 @@ bool guest_has_tap(const struct manager *m, const struct guest_rt *g);
 void guest_drop(struct manager *m, struct guest_rt *g);
 void guests_free(struct manager *m);
 /*
+ * port_want() - what the port of guest @name with @mac on @c shall be, into the fields of @t that
+ * are about the port. @t does not outlive @c.
+ */
+void port_want(const struct network_config *c, const char *name, const struct mac *mac,
+	       struct desired_tap *t);
+/* port_set() - @t->name, which is a new port of its bridge, gets what @t says of it. */
+int port_set(struct manager *m, const struct desired_tap *t, struct err *e) __must_check;
+/*
+ * port_check_macs() - whether guests of @set's networks claim MACs that others on this host have:
+ * our bridges, guests that are plugged in. -EINVAL, -ENOMEM.
+ */
+int port_check_macs(struct manager *m, const struct config_set *set,
+		    struct err_list *errs) __must_check;
+/*
  * guest_mac() - the MAC @name gets on @n: @wanted ("" for none), else the configured one, else a
  * derived one that nobody has. -EINVAL, -EEXIST.
  */

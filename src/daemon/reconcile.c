@@ -108,12 +108,22 @@ void work_say(struct work *w, const char *op, const char *object, const char *te
 							    object, "text", text));
 }
 
+/* The MAC tables: what only follows the uplinks leaves them alone. */
+static int look_at_fdb(struct work *w, struct err *e)
+{
+	if (w->follow_only)
+		return 0;
+	return rtnl_fdb_dump(w->m->rtnl, 0, &w->actual.fdb, &w->actual.n_fdb, e);
+}
+
 /* look() - what there is, what there should be, and how they differ; nothing is written. */
 static int look(struct work *w)
 {
 	struct err e = {0};
 	int r = rtnl_snapshot(w->m->rtnl, &w->actual, &e);
 
+	if (r == 0)
+		r = look_at_fdb(w, &e);
 	for (size_t i = 0; i < w->actual.n_links; i++) {
 		size_t of = work_find(w, w->by_bridge, w->actual.links[i].name);
 
@@ -169,8 +179,9 @@ static int serve_all(struct work *w)
 	return first;
 }
 
-static int carry_out(struct work *w, bool follow_only)
+static int carry_out(struct work *w)
 {
+	bool follow_only = w->follow_only;
 	int r = 0, one;
 
 	if (!follow_only)
@@ -204,8 +215,11 @@ static void clear_problems(struct manager *m)
 int reconcile(struct manager *m, const struct target *target, enum reconcile_scope scope,
 	      json_t *changes, struct err_list *errs)
 {
-	struct work w = {
-		.m = m, .changes = changes, .errs = errs, .only_look = scope == RECONCILE_DIFF};
+	struct work w = {.m = m,
+			 .changes = changes,
+			 .errs = errs,
+			 .only_look = scope == RECONCILE_DIFF,
+			 .follow_only = scope == RECONCILE_FOLLOW};
 	struct target runtime = {0};
 	int r = 0, nics = 0;
 
@@ -227,7 +241,7 @@ int reconcile(struct manager *m, const struct target *target, enum reconcile_sco
 		steps_say(&w);
 		table_say(&w);
 	} else if (r == 0) {
-		r = carry_out(&w, scope == RECONCILE_FOLLOW);
+		r = carry_out(&w);
 	}
 	/* A name that is taken is not news to those who only follow a route. */
 	if (r == 0 && scope != RECONCILE_FOLLOW)

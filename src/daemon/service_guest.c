@@ -173,7 +173,7 @@ static int fill_guest(struct manager *m, struct network_rt *n, const struct peer
 static int plug(struct manager *m, const struct network_rt *n, const struct state_guest *s,
 		struct err *e)
 {
-	const struct guest_config *known = network_guest_find(n->config, s->name);
+	struct desired_tap port = {0};
 	char alias[ALIAS_MAX];
 	int r;
 
@@ -183,8 +183,10 @@ static int plug(struct manager *m, const struct network_rt *n, const struct stat
 		r = rtnl_link_set_mtu(m->rtnl, s->tap, network_mtu(n), e);
 	if (r == 0)
 		r = rtnl_link_enslave(m->rtnl, s->tap, n->config->bridge, e);
-	if (r == 0 && known && known->isolate)
-		r = rtnl_port_set_isolated(m->rtnl, s->tap, true, e);
+	strcpy(port.name, s->tap);
+	port_want(n->config, s->name, &s->mac, &port);
+	if (r == 0)
+		r = port_set(m, &port, e);
 	if (r == 0)
 		r = rtnl_link_set_up(m->rtnl, s->tap, true, e);
 	return r;

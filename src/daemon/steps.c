@@ -183,6 +183,12 @@ static int do_step(struct work *w, const struct plan_step *s, struct err *e)
 		return rtnl_bridge_set_ageing(r, s->ifname, s->ageing_s, e);
 	case STEP_PORT_ISOLATE:
 		return rtnl_port_set_isolated(r, s->ifname, s->on, e);
+	case STEP_PORT_MANAGE:
+		return rtnl_port_set_managed(r, s->ifname, s->on, e);
+	case STEP_MAC_DEL:
+		return rtnl_fdb_remove(r, s->ifname, &s->mac, e);
+	case STEP_MAC_ADD:
+		return rtnl_fdb_pin(r, s->ifname, &s->mac, e);
 	case STEP_ADDR_DEL:
 		return rtnl_addr_del(r, s->ifname, &s->addr, e);
 	case STEP_ADDR_ADD:

@@ -225,6 +225,7 @@ static json_t *network_json(struct manager *m, const struct actual *a, struct ne
 	json_object_set_new(j, "notes", notes_json(m, n, a));
 	json_object_set_new(j, "peers", peers_json(c));
 	json_object_set_new(j, "stp", json_boolean(c->stp));
+	json_object_set_new(j, "learning", json_boolean(c->learning));
 	json_object_set_new(j, "ageing_s", json_integer(c->ageing_s));
 	json_object_update(j, way);
 	json_decref(way);

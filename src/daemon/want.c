@@ -47,7 +47,6 @@ static int want_taps(struct work *w)
 	HASH_ITER (hh, w->m->guests, g, next) {
 		size_t of = work_find(w, w->by_name, g->g.network);
 		const struct target_network *t = &w->target->networks[of];
-		const struct guest_config *known;
 		struct desired_tap *tap;
 
 		if (of == w->target->n)
@@ -59,8 +58,7 @@ static int want_taps(struct work *w)
 		strcpy(tap->bridge, t->run ? t->config->bridge : "");
 		tap->queues = g->g.queues;
 		tap->owner_uid = g->g.owner_uid;
-		known = network_guest_find(t->config, g->g.name);
-		tap->isolated = known && known->isolate;
+		port_want(t->config, g->g.name, &g->g.mac, tap);
 		tap->persistent = g->g.kind == GUEST_ATTACHED;
 	}
 	return 0;

@@ -35,6 +35,7 @@ struct target_index {
  * @bridges:	@bridges[i]: the ifindex of its bridge, which has not been touched since; or 0
  * @changes:	told to whoever asked, or NULL; @errs: likewise
  * @only_look:	for `diff` and `status`: nothing is changed, and no network marked
+ * @follow_only: only what follows the uplinks is changed
  * @refused:	0, or the error of a network that could not even be planned
  */
 struct work {
@@ -62,6 +63,7 @@ struct work {
 	bool *failed;
 	int *bridges;
 	bool only_look;
+	bool follow_only;
 	int refused;
 	json_t *changes;
 	struct err_list *errs;

@@ -20,6 +20,7 @@
 #define NETWORK_DNS_MAX 4
 #define NETWORK_ACCESS_MAX 32
 #define NETWORK_PEERS_MAX 32
+#define GUEST_MACS_MAX 32
 #define DOMAIN_MAX_LEN 253
 #define NETWORK_MTU_DEFAULT 1500 /* the kernel's, for bridges and taps */
 
@@ -66,6 +67,8 @@ const char *network_inbound_name(enum network_inbound inbound);
  * @has_ipv4:	@ipv4 was given
  * @ipv4:	its fixed address, inside the network's subnet
  * @isolate:	it does not reach the network's other guests that have this too
+ * @pinned:	`static`: its MAC is behind its own port and nowhere else, for ever
+ * @macs:	further MACs behind its port, of VMs inside it; @n_macs of them, pinned too
  * @at:		where it was written
  */
 struct guest_config {
@@ -75,6 +78,9 @@ struct guest_config {
 	bool has_ipv4;
 	struct in_addr ipv4;
 	bool isolate;
+	bool pinned;
+	struct mac macs[GUEST_MACS_MAX];
+	size_t n_macs;
 	struct location at;
 };
 
@@ -103,6 +109,7 @@ struct access_entry {
  * @mtu:	0: that of the uplinks, NETWORK_MTU_DEFAULT where there are none; bridged: the
  *		bridge's own
  * @stp:	the bridge takes part in the spanning tree
+ * @learning:	the bridge learns which MAC is behind which guest's port; else it is told
  * @ageing_s:	for how long the bridge remembers where a MAC is; 0 leaves that to the kernel
  * @dhcp:	the DHCP server runs
  * @range_first: first dynamic address, inclusive
@@ -134,6 +141,7 @@ struct network_config {
 	bool adopted;
 	uint16_t mtu;
 	bool stp;
+	bool learning;
 	uint32_t ageing_s;
 	bool dhcp;
 	struct in_addr range_first;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "model/node.h"
+#include "model/plan_fdb.h"
 
 /* struct sysctl_ref - the sysctl of @index, by the interface its path names ("" for none). */
 struct sysctl_ref {
@@ -22,6 +23,7 @@ struct sysctl_ref {
  * struct differ - a plan in the making
  * @links:	the kernel's, by name
  * @addrs:	the kernel's, by interface, else in the order of the dump
+ * @fdb:	the kernel's MAC tables, by port
  * @networks:	the desired, by bridge
  * @taps:	the desired, by name
  * @sysctls:	the desired that differ, by interface; @n_sysctls of them
@@ -32,6 +34,7 @@ struct differ {
 	const struct actual *a;
 	const struct link_state **links;
 	const struct addr_state **addrs;
+	struct fdb_index fdb;
 	const struct desired_network **networks;
 	const struct desired_tap **taps;
 	struct sysctl_ref *sysctls;
@@ -141,6 +144,8 @@ static int make_indexes(struct differ *x)
 	x->networks = INDEX(d->networks, d->n_networks);
 	x->taps = INDEX(d->taps, d->n_taps);
 	x->sysctls = calloc(d->n_sysctls + 1, sizeof(*x->sysctls));
+	if (fdb_index_init(&x->fdb, a->fdb, a->n_fdb) < 0)
+		return -ENOMEM;
 	if (!x->links || !x->addrs || !x->networks || !x->taps || !x->sysctls)
 		return -ENOMEM;
 	qsort(x->links, a->n_links, sizeof(*x->links), link_cmp);
@@ -155,6 +160,7 @@ static void differ_done(struct differ *x)
 {
 	free(x->links);
 	free(x->addrs);
+	fdb_index_done(&x->fdb);
 	free(x->networks);
 	free(x->taps);
 	free(x->sysctls);
@@ -623,6 +629,28 @@ static void add_isolate(struct differ *x, const struct desired_tap *t, const str
 		add(x, STEP_PORT_ISOLATE, t->name)->on = t->isolated;
 }
 
+static void add_managed(struct differ *x, const struct desired_tap *t, const struct link_state *l)
+{
+	bool port = is_port_of(l, find_link(x, t->bridge));
+	bool learns = !port || !l->no_learning, floods = !port || !l->no_flood;
+
+	if (learns == t->managed || floods == t->managed)
+		add(x, STEP_PORT_MANAGE, t->name)->on = t->managed;
+}
+
+static void add_mac_step(void *ctx, const struct desired_tap *t, bool wanted, const struct mac *mac)
+{
+	add(ctx, wanted ? STEP_MAC_ADD : STEP_MAC_DEL, t->name)->mac = *mac;
+}
+
+/* A port that is new on its bridge has nothing in the MAC table. */
+static void add_macs(struct differ *x, const struct desired_tap *t, const struct link_state *l)
+{
+	bool port = is_port_of(l, find_link(x, t->bridge));
+
+	fdb_diff(&x->fdb, port ? l->ifindex : 0, t, add_mac_step, x);
+}
+
 static void add_tap(struct differ *x, const struct desired_tap *t)
 {
 	const struct desired_network *n = find_network(x, t->bridge);
@@ -643,6 +671,8 @@ static void add_tap(struct differ *x, const struct desired_tap *t)
 	add_mtu(x, t->name, l, n);
 	add_enslave(x, t, l);
 	add_isolate(x, t, l);
+	add_managed(x, t, l);
+	add_macs(x, t, l);
 	add_up(x, t->name, l);
 }
 

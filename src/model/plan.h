@@ -40,6 +40,8 @@ const char *port_state_name(enum port_state s);
  * @master:	ifindex of the bridge it is enslaved to, 0 when none
  * @port_state:	meaningful when @master is a bridge
  * @isolated:	meaningful when @master is a bridge: not to other isolated ports
+ * @no_learning, @no_flood: likewise: MACs are not learned there; frames to unknown MACs do not go
+ *		there
  * @stp:	bridges: STP is on; @forward_delay, @ageing: bridges, in 1/100 s
  */
 struct link_state {
@@ -55,6 +57,8 @@ struct link_state {
 	int master;
 	enum port_state port_state;
 	bool isolated;
+	bool no_learning;
+	bool no_flood;
 	bool stp;
 	uint32_t forward_delay;
 	uint32_t ageing;
@@ -76,6 +80,26 @@ struct route_state {
 	uint32_t metric;
 };
 
+/**
+ * struct fdb_entry - one entry of a bridge's MAC table (AF_BRIDGE neighbour)
+ * @bridge:	ifindex of the bridge
+ * @port:	ifindex of the port (the bridge itself for its own MAC)
+ * @mac:	the address
+ * @local:	a MAC of the host's own (NUD_PERMANENT)
+ * @is_static:	NUD_NOARP without @local
+ * @sticky:	it stays at its port whoever else sends with it
+ * @age_s:	seconds since a frame with it was last seen
+ */
+struct fdb_entry {
+	int bridge;
+	int port;
+	struct mac mac;
+	bool local;
+	bool is_static;
+	bool sticky;
+	uint32_t age_s;
+};
+
 #define SYSCTL_PATH_MAX 96
 #define SYSCTL_VALUE_MAX 16
 
@@ -87,7 +111,8 @@ struct sysctl_state {
 
 /*
  * struct actual - a snapshot of the namespace; the arrays are owned. @addrs stand in the order of
- * the kernel's dump, in which a primary address comes before its secondaries.
+ * the kernel's dump, in which a primary address comes before its secondaries. @fdb has the MAC
+ * tables of all bridges, where they were asked for.
  */
 struct actual {
 	struct link_state *links;
@@ -96,6 +121,8 @@ struct actual {
 	size_t n_addrs;
 	struct route_state *routes;
 	size_t n_routes;
+	struct fdb_entry *fdb;
+	size_t n_fdb;
 };
 
 void actual_done(struct actual *a);
@@ -130,6 +157,9 @@ struct desired_network {
  * @queues:	1, or more for IFF_MULTI_QUEUE
  * @owner_uid:	who may open it; UINT32_MAX: only those with CAP_NET_ADMIN
  * @isolated:	the port is; see struct link_state
+ * @managed:	the port learns no MACs, and gets no frames to unknown ones
+ * @pinned:	@mac has a static, sticky entry at this port
+ * @macs:	so have these; @n_macs of them, not owned
  * @persistent:	false: a VMM holds it by fd; it is never created by a plan, only put right
  */
 struct desired_tap {
@@ -139,6 +169,11 @@ struct desired_tap {
 	unsigned int queues;
 	uint32_t owner_uid;
 	bool isolated;
+	bool managed;
+	bool pinned;
+	struct mac mac;
+	const struct mac *macs;
+	size_t n_macs;
 	bool persistent;
 };
 
@@ -176,6 +211,9 @@ enum step_kind {
 	STEP_TAP_CREATE, /* name, queues, owner_uid, alias; persistent, down */
 	STEP_TAP_ENSLAVE,
 	STEP_PORT_ISOLATE, /* @on */
+	STEP_PORT_MANAGE,  /* @on: neither learning nor flooding of unknown MACs */
+	STEP_MAC_DEL,	   /* of @ifname's MAC table: @mac */
+	STEP_MAC_ADD,	   /* static and sticky; takes it from any other port */
 	STEP_KIND_COUNT,
 };
 
@@ -234,6 +272,9 @@ void plan_done(struct plan *p);
  * What a daemon that was killed left half made is taken over: the kernel gives an interface its
  * alias only after it was made, so a bridge of the wanted name without an alias but with the
  * wanted MAC is ours, and so is a tap of a wanted name without alias that is down and in no bridge.
+ *
+ * Sticky static MACs at our taps are ours; any other entry there is left alone, but where the port is
+ * managed: there is nothing then that is not wanted.
  *
  * A tap whose bridge @desired does not have is left out of bridges and not set up. A sysctl that
  * has no file, of an interface that this plan does not make, is passed over.

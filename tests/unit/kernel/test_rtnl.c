@@ -319,6 +319,72 @@ static void test_fdb(void **state)
 	run("ip link del port7; ip link del vl-br; ip link del other");
 }
 
+static const struct fdb_entry *find_mac(const struct fdb_entry *f, size_t n, const struct mac *mac)
+{
+	for (size_t i = 0; i < n; i++)
+		if (mac_equal(&f[i].mac, mac))
+			return &f[i];
+	return NULL;
+}
+
+/* What @mac is in the table of vl-br; false when it is not there. */
+static bool look_up(const struct mac *mac, struct fdb_entry *ret)
+{
+	const struct fdb_entry *found;
+	struct fdb_entry *f;
+	size_t n;
+
+	ok(rtnl_fdb_dump(rtnl, get("vl-br").ifindex, &f, &n, e));
+	found = find_mac(f, n, mac);
+	if (found)
+		*ret = *found;
+	free(f);
+	return found != NULL;
+}
+
+static void test_pinned_macs(void **state)
+{
+	const struct mac mac = {{0x52, 0x54, 0, 0, 0, 0x13}};
+	struct fdb_entry f = {0};
+
+	(void)state;
+	run("ip link add port7 type veth peer name peer7; ip link add port8 type veth peer name "
+	    "peer8");
+	ok(rtnl_bridge_create(rtnl, "vl-br", &mac_a, "a", e));
+	ok(rtnl_link_enslave(rtnl, "port7", "vl-br", e));
+	ok(rtnl_link_enslave(rtnl, "port8", "vl-br", e));
+	assert_false(get("port7").no_learning || get("port7").no_flood);
+	ok(rtnl_port_set_managed(rtnl, "port7", true, e));
+	assert_true(get("port7").no_learning && get("port7").no_flood);
+	assert_false(get("port8").no_learning || get("port8").no_flood);
+	ok(rtnl_port_set_managed(rtnl, "port7", false, e));
+	assert_false(get("port7").no_learning || get("port7").no_flood);
+	/* While the port is down too, and again, and at another port. */
+	ok(rtnl_fdb_pin(rtnl, "port7", &mac, e));
+	ok(rtnl_fdb_pin(rtnl, "port7", &mac, e));
+	assert_true(look_up(&mac, &f));
+	assert_true(f.is_static && f.sticky && !f.local && f.port == get("port7").ifindex);
+	ok(rtnl_fdb_pin(rtnl, "port8", &mac, e));
+	assert_true(look_up(&mac, &f));
+	assert_true(f.is_static && f.sticky && f.port == get("port8").ifindex);
+	/* Of another port it is not ours to remove. */
+	ok(rtnl_fdb_remove(rtnl, "port7", &mac, e));
+	assert_true(look_up(&mac, &f));
+	ok(rtnl_fdb_remove(rtnl, "port8", &mac, e));
+	assert_false(look_up(&mac, &f));
+	ok(rtnl_fdb_remove(rtnl, "port8", &mac, e));
+	/* One that was learned before, or put there by others, becomes pinned. */
+	run("bridge fdb add 52:54:00:00:00:13 dev port8 master static");
+	assert_true(look_up(&mac, &f));
+	assert_true(f.is_static && !f.sticky);
+	ok(rtnl_fdb_pin(rtnl, "port8", &mac, e));
+	assert_true(look_up(&mac, &f));
+	assert_true(f.is_static && f.sticky);
+	assert_int_equal(rtnl_fdb_pin(rtnl, "none", &mac, NULL), -ENODEV);
+	assert_true(rtnl_fdb_pin(rtnl, "peer7", &mac, NULL) < 0); /* in no bridge */
+	run("ip link del port7; ip link del port8; ip link del vl-br");
+}
+
 /* More than one buffer's worth, so that a dump takes several reads. */
 static void test_large_dump(void **state)
 {
@@ -426,19 +492,13 @@ static void test_monitor_overrun(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bridge),
-		cmocka_unit_test(test_link_attributes),
-		cmocka_unit_test(test_switch),
-		cmocka_unit_test(test_existing_is_left_alone),
-		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_ports),
-		cmocka_unit_test(test_addresses),
-		cmocka_unit_test(test_routes),
-		cmocka_unit_test(test_neighbours),
-		cmocka_unit_test(test_fdb),
-		cmocka_unit_test(test_large_dump),
-		cmocka_unit_test(test_monitor),
-		cmocka_unit_test(test_monitor_overrun),
+		cmocka_unit_test(test_bridge),	    cmocka_unit_test(test_link_attributes),
+		cmocka_unit_test(test_switch),	    cmocka_unit_test(test_existing_is_left_alone),
+		cmocka_unit_test(test_refusals),    cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_addresses),   cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_neighbours),  cmocka_unit_test(test_fdb),
+		cmocka_unit_test(test_pinned_macs), cmocka_unit_test(test_large_dump),
+		cmocka_unit_test(test_monitor),	    cmocka_unit_test(test_monitor_overrun),
 	};
 	int failed;
 

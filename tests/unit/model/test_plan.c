@@ -247,6 +247,53 @@ static void test_mtu(void **state)
 			"~ vl-w: up\n");
 }
 
+static void test_pinned_macs(void **state)
+{
+	const struct mac more[] = {{{2, 0, 0, 0, 0, 2}}, {{2, 0, 0, 0, 0, 3}}};
+	struct fdb_entry fdb[] = {
+		{.bridge = 1, .port = 2, .mac = {{2, 0, 0, 0, 0, 9}}}, /* learned */
+		{.bridge = 1, .port = 2, .mac = {{2, 0, 0, 0, 0, 8}}, .is_static = true},
+		{.bridge = 1, .port = 2, .mac = {{0x33, 0x33, 0, 0, 0, 1}}, .is_static = true},
+		{.bridge = 1, .port = 2, .mac = {{2, 0, 0, 0, 0, 7}}, .local = true},
+		{.bridge = 1, .port = 1, .mac = {{2, 0, 0, 0, 0, 6}}, .is_static = true},
+	};
+	struct world w;
+
+	(void)state;
+	world_settled(&w);
+	w.a.fdb = fdb;
+	w.a.n_fdb = ARRAY_SIZE(fdb);
+	expect_plan(&w, "");
+	w.taps[0].mac = (struct mac){{2, 0, 0, 0, 0, 1}};
+	w.taps[0].pinned = true;
+	w.taps[0].macs = more;
+	w.taps[0].n_macs = 2;
+	expect_plan(&w, "+ MAC 02:00:00:00:00:01 at vl-w\n"
+			"+ MAC 02:00:00:00:00:02 at vl-w\n"
+			"+ MAC 02:00:00:00:00:03 at vl-w\n");
+	/* Managed, it has nothing else; the host's and the groups' are not the port's. */
+	w.taps[0].managed = true;
+	w.taps[0].n_macs = 0;
+	expect_plan(&w, "~ vl-w: learning and flooding off\n"
+			"- MAC 02:00:00:00:00:09 at vl-w\n"
+			"- MAC 02:00:00:00:00:08 at vl-w\n"
+			"+ MAC 02:00:00:00:00:01 at vl-w\n");
+	w.links[1].no_learning = true;
+	fdb[0].mac = w.taps[0].mac;
+	fdb[0].is_static = fdb[0].sticky = true;
+	expect_plan(&w, "~ vl-w: learning and flooding off\n- MAC 02:00:00:00:00:08 at vl-w\n");
+	/* Sticky ones are ours, and go when nobody wants them. */
+	w.links[1].no_flood = true;
+	w.taps[0].managed = w.taps[0].pinned = false;
+	expect_plan(&w, "~ vl-w: learning and flooding on\n- MAC 02:00:00:00:00:01 at vl-w\n");
+	/* On another bridge it is a new port. */
+	w.taps[0].managed = w.taps[0].pinned = true;
+	w.links[1].master = 77;
+	expect_plan(&w, "~ vl-w: bridge vl-a\n"
+			"~ vl-w: learning and flooding off\n"
+			"+ MAC 02:00:00:00:00:01 at vl-w\n");
+}
+
 static void test_bent_bridge(void **state)
 {
 	struct world w;
@@ -605,6 +652,7 @@ int main(void)
 		cmocka_unit_test(test_fields_of_steps),
 		cmocka_unit_test(test_everything_gone),
 		cmocka_unit_test(test_mtu),
+		cmocka_unit_test(test_pinned_macs),
 		cmocka_unit_test(test_bent_bridge),
 		cmocka_unit_test(test_switch),
 		cmocka_unit_test(test_isolated_port),
