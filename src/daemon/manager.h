@@ -110,6 +110,7 @@ struct takeover_rt;
  *		the kernel has to be read then
  * @fw_skeleton: hash of @fw.skeleton; @fw_listing: of what the kernel lists for that one, without
  *		elements. Both are in the state too, so that the next run knows the table again.
+ * @fw_lifetimes: why the table is without lifetimes for guests' connections; code "" when it has them
  * @host_id:	the machine id, for stable MACs; NULL when there is none
  * @config_errors: what was wrong in the files at the last look (start, check, diff, apply), and
  *		what could not be written at start
@@ -140,6 +141,7 @@ struct manager {
 	uint32_t fw_generation;
 	uint64_t fw_skeleton;
 	uint64_t fw_listing;
+	struct err fw_lifetimes;
 	uint8_t host_id_bytes[16];
 	const uint8_t *host_id;
 	struct in_addr resolvers[RESOLVERS_MAX];

@@ -617,6 +617,8 @@ static json_t *problems_json(struct manager *m)
 
 	add_errors(list, &m->config_errors);
 	add_clashes(m, list);
+	if (m->fw_lifetimes.code[0])
+		json_array_append_new(list, err_json(&m->fw_lifetimes));
 	if (rtnl_snapshot(m->rtnl, &a, NULL) < 0)
 		return list;
 	HASH_ITER (hh, m->networks, n, next) {

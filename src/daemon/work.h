@@ -28,6 +28,8 @@ struct target_index {
  * @fw_seen:	the kernel's count of rulesets when @fw_text was made; 0 when not known
  * @fw_present:	there is a table of ours in the kernel
  * @fw_full:	@fw_text replaces the table as a whole
+ * @fw_mortal:	the table was found without lifetimes for connections
+ * @fw_relist:	the table's chains are not those any more that the state knows
  * @fw_peers:	one for each direction between two running networks that list each other
  * @fw_nets:	one for each running network that is filtered, as the firewall wants them; @n_fw_nets;
  *		@fw_ways has the names of those ways out that are not @uplinks
@@ -60,6 +62,8 @@ struct work {
 	uint32_t fw_seen;
 	bool fw_present;
 	bool fw_full;
+	bool fw_mortal;
+	bool fw_relist;
 	bool *failed;
 	int *bridges;
 	bool only_look;

@@ -19,7 +19,7 @@
 /**
  * struct nft - a libnftables context whose output and errors are kept in memory
  * @ctx:		owned
- * @gen_socket:		for nft_generation(), which libnftables does not offer; owned
+ * @gen_socket:		for what libnftables does not offer: nft_generation(), nft_lifetimes(); owned
  * @transactions:	writes that were sent to the kernel
  */
 struct nft {
@@ -104,6 +104,12 @@ int nft_run(struct nft *n, const char *text, struct err *e)
 {
 	n->transactions++;
 	return run(n, text, 0, "change the rules", e);
+}
+
+int nft_lifetimes(struct nft *n, const uint32_t seconds[static FW_STATE_COUNT])
+{
+	n->transactions++;
+	return lifetime_send(n->gen_socket, seconds);
 }
 
 int nft_list(struct nft *n, struct buf *out, struct err *e)

@@ -15,7 +15,8 @@ int fw_translate_check(const struct fw_network *n) __must_check;
 /* fw_translate_elements() - by which chain what leaves @n, of mode nat, is translated. */
 void fw_translate_elements(const struct fw_network *n, struct lines *out);
 /*
- * fw_translate_chains() - a chain for each different way in which networks of @d are translated.
+ * fw_translate_chains() - a chain for each different way in which networks of @d are translated, and
+ * chain `lifetimes` for lifetime.c.
  * Returns 0 or -ENOMEM; what does not fit is in @out->error.
  */
 int fw_translate_chains(const struct fw_desired *d, struct buf *out) __must_check;
