@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "daemon/events.h"
 #include "daemon/manager.h"
+#include "daemon/rates.h"
 
 struct guest_rt *manager_guest(struct manager *m, const char *name)
 {
@@ -92,6 +93,7 @@ int guest_forget(struct manager *m, struct guest_rt *g, struct err *e)
 void guest_ended(struct manager *m, struct guest_rt *g)
 {
 	struct network_rt *n = manager_network(m, g->g.network);
+	const struct state_guest was = g->g;
 	struct err e = {0};
 
 	log_info("guest %s ended", g->g.name);
@@ -100,6 +102,7 @@ void guest_ended(struct manager *m, struct guest_rt *g)
 		log_error("guest %s could not be removed from the state: %s", g->g.name, e.message);
 		guest_drop(m, g);
 	}
+	rates_unplug(m, n, was.name, was.tap);
 	if (n)
 		network_refresh_dhcp(m, n);
 }

@@ -211,6 +211,7 @@ int manager_new(const struct options *o, sd_event *loop, struct manager **ret, s
 	m->options = o;
 	m->loop = loop;
 	m->started_us = clock_boot_us();
+	m->rates_used = true; /* by an earlier run */
 	host_id_load(m);
 	r = open_kernel(m, e);
 	if (r == 0)

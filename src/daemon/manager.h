@@ -63,11 +63,13 @@ struct network_rt {
 
 /*
  * struct guest_rt - a plugged-in guest; found by name, by MAC and by tap. @carrier: its tap had a
- * VMM when the kernel last told of it.
+ * VMM when the kernel last told of it. @problem: what of its configuration is not so; code "" when
+ * all is.
  */
 struct guest_rt {
 	struct state_guest g;
 	bool carrier;
+	struct err problem;
 	UT_hash_handle hh;
 	UT_hash_handle hh_mac;
 	UT_hash_handle hh_tap;
@@ -111,6 +113,7 @@ struct takeover_rt;
  * @fw_skeleton: hash of @fw.skeleton; @fw_listing: of what the kernel lists for that one, without
  *		elements. Both are in the state too, so that the next run knows the table again.
  * @fw_lifetimes: why the table is without lifetimes for guests' connections; code "" when it has them
+ * @rates_used: there may be limits of guests' rates in the kernel (rates.c)
  * @host_id:	the machine id, for stable MACs; NULL when there is none
  * @config_errors: what was wrong in the files at the last look (start, check, diff, apply), and
  *		what could not be written at start
@@ -142,6 +145,7 @@ struct manager {
 	uint64_t fw_skeleton;
 	uint64_t fw_listing;
 	struct err fw_lifetimes;
+	bool rates_used;
 	uint8_t host_id_bytes[16];
 	const uint8_t *host_id;
 	struct in_addr resolvers[RESOLVERS_MAX];

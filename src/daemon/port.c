@@ -22,6 +22,7 @@ void port_want(const struct network_config *c, const char *name, const struct ma
 	t->mac = *mac;
 	t->macs = known ? known->macs : NULL;
 	t->n_macs = known ? known->n_macs : 0;
+	t->rate = known ? known->rate : (struct guest_rate){0};
 }
 
 int port_set(struct manager *m, const struct desired_tap *t, struct err *e)

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "daemon/events.h"
+#include "daemon/rates.h"
 
 #define FOLLOW_DELAY_US 20000
 
@@ -41,6 +42,8 @@ static void work_done(struct work *w)
 	plan_done(&w->plan);
 	fw_ruleset_done(&w->fw);
 	buf_done(&w->fw_text);
+	fw_rates_done(&w->rates);
+	fw_rates_done(&w->rates_now);
 	free(w->fw_nets);
 	free(w->fw_ways);
 	free(w->fw_peers);
@@ -138,6 +141,8 @@ static int look(struct work *w)
 		r = want_all(w);
 	}
 	if (r == 0)
+		r = rates_look(w, &e);
+	if (r == 0)
 		r = steps_plan(w);
 	if (r == 0)
 		r = table_diff(w, &e);
@@ -196,6 +201,8 @@ static int carry_out(struct work *w)
 	sysctls_forget(w);
 	mtu_follow(w);
 	if (!follow_only) {
+		one = rates_do(w);
+		r = r ? r : one;
 		one = serve_all(w);
 		r = r ? r : one;
 	}
@@ -210,6 +217,8 @@ static void clear_problems(struct manager *m)
 		if (strcmp(n->problem.code, "refused") != 0)
 			n->problem = (struct err){0};
 	}
+	for (struct guest_rt *g = m->guests; g; g = g->hh.next)
+		g->problem = (struct err){0};
 }
 
 int reconcile(struct manager *m, const struct target *target, enum reconcile_scope scope,
@@ -240,6 +249,7 @@ int reconcile(struct manager *m, const struct target *target, enum reconcile_sco
 		bridged_say(m, w.target, changes);
 		steps_say(&w);
 		table_say(&w);
+		rates_say(&w);
 	} else if (r == 0) {
 		r = carry_out(&w);
 	}

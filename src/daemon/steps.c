@@ -189,6 +189,8 @@ static int do_step(struct work *w, const struct plan_step *s, struct err *e)
 		return rtnl_fdb_remove(r, s->ifname, &s->mac, e);
 	case STEP_MAC_ADD:
 		return rtnl_fdb_pin(r, s->ifname, &s->mac, e);
+	case STEP_TAP_RATE:
+		return rtnl_rate_set(r, s->ifname, s->rate_down, e);
 	case STEP_ADDR_DEL:
 		return rtnl_addr_del(r, s->ifname, &s->addr, e);
 	case STEP_ADDR_ADD:
@@ -231,6 +233,15 @@ static bool follows(const struct work *w, const struct plan_step *s, size_t of)
 	return n && n->mtu != s->mtu && actual_link_by_name(&w->actual, s->ifname);
 }
 
+/* The guest goes on, without the limit. */
+static void mark_guest(struct manager *m, const char *tap, const struct err *e)
+{
+	struct guest_rt *g = manager_guest_by_tap(m, tap);
+
+	if (g)
+		g->problem = *e;
+}
+
 int steps_do(struct work *w, bool deletes, bool follow_only)
 {
 	int first = 0;
@@ -254,6 +265,8 @@ int steps_do(struct work *w, bool deletes, bool follow_only)
 			continue;
 		if (!e.code[0])
 			err_set(&e, r, "kernel", s->ifname, "%s", strerror(-r));
+		if (s->kind == STEP_TAP_RATE)
+			mark_guest(w->m, s->ifname, &e);
 		r = work_mark_failed(
 			w, of < w->target->n ? w->target->networks[of].config->bridge : "", r, &e);
 		first = first ? first : r;

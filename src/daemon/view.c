@@ -347,6 +347,20 @@ static void add_absent(json_t *j, const char *bridge)
 		json_object_set_new(j, nulls[i], json_null());
 }
 
+static json_t *bits_json(uint64_t bits)
+{
+	return bits ? json_integer((json_int_t)bits) : json_null();
+}
+
+/* As configured; what of it is not so is in "problem". */
+static json_t *rate_json(const struct guest_config *c)
+{
+	if (!c || !(c->rate.up || c->rate.down))
+		return json_null();
+	return json_pack("{s:o, s:o}", "up", bits_json(c->rate.up), "down",
+			 bits_json(c->rate.down));
+}
+
 static json_t *guest_json(const struct guest_view *v, const struct actual *a)
 {
 	const struct mac *mac = v->rt ? &v->rt->g.mac : NULL;
@@ -365,6 +379,10 @@ static json_t *guest_json(const struct guest_view *v, const struct actual *a)
 		      text_or_null(mac ? mac_format(mac, text) : NULL), "ipv4",
 		      has_ip ? addr_json(ip) : json_null(), "ipv4_source",
 		      text_or_null(has_ip ? source : NULL));
+	json_object_set_new(j, "rate", rate_json(v->known));
+	json_object_set_new(j, "problem",
+			    v->rt && v->rt->problem.code[0] ? err_json(&v->rt->problem)
+							    : json_null());
 	if (v->rt)
 		add_plug(j, &v->rt->g, a, bridge);
 	else
@@ -639,6 +657,9 @@ static json_t *problems_json(struct manager *m)
 	}
 	actual_done(&a);
 	add_differences(m, list);
+	for (const struct guest_rt *g = m->guests; g; g = g->hh.next)
+		if (g->problem.code[0])
+			json_array_append_new(list, err_json(&g->problem));
 	return list;
 }
 

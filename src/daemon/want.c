@@ -59,6 +59,8 @@ static int want_taps(struct work *w)
 		tap->queues = g->g.queues;
 		tap->owner_uid = g->g.owner_uid;
 		port_want(t->config, g->g.name, &g->g.mac, tap);
+		if (!t->run)
+			tap->rate = (struct guest_rate){0};
 		tap->persistent = g->g.kind == GUEST_ATTACHED;
 	}
 	return 0;

@@ -8,6 +8,7 @@
 #define VMLANE_DAEMON_WORK_H
 
 #include "daemon/reconcile.h"
+#include "firewall/rates.h"
 
 /* struct target_index - a network of the target, to be found by name or by bridge. */
 struct target_index {
@@ -33,6 +34,7 @@ struct target_index {
  * @fw_peers:	one for each direction between two running networks that list each other
  * @fw_nets:	one for each running network that is filtered, as the firewall wants them; @n_fw_nets;
  *		@fw_ways has the names of those ways out that are not @uplinks
+ * @rates:	what guests may send, as it should be; @rates_now: as it is
  * @failed:	@failed[i]: target network i had a step fail; the rest of its steps is left out
  * @bridges:	@bridges[i]: the ifindex of its bridge, which has not been touched since; or 0
  * @changes:	told to whoever asked, or NULL; @errs: likewise
@@ -64,6 +66,8 @@ struct work {
 	bool fw_full;
 	bool fw_mortal;
 	bool fw_relist;
+	struct fw_rates rates;
+	struct fw_rates rates_now;
 	bool *failed;
 	int *bridges;
 	bool only_look;

@@ -112,9 +112,9 @@ int nft_lifetimes(struct nft *n, const uint32_t seconds[static FW_STATE_COUNT])
 	return lifetime_send(n->gen_socket, seconds);
 }
 
-int nft_list(struct nft *n, struct buf *out, struct err *e)
+static int list_table(struct nft *n, const char *command, struct buf *out, struct err *e)
 {
-	int r = run(n, "list table inet vmlane", NFT_CTX_OUTPUT_STATELESS, "list the rules", e);
+	int r = run(n, command, NFT_CTX_OUTPUT_STATELESS, "list the rules", e);
 
 	if (r == -ENOENT)
 		return 0;
@@ -122,6 +122,16 @@ int nft_list(struct nft *n, struct buf *out, struct err *e)
 		return r;
 	buf_puts(out, nft_ctx_get_output_buffer(n->ctx));
 	return out->error;
+}
+
+int nft_list(struct nft *n, struct buf *out, struct err *e)
+{
+	return list_table(n, "list table inet vmlane", out, e);
+}
+
+int nft_list_rates(struct nft *n, struct buf *out, struct err *e)
+{
+	return list_table(n, "list table netdev vmlane", out, e);
 }
 
 /* "table ip filter {" and "chain FORWARD {": what is between the first word and the brace. */

@@ -37,6 +37,8 @@ int nft_lifetimes(struct nft *n, const uint32_t seconds[static FW_STATE_COUNT]) 
  * The same content is the same text, whatever order its elements were added in.
  */
 int nft_list(struct nft *n, struct buf *out, struct err *e) __must_check;
+/* nft_list_rates() - the same of the table `netdev vmlane`; see rates.h. */
+int nft_list_rates(struct nft *n, struct buf *out, struct err *e) __must_check;
 /*
  * nft_forward_drop() - somebody's chain at the forward hook whose policy is drop, as "ip filter
  * FORWARD" into @ret of @size; "" when there is none.

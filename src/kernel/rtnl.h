@@ -32,6 +32,11 @@ DEFINE_CLEANUP(struct rtnl *, rtnl_free)
 int rtnl_snapshot(struct rtnl *r, struct actual *ret, struct err *e) __must_check;
 /* rtnl_snapshot_counters() - the same with the links' counters, which cost as much as the rest. */
 int rtnl_snapshot_counters(struct rtnl *r, struct actual *ret, struct err *e) __must_check;
+/*
+ * rtnl_rates() - fill in the rates of the taps among @a's links, and which of them have somebody
+ * else's queueing discipline. It costs a dump of the namespace's queueing disciplines.
+ */
+int rtnl_rates(struct rtnl *r, struct actual *a, struct err *e) __must_check;
 /* rtnl_link_get() - one link by name or (when @name is NULL) by @ifindex; -ENODEV. */
 int rtnl_link_get(struct rtnl *r, const char *name, int ifindex, struct link_state *ret,
 		  struct err *e) __must_check;
@@ -59,6 +64,11 @@ int rtnl_port_set_isolated(struct rtnl *r, const char *name, bool isolated,
  */
 int rtnl_port_set_managed(struct rtnl *r, const char *name, bool managed,
 			  struct err *e) __must_check;
+/*
+ * rtnl_rate_set() - what leaves the host by @name, to the guest, is held to @bits a second, in place
+ * of what there was; 0: no more. -ENOENT: this kernel cannot.
+ */
+int rtnl_rate_set(struct rtnl *r, const char *name, uint64_t bits, struct err *e) __must_check;
 int rtnl_link_delete(struct rtnl *r, const char *name, struct err *e) __must_check;
 int rtnl_link_set_up(struct rtnl *r, const char *name, bool up, struct err *e) __must_check;
 int rtnl_link_set_mtu(struct rtnl *r, const char *name, uint32_t mtu, struct err *e) __must_check;

@@ -160,9 +160,15 @@ static void emit_peers(const struct network_config *n, struct buf *out)
 	buf_puts(out, "]\n");
 }
 
+static bool has_rate(const struct guest_config *g)
+{
+	return g->rate.up || g->rate.down;
+}
+
 static bool guest_is_plain(const struct guest_config *g)
 {
-	return !g->has_mac && !g->has_ipv4 && !g->isolate && !g->pinned && g->n_macs == 0;
+	return !g->has_mac && !g->has_ipv4 && !g->isolate && !g->pinned && g->n_macs == 0 &&
+	       !has_rate(g);
 }
 
 static void emit_macs(const struct guest_config *g, struct buf *out)
@@ -175,6 +181,17 @@ static void emit_macs(const struct guest_config *g, struct buf *out)
 	for (size_t i = 0; i < g->n_macs; i++)
 		buf_printf(out, "%s\"%s\"", i ? ", " : "", mac_format(&g->macs[i], mac));
 	buf_puts(out, "]\n");
+}
+
+static void emit_rate(const struct guest_rate *rate, struct buf *out)
+{
+	char text[RATE_STRLEN];
+
+	buf_puts(out, "    rate:\n");
+	if (rate->up)
+		buf_printf(out, "      up: %s\n", rate_format(rate->up, text));
+	if (rate->down)
+		buf_printf(out, "      down: %s\n", rate_format(rate->down, text));
 }
 
 static void emit_guest(const struct guest_config *g, struct buf *out)
@@ -193,6 +210,8 @@ static void emit_guest(const struct guest_config *g, struct buf *out)
 	if (g->pinned)
 		buf_puts(out, "    static: true\n");
 	emit_macs(g, out);
+	if (has_rate(g))
+		emit_rate(&g->rate, out);
 }
 
 void network_config_emit(const struct network_config *n, struct buf *out)
@@ -248,7 +267,7 @@ static bool guest_equal(const struct guest_config *a, const struct guest_config 
 	return strcmp(a->name, b->name) == 0 && a->has_mac == b->has_mac &&
 	       (!a->has_mac || mac_equal(&a->mac, &b->mac)) && a->has_ipv4 == b->has_ipv4 &&
 	       (!a->has_ipv4 || ip4_equal(a->ipv4, b->ipv4)) && a->isolate == b->isolate &&
-	       macs_equal(a, b);
+	       a->rate.up == b->rate.up && a->rate.down == b->rate.down && macs_equal(a, b);
 }
 
 static bool peers_equal(const struct network_config *a, const struct network_config *b)

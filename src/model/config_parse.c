@@ -312,6 +312,33 @@ static void set_macs(struct reader *r, const struct key *key, const struct node 
 	config_read_list(r, &item, v, GUEST_MACS_MAX, add_mac);
 }
 
+#define RATE_EXPECTED "a rate of 64kbit to 100gbit such as 512kbit, 10mbit or 1gbit"
+
+static void set_rate_up(struct reader *r, const struct key *key, const struct node *v)
+{
+	if (rate_parse(v->text, &r->guest->rate.up) < 0)
+		config_not_expected(r, key, v);
+}
+
+static void set_rate_down(struct reader *r, const struct key *key, const struct node *v)
+{
+	if (rate_parse(v->text, &r->guest->rate.down) < 0)
+		config_not_expected(r, key, v);
+}
+
+static const struct key rate_keys[] = {
+	{"up", NODE_TEXT, false, RATE_EXPECTED, set_rate_up},
+	{"down", NODE_TEXT, false, RATE_EXPECTED, set_rate_down},
+};
+
+static void set_rate(struct reader *r, const struct key *key, const struct node *v)
+{
+	if (!v->first)
+		document_mistake(r->doc, v->at, "missing-key", "`%s` is empty; expected %s",
+				 key->name, key->expected);
+	READ_BLOCK(r, rate_keys, v, " in `rate`", v->at);
+}
+
 static const struct key guest_keys[] = {
 	{"mac", NODE_TEXT, false, "a unicast MAC such as 52:54:00:39:d3:fe", set_mac},
 	{"ipv4", NODE_TEXT, false, "an address inside the subnet such as 192.168.122.10",
@@ -319,6 +346,8 @@ static const struct key guest_keys[] = {
 	{"isolate", NODE_TEXT, false, "`true` or `false`", set_isolate},
 	{"static", NODE_TEXT, false, "`true` or `false`", set_pinned},
 	{"macs", NODE_LIST, false, "a list of MACs such as [ \"52:54:00:39:d3:fe\" ]", set_macs},
+	{"rate", NODE_MAP, false, "a block with `up` and `down`, such as { down: 100mbit }",
+	 set_rate},
 };
 
 static const struct key guest_key = {

@@ -24,6 +24,9 @@
 #define DOMAIN_MAX_LEN 253
 #define NETWORK_MTU_DEFAULT 1500 /* the kernel's, for bridges and taps */
 
+#define RATE_MIN 64000ull	 /* 64kbit */
+#define RATE_MAX 100000000000ull /* 100gbit */
+
 /* struct location - where in its file something was written; line 0 means unknown. */
 struct location {
 	unsigned int line;
@@ -60,6 +63,26 @@ const char *network_mode_name(enum network_mode mode);
 const char *network_inbound_name(enum network_inbound inbound);
 
 /**
+ * struct guest_rate - how much a guest may send and be sent
+ * @up:		from the guest, in bits a second; 0: as much as it can
+ * @down:	to the guest, likewise
+ */
+struct guest_rate {
+	uint64_t up;
+	uint64_t down;
+};
+
+#define RATE_STRLEN 24
+
+/*
+ * rate_parse() - "64kbit" to "100gbit", whole numbers of kbit, mbit or gbit, as bits a second.
+ * -EINVAL, or -ERANGE when only the value is wrong.
+ */
+int rate_parse(const char *text, uint64_t *ret) __must_check;
+/* rate_format() - @bits a second in the largest unit that divides it: "512kbit", "10mbit". */
+const char *rate_format(uint64_t bits, char buf[static RATE_STRLEN]);
+
+/**
  * struct guest_config - a guest that the configuration knows by name
  * @name:	the guest's name
  * @has_mac:	@mac was given
@@ -69,6 +92,7 @@ const char *network_inbound_name(enum network_inbound inbound);
  * @isolate:	it does not reach the network's other guests that have this too
  * @pinned:	`static`: its MAC is behind its own port and nowhere else, for ever
  * @macs:	further MACs behind its port, of VMs inside it; @n_macs of them, pinned too
+ * @rate:	its limits
  * @at:		where it was written
  */
 struct guest_config {
@@ -81,6 +105,7 @@ struct guest_config {
 	bool pinned;
 	struct mac macs[GUEST_MACS_MAX];
 	size_t n_macs;
+	struct guest_rate rate;
 	struct location at;
 };
 

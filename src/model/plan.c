@@ -651,6 +651,19 @@ static void add_macs(struct differ *x, const struct desired_tap *t, const struct
 	fdb_diff(&x->fdb, port ? l->ifindex : 0, t, add_mac_step, x);
 }
 
+static void add_rate(struct differ *x, const struct desired_tap *t, const struct link_state *l)
+{
+	uint64_t now = l ? l->rate_down : 0;
+	struct plan_step *s;
+
+	if (now == t->rate.down || (l && l->foreign_qdisc))
+		return;
+	s = add(x, STEP_TAP_RATE, t->name);
+	s->rate_down = t->rate.down;
+	if (now)
+		rate_format(now, s->replaces);
+}
+
 static void add_tap(struct differ *x, const struct desired_tap *t)
 {
 	const struct desired_network *n = find_network(x, t->bridge);
@@ -665,14 +678,17 @@ static void add_tap(struct differ *x, const struct desired_tap *t)
 	else if (tap_owner(l, t) == OWNER_US_HALF_MADE)
 		add_alias(x, t->name, ALIAS_GUEST, t->guest);
 	add_sysctls(x, t->name, !l);
-	if (!n)
+	if (!n) {
+		add_rate(x, t, l);
 		return;
+	}
 	/* Before it becomes a port: a bridge takes the lowest MTU of its ports for its own. */
 	add_mtu(x, t->name, l, n);
 	add_enslave(x, t, l);
 	add_isolate(x, t, l);
 	add_managed(x, t, l);
 	add_macs(x, t, l);
+	add_rate(x, t, l);
 	add_up(x, t->name, l);
 }
 

@@ -42,6 +42,9 @@ const char *port_state_name(enum port_state s);
  * @isolated:	meaningful when @master is a bridge: not to other isolated ports
  * @no_learning, @no_flood: likewise: MACs are not learned there; frames to unknown MACs do not go
  *		there
+ * @rate_down:	taps: our limit on what goes to the guest, in bits a second; 0: there is none
+ * @foreign_qdisc: somebody has put a queueing discipline on it
+ *		(both are known only when they were asked for: rtnl_rates())
  * @stp:	bridges: STP is on; @forward_delay, @ageing: bridges, in 1/100 s
  */
 struct link_state {
@@ -59,6 +62,8 @@ struct link_state {
 	bool isolated;
 	bool no_learning;
 	bool no_flood;
+	uint64_t rate_down;
+	bool foreign_qdisc;
 	bool stp;
 	uint32_t forward_delay;
 	uint32_t ageing;
@@ -160,6 +165,7 @@ struct desired_network {
  * @managed:	the port learns no MACs, and gets no frames to unknown ones
  * @pinned:	@mac has a static, sticky entry at this port
  * @macs:	so have these; @n_macs of them, not owned
+ * @rate:	of the guest; the plan has @rate.down only, as @rate.up is the firewall's
  * @persistent:	false: a VMM holds it by fd; it is never created by a plan, only put right
  */
 struct desired_tap {
@@ -174,6 +180,7 @@ struct desired_tap {
 	struct mac mac;
 	const struct mac *macs;
 	size_t n_macs;
+	struct guest_rate rate;
 	bool persistent;
 };
 
@@ -214,6 +221,7 @@ enum step_kind {
 	STEP_PORT_MANAGE,  /* @on: neither learning nor flooding of unknown MACs */
 	STEP_MAC_DEL,	   /* of @ifname's MAC table: @mac */
 	STEP_MAC_ADD,	   /* static and sticky; takes it from any other port */
+	STEP_TAP_RATE,	   /* @rate_down; 0 takes it off */
 	STEP_KIND_COUNT,
 };
 
@@ -247,6 +255,7 @@ struct plan_step {
 	struct sysctl_state sysctl;
 	unsigned int queues;
 	uint32_t owner_uid;
+	uint64_t rate_down;
 	char replaces[REPLACES_MAX];
 };
 
@@ -266,6 +275,7 @@ void plan_done(struct plan *p);
  *
  * Bridges and taps of ours (by alias) that @desired does not have are deleted, taps also when a VMM
  * holds them: @desired must list all known guests.
+ * A queueing discipline that somebody else has put on a tap stays, and the guest has no limit then.
  * Foreign ports on our bridges and foreign addresses elsewhere are never touched; on our bridges
  * IPv4 addresses other than the gateway are removed.
  *
@@ -280,8 +290,9 @@ void plan_done(struct plan *p);
  * has no file, of an interface that this plan does not make, is passed over.
  *
  * Order: deletions; each network whole (bridge, mtu, stp, mac, alias, addresses, sysctls, up); the
- * other sysctls; each tap whole (tap, alias, mtu, bridge, up); the MTU of bridges where it grows. So a
- * bridge never has a larger MTU than a port of it, which would drop what the host sends.
+ * other sysctls; each tap whole (tap, alias, mtu, bridge, isolation, rate, up); the MTU of bridges
+ * where it grows. So a bridge never has a larger MTU than a port of it, which would drop what the
+ * host sends.
  *
  * Returns 0, -EEXIST (see @errs; .where is "network NAME" or "guest NAME", so that the caller can
  * leave that one out and ask again), -ENOMEM.

@@ -93,6 +93,15 @@ static void mac_add(const struct plan_step *s, struct buf *out)
 	mac_line(s, out, '+');
 }
 
+static void tap_rate(const struct plan_step *s, struct buf *out)
+{
+	char rate[RATE_STRLEN];
+
+	buf_printf(out, "~ %s: rate to the guest ", s->ifname);
+	replaced(s, out);
+	buf_puts(out, s->rate_down ? rate_format(s->rate_down, rate) : "unlimited");
+}
+
 static void addr_line(const struct plan_step *s, struct buf *out, char sign)
 {
 	char addr[IP4_PREFIX_STRLEN];
@@ -165,6 +174,7 @@ static const struct step_words words[] = {
 	[STEP_PORT_MANAGE] = {"change", port_manage},
 	[STEP_MAC_DEL] = {"delete", mac_del},
 	[STEP_MAC_ADD] = {"create", mac_add},
+	[STEP_TAP_RATE] = {"change", tap_rate},
 	[STEP_ADDR_DEL] = {"delete", addr_del},
 	[STEP_ADDR_ADD] = {"create", addr_add},
 	[STEP_SYSCTL_SET] = {"change", sysctl_set},

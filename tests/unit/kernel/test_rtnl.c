@@ -204,6 +204,45 @@ static const struct addr_state *find_addr(const struct actual *a, const char *te
 	return NULL;
 }
 
+static struct link_state rates_of(const char *name)
+{
+	struct actual a = {0};
+	struct link_state l;
+
+	ok(rtnl_snapshot(rtnl, &a, e));
+	ok(rtnl_rates(rtnl, &a, e));
+	assert_non_null(actual_link_by_name(&a, name));
+	l = *actual_link_by_name(&a, name);
+	actual_done(&a);
+	return l;
+}
+
+static void test_rates(void **state)
+{
+	/* The last ones do not fit 32 bits of bytes a second. */
+	static const uint64_t bits[] = {64000, 10000000, 8ull * UINT32_MAX, 100000000000};
+
+	(void)state;
+	run("ip link add vl-r type veth peer name vl-s && ip link set vl-r up");
+	assert_int_equal(rates_of("vl-r").rate_down, 0);
+	assert_false(rates_of("vl-r").foreign_qdisc);
+	for (size_t i = 0; i < ARRAY_SIZE(bits); i++) {
+		ok(rtnl_rate_set(rtnl, "vl-r", bits[i], e));
+		assert_int_equal(rates_of("vl-r").rate_down, bits[i]);
+		assert_int_equal(rates_of("vl-s").rate_down, 0);
+	}
+	ok(rtnl_rate_set(rtnl, "vl-r", 0, e));
+	assert_int_equal(rates_of("vl-r").rate_down, 0);
+	/* Somebody else's, with another handle, and with another kind. */
+	run("tc qdisc add dev vl-r root handle 1: tbf rate 1mbit burst 10k latency 50ms");
+	assert_true(rates_of("vl-r").foreign_qdisc);
+	assert_int_equal(rates_of("vl-r").rate_down, 0);
+	run("tc qdisc replace dev vl-r root handle 766c: htb");
+	assert_true(rates_of("vl-r").foreign_qdisc);
+	assert_int_equal(rtnl_rate_set(rtnl, "no-such", 64000, NULL), -ENODEV);
+	ok(rtnl_link_delete(rtnl, "vl-r", e));
+}
+
 static void test_addresses(void **state)
 {
 	const struct ip4_prefix p = prefix("192.168.122.1/24"), p31 = prefix("10.0.0.0/31");
@@ -492,13 +531,21 @@ static void test_monitor_overrun(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bridge),	    cmocka_unit_test(test_link_attributes),
-		cmocka_unit_test(test_switch),	    cmocka_unit_test(test_existing_is_left_alone),
-		cmocka_unit_test(test_refusals),    cmocka_unit_test(test_ports),
-		cmocka_unit_test(test_addresses),   cmocka_unit_test(test_routes),
-		cmocka_unit_test(test_neighbours),  cmocka_unit_test(test_fdb),
-		cmocka_unit_test(test_pinned_macs), cmocka_unit_test(test_large_dump),
-		cmocka_unit_test(test_monitor),	    cmocka_unit_test(test_monitor_overrun),
+		cmocka_unit_test(test_bridge),
+		cmocka_unit_test(test_link_attributes),
+		cmocka_unit_test(test_switch),
+		cmocka_unit_test(test_existing_is_left_alone),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_neighbours),
+		cmocka_unit_test(test_fdb),
+		cmocka_unit_test(test_pinned_macs),
+		cmocka_unit_test(test_rates),
+		cmocka_unit_test(test_large_dump),
+		cmocka_unit_test(test_monitor),
+		cmocka_unit_test(test_monitor_overrun),
 	};
 	int failed;
 

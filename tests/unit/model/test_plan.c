@@ -294,6 +294,34 @@ static void test_pinned_macs(void **state)
 			"+ MAC 02:00:00:00:00:01 at vl-w\n");
 }
 
+static void test_rate(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w);
+	w.taps[0].rate = (struct guest_rate){.up = 10000000, .down = 512000};
+	/* What the guest sends is the firewall's. */
+	expect_plan(&w, "~ vl-w: rate to the guest 512kbit\n");
+	w.links[1].rate_down = 8000000;
+	expect_plan(&w, "~ vl-w: rate to the guest 8mbit -> 512kbit\n");
+	w.links[1].rate_down = 512000;
+	expect_plan(&w, "");
+	w.taps[0].rate.down = 0;
+	expect_plan(&w, "~ vl-w: rate to the guest 512kbit -> unlimited\n");
+	/* Somebody else's stays. */
+	w.taps[0].rate.down = 1000;
+	w.links[1].rate_down = 0;
+	w.links[1].foreign_qdisc = true;
+	expect_plan(&w, "");
+	/* One in no network has none. */
+	world_settled(&w);
+	w.links[1].rate_down = 8000000;
+	w.links[1].master = 0;
+	w.d.n_networks = 0;
+	expect_plan(&w, "- bridge vl-a\n~ vl-w: rate to the guest 8mbit -> unlimited\n");
+}
+
 static void test_bent_bridge(void **state)
 {
 	struct world w;
@@ -653,6 +681,7 @@ int main(void)
 		cmocka_unit_test(test_everything_gone),
 		cmocka_unit_test(test_mtu),
 		cmocka_unit_test(test_pinned_macs),
+		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_bent_bridge),
 		cmocka_unit_test(test_switch),
 		cmocka_unit_test(test_isolated_port),
