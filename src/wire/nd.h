@@ -15,22 +15,17 @@
 
 #define ND_PREFIX_MAX 8
 #define ND_DNS_MAX 8
-#define ND_HOP_LIMIT 255    /* proves that no router was on the way: RFC 4861 3.1 */
-#define ND_DOMAIN_MAX 253   /* characters, without a dot at the end */
-#define ND_RA_FRAME_MAX 768 /* the longest that nd_ra_frame_build() makes is shorter */
+#define ND_DOMAIN_MAX 253    /* characters, without a dot at the end */
+#define ND_RA_FRAME_MAX 1200 /* the longest that nd_ra_frame_build() makes is shorter */
 
 /**
- * struct nd_rs - a router solicitation (RFC 4861 4.1)
+ * struct nd_rs - what matters of a router solicitation (RFC 4861 4.1)
  * @eth_src:	the frame's sender
  * @src:	may be the unspecified address
- * @has_mac:	there was a source link-layer address option, @mac
  */
 struct nd_rs {
 	struct mac eth_src;
 	struct in6_addr src;
-	struct in6_addr dst;
-	bool has_mac;
-	struct mac mac;
 };
 
 /*
@@ -65,6 +60,7 @@ struct nd_prefix {
  * @dns:	RDNSS option (RFC 8106 5.1), @n_dns resolvers; none: no option
  * @domain:	DNSSL option (RFC 8106 5.2), at most ND_DOMAIN_MAX characters; "": no option
  * @dns_s:	lifetime of both
+ * @old_dns, @old_domain: the same with a lifetime of 0: not to be used any more
  */
 struct nd_ra {
 	uint8_t hop_limit;
@@ -77,6 +73,9 @@ struct nd_ra {
 	size_t n_dns;
 	char domain[ND_DOMAIN_MAX + 1];
 	uint32_t dns_s;
+	struct in6_addr old_dns[ND_DNS_MAX];
+	size_t n_old_dns;
+	char old_domain[ND_DOMAIN_MAX + 1];
 };
 
 /*
