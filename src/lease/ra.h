@@ -65,12 +65,17 @@ struct ra_old {
  * @next_us:	when the next multicast one is due
  * @last_us:	when the last one was sent; @sent_any: whether there was one
  * @initial:	how many of the quick first ones are still to come
+ * @old:	@n_old of them, the latest last
+ * @old_dns, @old_domain: what was told before and is not to be used any more; the latest last
  * @window_us:	the second that @answers counts in
  */
 struct ra_state {
 	struct ra_config cfg;
 	struct ra_old old[RA_OLD_MAX];
 	size_t n_old;
+	struct in6_addr old_dns[RA_DNS_MAX];
+	size_t n_old_dns;
+	char old_domain[DOMAIN_MAX_LEN + 1];
 	uint64_t next_us;
 	uint64_t last_us;
 	bool sent_any;
