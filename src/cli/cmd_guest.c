@@ -14,6 +14,7 @@
 #include "cli/verb.h"
 #include "kernel/tap.h"
 #include "kernel/vmm.h"
+#include "model/network.h"
 
 static void cell_process(const json_t *row, const char *key, struct buf *out)
 {
@@ -148,6 +149,30 @@ static void print_owner(const json_t *guest)
 		printf("  %-9s %s (%" PRId64 ")\n", "owner", pw ? pw->pw_name : "uid", uid);
 }
 
+static void cell_rate(const json_t *row, const char *key, struct buf *out)
+{
+	static const char *const ways[] = {"up", "down"};
+	const json_t *rate = json_object_get(row, key);
+	char text[RATE_STRLEN];
+
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		int64_t bits = out_int(rate, ways[i], 0);
+
+		if (bits > 0)
+			buf_printf(out, "%s%s %s", out->len ? ", " : "", ways[i],
+				   rate_format((uint64_t)bits, text));
+	}
+}
+
+static void print_problem(const struct cli *cli, const json_t *guest)
+{
+	const char *message = out_str(json_object_get(guest, "problem"), "message");
+
+	if (message)
+		printf("  %-9s %s%s%s\n", "problem", out_color(cli->color, OUT_RED), message,
+		       out_color(cli->color, OUT_PLAIN));
+}
+
 static void print_args_list(const char *vmm, const json_t *args, const char *key)
 {
 	const json_t *list = json_object_get(args, key), *arg;
@@ -195,7 +220,9 @@ static void print_guest(const struct cli *cli, const json_t *guest, const json_t
 	print_ipv4(guest);
 	print_setting("link", out_cell_link, guest, "carrier");
 	print_setting("queues", out_cell_text, guest, "queues");
+	print_setting("rate", cell_rate, guest, "rate");
 	print_owner(guest);
+	print_problem(cli, guest);
 	print_vmm_args(guest);
 }
 

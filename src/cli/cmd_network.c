@@ -74,6 +74,25 @@ static int print_problem(const json_t *network)
 	return EXIT_REFUSED;
 }
 
+/* On stderr: it is no failure. */
+static void print_notes(const json_t *network)
+{
+	const char *name = out_str(network, "name");
+	const json_t *note;
+	size_t i;
+
+	fflush(stdout);
+	json_array_foreach (json_object_get(network, "notes"), i, note) {
+		const char *message = out_str(note, "message");
+
+		fputs("vmlane: note on network ", stderr);
+		out_print_escaped(stderr, name ? name : "?");
+		fputs(": ", stderr);
+		out_print_escaped(stderr, message ? message : "?");
+		fputc('\n', stderr);
+	}
+}
+
 static void print_setting(const char *name, const char *value)
 {
 	if (value && *value)
@@ -108,8 +127,12 @@ static void print_switch(const json_t *network)
 {
 	_cleanup_(buf_done) struct buf text = BUF_INIT(OUT_TEXT_MAX);
 
-	buf_printf(&text, "MACs kept for ");
-	out_duration(&text, out_int(network, "ageing_s", 0));
+	if (json_is_false(json_object_get(network, "learning"))) {
+		buf_puts(&text, "MACs not learned");
+	} else {
+		buf_puts(&text, "MACs kept for ");
+		out_duration(&text, out_int(network, "ageing_s", 0));
+	}
 	if (json_is_true(json_object_get(network, "stp")))
 		buf_puts(&text, ", spanning tree on");
 	print_setting("switch", buf_str(&text));
@@ -138,7 +161,8 @@ static void print_network(const struct cli *cli, const json_t *network)
 	print_setting("take-over", out_str(json_object_get(network, "takeover"), "phase"));
 	print_setting("inbound", out_str(network, "inbound"));
 	print_setting("ports", out_str(network, "ports"));
-	printf("  %-9s %" PRId64 "\n", "mtu", out_int(network, "mtu", 0));
+	printf("  %-9s %" PRId64 "%s\n", "mtu", out_int(network, "mtu", 0),
+	       json_is_true(json_object_get(network, "mtu_auto")) ? " (as the uplink)" : "");
 	print_switch(network);
 	print_dhcp(network);
 	print_setting("domain", out_str(network, "domain"));
@@ -169,6 +193,7 @@ static int run_show(struct cli *cli, const struct verb_args *a)
 	if (r == EXIT_OK && !cli_print_json(cli, network)) {
 		print_network(cli, network);
 		(void)print_problem(network);
+		print_notes(network);
 	}
 	json_decref(network);
 	return r;
@@ -203,7 +228,7 @@ static const struct verb_opt create_opts[] = {
 	[CREATE_DNS] = {"dns", "A,B", "resolvers for the guests; default: the host's own"},
 	[CREATE_UPLINK] = {"uplink", "IFACE", "way out; default: auto, follows the default route"},
 	[CREATE_PORTS] = {"ports", "A-B", "source ports that NAT uses; default: 1024-65535"},
-	[CREATE_MTU] = {"mtu", "BYTES", "of the bridge and its guests; default: 1500"},
+	[CREATE_MTU] = {"mtu", "BYTES", "of the bridge and its guests; default: the uplink's"},
 	[CREATE_BRIDGE] = {"bridge", "IFACE", "the bridge's name; default: vl-NAME"},
 	[CREATE_NO_DHCP] = {"no-dhcp", NULL, "no DHCP server"},
 	[CREATE_MODE] = {"mode", "MODE", "nat (the default), routed, isolated or bridged"},
@@ -310,6 +335,7 @@ static int finish(struct cli *cli, json_t *network)
 	if (!cli_print_json(cli, network))
 		print_done(cli, network);
 	takeover_hint(cli, network);
+	print_notes(network);
 	r = print_problem(network);
 	json_decref(network);
 	return r;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "daemon/events.h"
 #include "daemon/manager.h"
+#include "daemon/rates.h"
 
 struct guest_rt *manager_guest(struct manager *m, const char *name)
 {
@@ -92,6 +93,7 @@ int guest_forget(struct manager *m, struct guest_rt *g, struct err *e)
 void guest_ended(struct manager *m, struct guest_rt *g)
 {
 	struct network_rt *n = manager_network(m, g->g.network);
+	const struct state_guest was = g->g;
 	struct err e = {0};
 
 	log_info("guest %s ended", g->g.name);
@@ -100,6 +102,7 @@ void guest_ended(struct manager *m, struct guest_rt *g)
 		log_error("guest %s could not be removed from the state: %s", g->g.name, e.message);
 		guest_drop(m, g);
 	}
+	rates_unplug(m, n, was.name, was.tap);
 	if (n)
 		network_refresh_dhcp(m, n);
 }
@@ -110,6 +113,14 @@ void guests_free(struct manager *m)
 
 	HASH_ITER (hh, m->guests, g, next)
 		guest_drop(m, g);
+}
+
+static bool claims_mac(const struct guest_config *c, const struct mac *mac)
+{
+	for (size_t i = 0; i < c->n_macs; i++)
+		if (mac_equal(&c->macs[i], mac))
+			return true;
+	return c->has_mac && mac_equal(&c->mac, mac);
 }
 
 /* Whose @mac is, if not @name's: a plugged-in guest's, one's in a configuration, a bridge's. */
@@ -128,7 +139,7 @@ static const char *mac_owner(struct manager *m, const struct mac *mac, const cha
 		for (size_t i = 0; i < n->config->n_guests; i++) {
 			const struct guest_config *c = &n->config->guests[i];
 
-			if (c->has_mac && mac_equal(&c->mac, mac) && strcmp(c->name, name) != 0)
+			if (claims_mac(c, mac) && strcmp(c->name, name) != 0)
 				return c->name;
 		}
 	}

@@ -168,6 +168,8 @@ int load_check_more(struct manager *m, const struct config_file *file, struct er
 	if (r == 0)
 		r = check_more(m, &(struct config_set){&one, 1}, &routes, errs);
 	free(routes.v);
+	if (r == 0)
+		r = port_check_macs(m, &(struct config_set){&one, 1}, errs);
 	return r < 0 ? r : check_peers_of(m, &one, errs);
 }
 
@@ -183,7 +185,7 @@ int load_check_alone(struct manager *m, const struct network_rt *n, struct err_l
 	return r;
 }
 
-/* Guests that are plugged in keep their names and their taps. */
+/* Guests that are plugged in keep their names, their taps and their MACs. */
 static int check_plugged(struct manager *m, const struct config_set *set, struct err_list *errs)
 {
 	int r = 0;
@@ -203,7 +205,7 @@ static int check_plugged(struct manager *m, const struct config_set *set, struct
 				    "name with `bridge:`",
 				    c->bridge, g->g.name);
 	}
-	return r;
+	return r < 0 ? r : port_check_macs(m, set, errs);
 }
 
 /* unchanged() - of @set what the manager has as it is; free() ret->files. */

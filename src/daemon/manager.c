@@ -76,10 +76,15 @@ static void resync(struct manager *m)
 	}
 }
 
-/* Our own doings: a tap has no alias yet when it appears. Neither is anybody's way out. */
+/*
+ * Our own doings: a tap has no alias yet when it appears. Neither is anybody's way out, unlike a
+ * bridge that has a NIC.
+ */
 static bool is_ours(struct manager *m, const struct link_state *link)
 {
-	return strncmp(link->alias, "vmlane:", 7) == 0 || manager_guest_by_tap(m, link->name);
+	return (strncmp(link->alias, "vmlane:", 7) == 0 &&
+		strncmp(link->alias, ALIAS_BRIDGED, strlen(ALIAS_BRIDGED)) != 0) ||
+	       manager_guest_by_tap(m, link->name);
 }
 
 /* A bridge that somebody else makes, and guests wait for, is there. */
@@ -206,6 +211,7 @@ int manager_new(const struct options *o, sd_event *loop, struct manager **ret, s
 	m->options = o;
 	m->loop = loop;
 	m->started_us = clock_boot_us();
+	m->rates_used = true; /* by an earlier run */
 	host_id_load(m);
 	r = open_kernel(m, e);
 	if (r == 0)

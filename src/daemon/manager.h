@@ -42,6 +42,8 @@ struct options {
  * @stopped:	by the operator; kept over restarts
  * @problem:	why it is not as it should be; code "" when it is
  * @ifindex:	of its bridge, 0 while that is not there
+ * @mtu:	of its bridge and guests since the last look; 0 when it has not run yet
+ * @socket:	on the bridge, while something serves there; NULL otherwise
  * @dhcp:	NULL while it does not serve
  * @guests:	what @dhcp is told of the attached guests; owned
  */
@@ -52,6 +54,8 @@ struct network_rt {
 	bool stopped;
 	struct err problem;
 	int ifindex;
+	uint32_t mtu;
+	struct lease_socket *socket;
 	struct lease_server *dhcp;
 	struct lease_guest *guests;
 	UT_hash_handle hh;
@@ -59,11 +63,13 @@ struct network_rt {
 
 /*
  * struct guest_rt - a plugged-in guest; found by name, by MAC and by tap. @carrier: its tap had a
- * VMM when the kernel last told of it.
+ * VMM when the kernel last told of it. @problem: what of its configuration is not so; code "" when
+ * all is.
  */
 struct guest_rt {
 	struct state_guest g;
 	bool carrier;
+	struct err problem;
 	UT_hash_handle hh;
 	UT_hash_handle hh_mac;
 	UT_hash_handle hh_tap;
@@ -106,6 +112,8 @@ struct takeover_rt;
  *		the kernel has to be read then
  * @fw_skeleton: hash of @fw.skeleton; @fw_listing: of what the kernel lists for that one, without
  *		elements. Both are in the state too, so that the next run knows the table again.
+ * @fw_lifetimes: why the table is without lifetimes for guests' connections; code "" when it has them
+ * @rates_used: there may be limits of guests' rates in the kernel (rates.c)
  * @host_id:	the machine id, for stable MACs; NULL when there is none
  * @config_errors: what was wrong in the files at the last look (start, check, diff, apply), and
  *		what could not be written at start
@@ -136,6 +144,8 @@ struct manager {
 	uint32_t fw_generation;
 	uint64_t fw_skeleton;
 	uint64_t fw_listing;
+	struct err fw_lifetimes;
+	bool rates_used;
 	uint8_t host_id_bytes[16];
 	const uint8_t *host_id;
 	struct in_addr resolvers[RESOLVERS_MAX];
@@ -227,6 +237,14 @@ size_t network_resolvers(const struct manager *m, const struct network_config *c
 			 const struct in_addr **ret);
 /* network_refresh_dhcp() - guests or resolvers changed: tell the DHCP server. */
 void network_refresh_dhcp(struct manager *m, struct network_rt *n);
+/* network_mtu() - what @n's guests are to use, 576 to 65521; mtu.c has why. */
+uint32_t network_mtu(const struct network_rt *n);
+/*
+ * mtu_note() - whether @n's `mtu` is larger than that of an uplink it has in @a: then @ret tells of
+ * it. It runs all the same.
+ */
+bool mtu_note(struct manager *m, const struct network_rt *n, const struct actual *a,
+	      struct err *ret);
 /* resolvers_load() - read the host's upstream resolvers; every server learns of a change. */
 void resolvers_load(struct manager *m);
 /* resolvers_watch() - from now on learn of changes; as far as there is something to be watched. */
@@ -264,6 +282,20 @@ bool guest_has_tap(const struct manager *m, const struct guest_rt *g);
 /* guest_drop() - out of memory only: the state knows already. */
 void guest_drop(struct manager *m, struct guest_rt *g);
 void guests_free(struct manager *m);
+/*
+ * port_want() - what the port of guest @name with @mac on @c shall be, into the fields of @t that
+ * are about the port. @t does not outlive @c.
+ */
+void port_want(const struct network_config *c, const char *name, const struct mac *mac,
+	       struct desired_tap *t);
+/* port_set() - @t->name, which is a new port of its bridge, gets what @t says of it. */
+int port_set(struct manager *m, const struct desired_tap *t, struct err *e) __must_check;
+/*
+ * port_check_macs() - whether guests of @set's networks claim MACs that others on this host have:
+ * our bridges, guests that are plugged in. -EINVAL, -ENOMEM.
+ */
+int port_check_macs(struct manager *m, const struct config_set *set,
+		    struct err_list *errs) __must_check;
 /*
  * guest_mac() - the MAC @name gets on @n: @wanted ("" for none), else the configured one, else a
  * derived one that nobody has. -EINVAL, -EEXIST.

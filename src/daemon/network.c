@@ -88,9 +88,17 @@ static void dhcp_off(struct network_rt *n)
 	n->dhcp = NULL;
 }
 
-static void network_free(struct network_rt *n)
+/* Nothing serves on the bridge any more. */
+static void services_off(struct network_rt *n)
 {
 	dhcp_off(n);
+	lease_socket_free(n->socket);
+	n->socket = NULL;
+}
+
+static void network_free(struct network_rt *n)
+{
+	services_off(n);
 	network_config_free(n->config);
 	free(n->guests);
 	free(n->file);
@@ -191,7 +199,7 @@ size_t network_resolvers(const struct manager *m, const struct network_config *c
 
 static int lease_config_fill(struct manager *m, struct network_rt *n, struct lease_config *ret)
 {
-	struct lease_config c = {.network = n->config, .mtu = n->config->mtu};
+	struct lease_config c = {.network = n->config, .mtu = (uint16_t)network_mtu(n)};
 	const struct in_addr *dns;
 	int r = lease_guests(m, n, &c.n_guests);
 
@@ -239,7 +247,7 @@ int network_replace_config(struct manager *m, struct network_rt *n, struct netwo
 	n->config = config;
 	n->problem = (struct err){0};
 	if (!config->dhcp || tell_dhcp(m, n) < 0)
-		dhcp_off(n);
+		services_off(n);
 	network_config_free(old);
 	return 0;
 }
@@ -278,19 +286,30 @@ static void sight_neighbours(struct manager *m, struct network_rt *n)
 	}
 }
 
+static int serve_dhcp(struct manager *m, struct network_rt *n, const struct mac *mac, struct err *e)
+{
+	struct lease_config c;
+	int r = lease_config_fill(m, n, &c);
+
+	if (r == 0)
+		r = lease_server_new(n->socket, m->leases, mac, &c, on_lease, m, &n->dhcp, e);
+	if (r == 0)
+		sight_neighbours(m, n);
+	return r;
+}
+
 int network_serve(struct manager *m, struct network_rt *n, struct err *e)
 {
 	struct link_state link;
-	struct lease_config c;
-	int r;
+	int r = 0;
 
 	if (n->stopped || rtnl_link_get(m->rtnl, n->config->bridge, 0, &link, NULL) < 0) {
-		dhcp_off(n);
+		services_off(n);
 		n->ifindex = 0;
 		return 0;
 	}
 	if (!n->config->dhcp || link.ifindex != n->ifindex)
-		dhcp_off(n);
+		services_off(n);
 	n->ifindex = link.ifindex;
 	if (!n->config->dhcp)
 		return 0;
@@ -298,11 +317,7 @@ int network_serve(struct manager *m, struct network_rt *n, struct err *e)
 		network_refresh_dhcp(m, n);
 		return 0;
 	}
-	r = lease_config_fill(m, n, &c);
-	if (r == 0)
-		r = lease_server_new(m->loop, m->leases, link.ifindex, &link.mac, &c, on_lease, m,
-				     &n->dhcp, e);
-	if (r == 0)
-		sight_neighbours(m, n);
-	return r;
+	if (!n->socket)
+		r = lease_socket_new(m->loop, link.ifindex, n->name, &n->socket, e);
+	return r < 0 ? r : serve_dhcp(m, n, &link.mac, e);
 }

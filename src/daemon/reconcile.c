@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "daemon/events.h"
+#include "daemon/rates.h"
 
 #define FOLLOW_DELAY_US 20000
 
@@ -41,6 +42,8 @@ static void work_done(struct work *w)
 	plan_done(&w->plan);
 	fw_ruleset_done(&w->fw);
 	buf_done(&w->fw_text);
+	fw_rates_done(&w->rates);
+	fw_rates_done(&w->rates_now);
 	free(w->fw_nets);
 	free(w->fw_ways);
 	free(w->fw_peers);
@@ -108,12 +111,22 @@ void work_say(struct work *w, const char *op, const char *object, const char *te
 							    object, "text", text));
 }
 
+/* The MAC tables: what only follows the uplinks leaves them alone. */
+static int look_at_fdb(struct work *w, struct err *e)
+{
+	if (w->follow_only)
+		return 0;
+	return rtnl_fdb_dump(w->m->rtnl, 0, &w->actual.fdb, &w->actual.n_fdb, e);
+}
+
 /* look() - what there is, what there should be, and how they differ; nothing is written. */
 static int look(struct work *w)
 {
 	struct err e = {0};
 	int r = rtnl_snapshot(w->m->rtnl, &w->actual, &e);
 
+	if (r == 0)
+		r = look_at_fdb(w, &e);
 	for (size_t i = 0; i < w->actual.n_links; i++) {
 		size_t of = work_find(w, w->by_bridge, w->actual.links[i].name);
 
@@ -127,6 +140,8 @@ static int look(struct work *w)
 			sysctls_follow(w);
 		r = want_all(w);
 	}
+	if (r == 0)
+		r = rates_look(w, &e);
 	if (r == 0)
 		r = steps_plan(w);
 	if (r == 0)
@@ -169,8 +184,9 @@ static int serve_all(struct work *w)
 	return first;
 }
 
-static int carry_out(struct work *w, bool follow_only)
+static int carry_out(struct work *w)
 {
+	bool follow_only = w->follow_only;
 	int r = 0, one;
 
 	if (!follow_only)
@@ -183,7 +199,10 @@ static int carry_out(struct work *w, bool follow_only)
 		r = r ? r : one;
 	}
 	sysctls_forget(w);
+	mtu_follow(w);
 	if (!follow_only) {
+		one = rates_do(w);
+		r = r ? r : one;
 		one = serve_all(w);
 		r = r ? r : one;
 	}
@@ -198,13 +217,18 @@ static void clear_problems(struct manager *m)
 		if (strcmp(n->problem.code, "refused") != 0)
 			n->problem = (struct err){0};
 	}
+	for (struct guest_rt *g = m->guests; g; g = g->hh.next)
+		g->problem = (struct err){0};
 }
 
 int reconcile(struct manager *m, const struct target *target, enum reconcile_scope scope,
 	      json_t *changes, struct err_list *errs)
 {
-	struct work w = {
-		.m = m, .changes = changes, .errs = errs, .only_look = scope == RECONCILE_DIFF};
+	struct work w = {.m = m,
+			 .changes = changes,
+			 .errs = errs,
+			 .only_look = scope == RECONCILE_DIFF,
+			 .follow_only = scope == RECONCILE_FOLLOW};
 	struct target runtime = {0};
 	int r = 0, nics = 0;
 
@@ -225,8 +249,9 @@ int reconcile(struct manager *m, const struct target *target, enum reconcile_sco
 		bridged_say(m, w.target, changes);
 		steps_say(&w);
 		table_say(&w);
+		rates_say(&w);
 	} else if (r == 0) {
-		r = carry_out(&w, scope == RECONCILE_FOLLOW);
+		r = carry_out(&w);
 	}
 	/* A name that is taken is not news to those who only follow a route. */
 	if (r == 0 && scope != RECONCILE_FOLLOW)

@@ -30,7 +30,7 @@ void target_done(struct target *t);
 enum reconcile_scope {
 	RECONCILE_DIFF,	  /* change nothing, only say what would */
 	RECONCILE_ALL,	  /* everything */
-	RECONCILE_FOLLOW, /* uplinks only: firewall and forwarding sysctls */
+	RECONCILE_FOLLOW, /* uplinks only: firewall, forwarding sysctls, MTU */
 };
 
 /**

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "daemon/events.h"
+#include "daemon/rates.h"
 #include "daemon/service.h"
 #include "kernel/tap.h"
 
@@ -173,18 +174,20 @@ static int fill_guest(struct manager *m, struct network_rt *n, const struct peer
 static int plug(struct manager *m, const struct network_rt *n, const struct state_guest *s,
 		struct err *e)
 {
-	const struct guest_config *known = network_guest_find(n->config, s->name);
+	struct desired_tap port = {0};
 	char alias[ALIAS_MAX];
 	int r;
 
 	snprintf(alias, sizeof(alias), ALIAS_GUEST "%s", s->name);
 	r = rtnl_link_set_alias(m->rtnl, s->tap, alias, e);
-	if (r == 0 && n->config->mtu)
-		r = rtnl_link_set_mtu(m->rtnl, s->tap, n->config->mtu, e);
+	if (r == 0 && network_mtu(n) != NETWORK_MTU_DEFAULT)
+		r = rtnl_link_set_mtu(m->rtnl, s->tap, network_mtu(n), e);
 	if (r == 0)
 		r = rtnl_link_enslave(m->rtnl, s->tap, n->config->bridge, e);
-	if (r == 0 && known && known->isolate)
-		r = rtnl_port_set_isolated(m->rtnl, s->tap, true, e);
+	strcpy(port.name, s->tap);
+	port_want(n->config, s->name, &s->mac, &port);
+	if (r == 0)
+		r = port_set(m, &port, e);
 	if (r == 0)
 		r = rtnl_link_set_up(m->rtnl, s->tap, true, e);
 	return r;
@@ -226,6 +229,7 @@ int service_guest_attach(void *ctx, const struct peer *p, const struct guest_req
 			service_log(p, "guest %s is left over in the state", s.name);
 		return give(errs, r, &e);
 	}
+	rates_plug(m, n, guest);
 	network_refresh_dhcp(m, n);
 	service_log(p, "guest %s attached to network %s", s.name, n->name);
 	events_emit(m, "guest-attached", n->name, s.name, json_pack("{s:s}", "tap", s.tap),
@@ -244,6 +248,7 @@ int service_guest_open(void *ctx, const struct peer *p, const struct guest_reque
 {
 	struct manager *m = ctx;
 	struct network_rt *n = NULL;
+	struct guest_rt *guest = NULL;
 	struct state_guest s;
 	struct err e = {0};
 	int r = check_request(m, p, g, &n, &e);
@@ -256,11 +261,12 @@ int service_guest_open(void *ctx, const struct peer *p, const struct guest_reque
 		return give(errs, r, &e);
 	r = plug(m, n, &s, &e);
 	if (r == 0)
-		r = guest_register(m, &s, NULL, &e);
+		r = guest_register(m, &s, &guest, &e);
 	if (r < 0) {
 		close_fds(fds, s.queues); /* the tap goes with them */
 		return give(errs, r, &e);
 	}
+	rates_plug(m, n, guest);
 	network_refresh_dhcp(m, n);
 	r = view_guest_show(m, s.name, ret, errs);
 	if (r < 0) {
@@ -301,6 +307,8 @@ int service_guest_detach(void *ctx, const struct peer *p, const char *name, json
 		r = rtnl_link_delete(m->rtnl, tap, &e);
 		r = r == -ENODEV ? 0 : r;
 	}
+	if (r == 0)
+		rates_unplug(m, n, name, tap);
 	if (n)
 		network_refresh_dhcp(m, n);
 	if (r < 0)

@@ -183,6 +183,14 @@ static int do_step(struct work *w, const struct plan_step *s, struct err *e)
 		return rtnl_bridge_set_ageing(r, s->ifname, s->ageing_s, e);
 	case STEP_PORT_ISOLATE:
 		return rtnl_port_set_isolated(r, s->ifname, s->on, e);
+	case STEP_PORT_MANAGE:
+		return rtnl_port_set_managed(r, s->ifname, s->on, e);
+	case STEP_MAC_DEL:
+		return rtnl_fdb_remove(r, s->ifname, &s->mac, e);
+	case STEP_MAC_ADD:
+		return rtnl_fdb_pin(r, s->ifname, &s->mac, e);
+	case STEP_TAP_RATE:
+		return rtnl_rate_set(r, s->ifname, s->rate_down, e);
 	case STEP_ADDR_DEL:
 		return rtnl_addr_del(r, s->ifname, &s->addr, e);
 	case STEP_ADDR_ADD:
@@ -201,6 +209,39 @@ static int do_step(struct work *w, const struct plan_step *s, struct err *e)
 	return -EINVAL;
 }
 
+/* A tap that ended with its VMM since we looked needs nothing any more. */
+static bool is_gone(const struct work *w, const struct plan_step *s, int r)
+{
+	const struct guest_rt *g = manager_guest_by_tap(w->m, s->ifname);
+
+	return r == -ENODEV && g && g->g.kind == GUEST_RUN;
+}
+
+/*
+ * Following the uplinks: their sysctls, and the MTU of what is there, where it has to be another
+ * one now. What is not there, or was changed by somebody, waits until it is asked for.
+ */
+static bool follows(const struct work *w, const struct plan_step *s, size_t of)
+{
+	const struct network_rt *n;
+
+	if (s->kind == STEP_SYSCTL_SET)
+		return of == w->target->n;
+	if (s->kind != STEP_LINK_MTU || of == w->target->n)
+		return false;
+	n = manager_network(w->m, w->target->networks[of].config->name);
+	return n && n->mtu != s->mtu && actual_link_by_name(&w->actual, s->ifname);
+}
+
+/* The guest goes on, without the limit. */
+static void mark_guest(struct manager *m, const char *tap, const struct err *e)
+{
+	struct guest_rt *g = manager_guest_by_tap(m, tap);
+
+	if (g)
+		g->problem = *e;
+}
+
 int steps_do(struct work *w, bool deletes, bool follow_only)
 {
 	int first = 0;
@@ -213,17 +254,19 @@ int steps_do(struct work *w, bool deletes, bool follow_only)
 
 		if (is_delete(s) != deletes || (of < w->target->n && w->failed[of]))
 			continue;
-		if (follow_only && (s->kind != STEP_SYSCTL_SET || of < w->target->n))
+		if (follow_only && !follows(w, s, of))
 			continue;
 		say_step(w, s);
 		r = do_step(w, s, &e);
 		if (of < w->target->n &&
 		    (s->kind == STEP_BRIDGE_CREATE || s->kind == STEP_BRIDGE_DELETE))
 			w->bridges[of] = 0;
-		if (r == 0)
+		if (r == 0 || is_gone(w, s, r))
 			continue;
 		if (!e.code[0])
 			err_set(&e, r, "kernel", s->ifname, "%s", strerror(-r));
+		if (s->kind == STEP_TAP_RATE)
+			mark_guest(w->m, s->ifname, &e);
 		r = work_mark_failed(
 			w, of < w->target->n ? w->target->networks[of].config->bridge : "", r, &e);
 		first = first ? first : r;

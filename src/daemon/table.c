@@ -11,6 +11,8 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "daemon/test_hooks.h"
+#include "kernel/sysctl.h"
 
 #define FW_TEXT_MAX (64 * 1024 * 1024)
 
@@ -104,6 +106,7 @@ static int table_read(struct work *w, struct fw_ruleset *ret, struct err *e)
 		r = -ESTALE;
 	if (r == 0)
 		r = fw_listing_read(buf_str(&listing), &table) < 0 ? -ESTALE : 0;
+	w->fw_mortal = r == 0 && !strstr(table.skeleton, "ct timeout set");
 	buf_done(&listing);
 	if (r == 0 && (hash_str(HASH_INIT, table.skeleton) != w->m->fw_listing ||
 		       hash_str(HASH_INIT, w->fw.skeleton) != w->m->fw_skeleton))
@@ -226,6 +229,45 @@ static int remember_skeleton(struct work *w, struct err *e)
 	return r;
 }
 
+/* The host's own value where that is longer already. */
+static uint32_t lifetime_s(const struct fw_lifetime *l)
+{
+	char path[SYSCTL_PATH_MAX], value[SYSCTL_VALUE_MAX];
+	uint32_t host_s;
+
+	if (!l->sysctl)
+		return l->least_s;
+	snprintf(path, sizeof(path), "net/netfilter/%s", l->sysctl);
+	if (sysctl_read(path, value) < 0 || text_u32(value, l->least_s, UINT32_MAX, &host_s) < 0)
+		return l->least_s;
+	return host_s;
+}
+
+/* set_lifetimes() - a table without them does its work: it is told, once, and in `status`. */
+static bool set_lifetimes(struct manager *m)
+{
+	bool told = m->fw_lifetimes.code[0], refused = test_hook_refuses("lifetimes");
+	uint32_t seconds[FW_STATE_COUNT];
+	int r;
+
+	for (size_t i = 0; i < FW_STATE_COUNT; i++)
+		seconds[i] = lifetime_s(&fw_lifetimes[i]);
+	r = refused ? -EOPNOTSUPP : nft_lifetimes(m->nft, seconds);
+	if (r == 0) {
+		m->fw_lifetimes = (struct err){0};
+		return true;
+	}
+	err_set(&m->fw_lifetimes, r, "lifetimes", "table inet vmlane",
+		"the kernel takes no lifetimes for guests' connections (%s); those that are silent "
+		"are forgotten after the host's times (net.netfilter.nf_conntrack_*_timeout*), "
+		"sooner than RFC 4787, 5382 and 5508 allow. Choose a kernel with "
+		"CONFIG_NF_CONNTRACK_TIMEOUT, or raise those",
+		strerror(-r));
+	if (!told)
+		log_warning("%s", m->fw_lifetimes.message);
+	return false;
+}
+
 /*
  * commit_firewall() - afterwards the generation tells whether the table is still as we left it,
  * unless somebody else's transaction came in between.
@@ -233,15 +275,23 @@ static int remember_skeleton(struct work *w, struct err *e)
 static int commit_firewall(struct work *w, struct err *e)
 {
 	struct manager *m = w->m;
-	uint32_t after = 0;
+	uint32_t after = 0, ours = 0;
 	int r;
 
 	m->fw_generation = 0;
-	table_say(w);
-	r = nft_run(m->nft, buf_str(&w->fw_text), e);
-	if (r < 0)
-		return r;
-	if (w->fw_seen && nft_generation(m->nft, &after) == 0 && after == w->fw_seen + 1 &&
+	if (w->fw_changes) {
+		table_say(w);
+		r = nft_run(m->nft, buf_str(&w->fw_text), e);
+		if (r < 0)
+			return r;
+		w->fw_relist = w->fw_full;
+		ours++;
+	}
+	if (w->n_fw_nets && (w->fw_full || w->fw_mortal) && set_lifetimes(m)) {
+		w->fw_relist = true;
+		ours++;
+	}
+	if (w->fw_seen && nft_generation(m->nft, &after) == 0 && after == w->fw_seen + ours &&
 	    w->n_fw_nets)
 		m->fw_generation = after;
 	return 0;
@@ -253,14 +303,16 @@ int table_do(struct work *w)
 	struct err e = {0};
 	int r = 0;
 
-	if (w->fw_changes)
+	if (w->fw_changes || w->fw_mortal)
 		r = commit_firewall(w, &e);
 	if (r == 0) {
 		fw_ruleset_done(&m->fw);
 		m->fw = w->fw;
 		w->fw = (struct fw_ruleset){0};
+		if (w->n_fw_nets == 0)
+			m->fw_lifetimes = (struct err){0};
 		/* Without it the next start replaces the table; the rules are the same. */
-		if (w->fw_full && w->desired.n_networks && remember_skeleton(w, &e) < 0)
+		if (w->fw_relist && w->n_fw_nets && remember_skeleton(w, &e) < 0)
 			log_warning("how the firewall table is listed is not kept: %s", e.message);
 	}
 	if (r < 0)

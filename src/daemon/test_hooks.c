@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static int count;
@@ -39,6 +40,13 @@ void test_hook_step(void)
 void (*test_hook(void))(void)
 {
 	return die_at() ? test_hook_step : NULL;
+}
+
+bool test_hook_refuses(const char *what)
+{
+	const char *refused = getenv("VMLANE_TEST_REFUSE");
+
+	return refused && strcmp(refused, what) == 0;
 }
 #else
 typedef int test_hooks_are_off; /* a translation unit must not be empty */

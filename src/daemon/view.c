@@ -176,11 +176,20 @@ static json_t *way_json(const struct actual *a, const struct network_config *c)
 			 routed ? json_string(network_inbound_name(c->inbound)) : json_null());
 }
 
-static uint32_t network_mtu(const struct actual *a, const struct network_config *c)
+/* What is worth knowing of a network that runs as it should. */
+static json_t *notes_json(struct manager *m, const struct network_rt *n, const struct actual *a)
 {
-	uint32_t mtu = c->mode == NETWORK_BRIDGED ? bridged_mtu(a, c) : c->mtu;
+	json_t *list = json_array();
+	struct err e = {0};
 
-	return mtu ? mtu : 1500;
+	if (mtu_note(m, n, a, &e))
+		json_array_append_new(list, err_json(&e));
+	return list;
+}
+
+static bool follows_uplink(const struct network_config *c)
+{
+	return c->mode == NETWORK_BRIDGED || (!c->mtu && network_has_uplink(c));
 }
 
 static json_t *peers_json(const struct network_config *c)
@@ -206,14 +215,17 @@ static json_t *network_json(struct manager *m, const struct actual *a, struct ne
 		      ipv4 || c->mode == NETWORK_BRIDGED, "subnet",
 		      ipv4 ? json_string(ip4_prefix_format(&c->subnet, subnet)) : json_null(),
 		      "gateway", ipv4 ? addr_json(c->gateway) : json_null(), "mtu",
-		      (int)network_mtu(a, c), "dhcp", dhcp_json(c), "domain",
-		      text_or_null(c->domain), "dns", dns_json(m, c), "guests",
-		      guest_names(m, n->name), "leases", (json_int_t)bound_leases(n), "file",
-		      n->file, "problem", network_problem(m, n, a), "takeover", bridged_json(m, n),
-		      "adopted", c->adopted);
+		      (int)network_mtu(n), "dhcp", dhcp_json(c), "domain", text_or_null(c->domain),
+		      "dns", dns_json(m, c), "guests", guest_names(m, n->name), "leases",
+		      (json_int_t)bound_leases(n), "file", n->file, "problem",
+		      network_problem(m, n, a), "takeover", bridged_json(m, n), "adopted",
+		      c->adopted);
 	json_object_set_new(j, "subnet_auto", json_boolean(c->subnet_auto));
+	json_object_set_new(j, "mtu_auto", json_boolean(follows_uplink(c)));
+	json_object_set_new(j, "notes", notes_json(m, n, a));
 	json_object_set_new(j, "peers", peers_json(c));
 	json_object_set_new(j, "stp", json_boolean(c->stp));
+	json_object_set_new(j, "learning", json_boolean(c->learning));
 	json_object_set_new(j, "ageing_s", json_integer(c->ageing_s));
 	json_object_update(j, way);
 	json_decref(way);
@@ -335,6 +347,20 @@ static void add_absent(json_t *j, const char *bridge)
 		json_object_set_new(j, nulls[i], json_null());
 }
 
+static json_t *bits_json(uint64_t bits)
+{
+	return bits ? json_integer((json_int_t)bits) : json_null();
+}
+
+/* As configured; what of it is not so is in "problem". */
+static json_t *rate_json(const struct guest_config *c)
+{
+	if (!c || !(c->rate.up || c->rate.down))
+		return json_null();
+	return json_pack("{s:o, s:o}", "up", bits_json(c->rate.up), "down",
+			 bits_json(c->rate.down));
+}
+
 static json_t *guest_json(const struct guest_view *v, const struct actual *a)
 {
 	const struct mac *mac = v->rt ? &v->rt->g.mac : NULL;
@@ -353,6 +379,10 @@ static json_t *guest_json(const struct guest_view *v, const struct actual *a)
 		      text_or_null(mac ? mac_format(mac, text) : NULL), "ipv4",
 		      has_ip ? addr_json(ip) : json_null(), "ipv4_source",
 		      text_or_null(has_ip ? source : NULL));
+	json_object_set_new(j, "rate", rate_json(v->known));
+	json_object_set_new(j, "problem",
+			    v->rt && v->rt->problem.code[0] ? err_json(&v->rt->problem)
+							    : json_null());
 	if (v->rt)
 		add_plug(j, &v->rt->g, a, bridge);
 	else
@@ -605,11 +635,13 @@ static json_t *problems_json(struct manager *m)
 
 	add_errors(list, &m->config_errors);
 	add_clashes(m, list);
+	if (m->fw_lifetimes.code[0])
+		json_array_append_new(list, err_json(&m->fw_lifetimes));
 	if (rtnl_snapshot(m->rtnl, &a, NULL) < 0)
 		return list;
 	HASH_ITER (hh, m->networks, n, next) {
 		const struct err *store = n->dhcp ? lease_server_problem(n->dhcp) : NULL;
-		json_t *p = network_problem(m, n, &a);
+		json_t *p = network_problem(m, n, &a), *notes;
 
 		if (access(n->file, F_OK) < 0 && errno == ENOENT)
 			json_array_append_new(list, file_gone(m, n));
@@ -617,11 +649,17 @@ static json_t *problems_json(struct manager *m)
 			json_decref(p);
 		else
 			json_array_append_new(list, p);
+		notes = notes_json(m, n, &a);
+		json_array_extend(list, notes);
+		json_decref(notes);
 		if (store)
 			json_array_append_new(list, err_json(store));
 	}
 	actual_done(&a);
 	add_differences(m, list);
+	for (const struct guest_rt *g = m->guests; g; g = g->hh.next)
+		if (g->problem.code[0])
+			json_array_append_new(list, err_json(&g->problem));
 	return list;
 }
 

@@ -50,6 +50,7 @@ static json_t *port_json(struct manager *m, const struct network_rt *n, const st
 		      g ? json_string(mac_format(&g->g.mac, mac)) : json_null(), "state",
 		      port_state_name(l->port_state), "up", l->up, "carrier", l->carrier,
 		      "isolated", l->isolated);
+	json_object_set_new(j, "learning", json_boolean(!l->no_learning));
 	json_object_set_new(j, "rx_packets", json_integer((json_int_t)l->rx_packets));
 	json_object_set_new(j, "tx_packets", json_integer((json_int_t)l->tx_packets));
 	json_object_set_new(j, "rx_bytes", json_integer((json_int_t)l->rx_bytes));

@@ -30,8 +30,7 @@ static int want_networks(struct work *w)
 		n->config = t->config;
 		n->mac = mac_derive(w->m->host_id, t->config->name, "", 0);
 		n->external = t->config->mode == NETWORK_BRIDGED;
-		if (n->external)
-			n->mtu = bridged_mtu(&w->actual, t->config);
+		n->mtu = mtu_want(w, t->config);
 		d->n_networks++;
 	}
 	return 0;
@@ -48,7 +47,6 @@ static int want_taps(struct work *w)
 	HASH_ITER (hh, w->m->guests, g, next) {
 		size_t of = work_find(w, w->by_name, g->g.network);
 		const struct target_network *t = &w->target->networks[of];
-		const struct guest_config *known;
 		struct desired_tap *tap;
 
 		if (of == w->target->n)
@@ -60,8 +58,9 @@ static int want_taps(struct work *w)
 		strcpy(tap->bridge, t->run ? t->config->bridge : "");
 		tap->queues = g->g.queues;
 		tap->owner_uid = g->g.owner_uid;
-		known = network_guest_find(t->config, g->g.name);
-		tap->isolated = known && known->isolate;
+		port_want(t->config, g->g.name, &g->g.mac, tap);
+		if (!t->run)
+			tap->rate = (struct guest_rate){0};
 		tap->persistent = g->g.kind == GUEST_ATTACHED;
 	}
 	return 0;

@@ -8,6 +8,7 @@
 #define VMLANE_DAEMON_WORK_H
 
 #include "daemon/reconcile.h"
+#include "firewall/rates.h"
 
 /* struct target_index - a network of the target, to be found by name or by bridge. */
 struct target_index {
@@ -28,13 +29,17 @@ struct target_index {
  * @fw_seen:	the kernel's count of rulesets when @fw_text was made; 0 when not known
  * @fw_present:	there is a table of ours in the kernel
  * @fw_full:	@fw_text replaces the table as a whole
+ * @fw_mortal:	the table was found without lifetimes for connections
+ * @fw_relist:	the table's chains are not those any more that the state knows
  * @fw_peers:	one for each direction between two running networks that list each other
  * @fw_nets:	one for each running network that is filtered, as the firewall wants them; @n_fw_nets;
  *		@fw_ways has the names of those ways out that are not @uplinks
+ * @rates:	what guests may send, as it should be; @rates_now: as it is
  * @failed:	@failed[i]: target network i had a step fail; the rest of its steps is left out
  * @bridges:	@bridges[i]: the ifindex of its bridge, which has not been touched since; or 0
  * @changes:	told to whoever asked, or NULL; @errs: likewise
  * @only_look:	for `diff` and `status`: nothing is changed, and no network marked
+ * @follow_only: only what follows the uplinks is changed
  * @refused:	0, or the error of a network that could not even be planned
  */
 struct work {
@@ -59,9 +64,14 @@ struct work {
 	uint32_t fw_seen;
 	bool fw_present;
 	bool fw_full;
+	bool fw_mortal;
+	bool fw_relist;
+	struct fw_rates rates;
+	struct fw_rates rates_now;
 	bool *failed;
 	int *bridges;
 	bool only_look;
+	bool follow_only;
 	int refused;
 	json_t *changes;
 	struct err_list *errs;
@@ -82,11 +92,17 @@ bool want_uplink(const struct work *w, const char *ifname);
 /* want_way_out() - where what is configured to leave by @ifname leaves: the bridge that took it. */
 const char *want_way_out(const struct work *w, const char *ifname);
 
+/* ---- mtu.c ---- */
+/* mtu_want() - the MTU that the running network @c shall have. */
+uint32_t mtu_want(const struct work *w, const struct network_config *c);
+/* mtu_follow() - keep what running networks have now, and tell their DHCP servers. */
+void mtu_follow(struct work *w);
+
 /* ---- steps.c ---- */
 /* steps_plan() - fill @w->plan; a name of ours that is somebody else's leaves that network out. */
 int steps_plan(struct work *w) __must_check;
 void steps_say(struct work *w);
-/* steps_do() - those that delete, or the others; @follow_only: only sysctls of uplinks. */
+/* steps_do() - those that delete, or the others; @follow_only: only what follows the uplinks. */
 int steps_do(struct work *w, bool deletes, bool follow_only) __must_check;
 
 /* ---- sysctls.c ---- */

@@ -19,7 +19,7 @@
 /**
  * struct nft - a libnftables context whose output and errors are kept in memory
  * @ctx:		owned
- * @gen_socket:		for nft_generation(), which libnftables does not offer; owned
+ * @gen_socket:		for what libnftables does not offer: nft_generation(), nft_lifetimes(); owned
  * @transactions:	writes that were sent to the kernel
  */
 struct nft {
@@ -106,9 +106,15 @@ int nft_run(struct nft *n, const char *text, struct err *e)
 	return run(n, text, 0, "change the rules", e);
 }
 
-int nft_list(struct nft *n, struct buf *out, struct err *e)
+int nft_lifetimes(struct nft *n, const uint32_t seconds[static FW_STATE_COUNT])
 {
-	int r = run(n, "list table inet vmlane", NFT_CTX_OUTPUT_STATELESS, "list the rules", e);
+	n->transactions++;
+	return lifetime_send(n->gen_socket, seconds);
+}
+
+static int list_table(struct nft *n, const char *command, struct buf *out, struct err *e)
+{
+	int r = run(n, command, NFT_CTX_OUTPUT_STATELESS, "list the rules", e);
 
 	if (r == -ENOENT)
 		return 0;
@@ -116,6 +122,16 @@ int nft_list(struct nft *n, struct buf *out, struct err *e)
 		return r;
 	buf_puts(out, nft_ctx_get_output_buffer(n->ctx));
 	return out->error;
+}
+
+int nft_list(struct nft *n, struct buf *out, struct err *e)
+{
+	return list_table(n, "list table inet vmlane", out, e);
+}
+
+int nft_list_rates(struct nft *n, struct buf *out, struct err *e)
+{
+	return list_table(n, "list table netdev vmlane", out, e);
 }
 
 /* "table ip filter {" and "chain FORWARD {": what is between the first word and the brace. */

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "firewall/lifetime.h"
 #include "firewall/ruleset.h"
 
 struct nft;
@@ -26,10 +27,18 @@ DEFINE_CLEANUP(struct nft *, nft_free)
  */
 int nft_run(struct nft *n, const char *text, struct err *e) __must_check;
 /*
+ * nft_lifetimes() - give the table, which has just been made as a whole, how long conntrack remembers
+ * guests' silent connections: @seconds for each state. One transaction. -EOPNOTSUPP or -ENOENT where
+ * the kernel cannot; the table is as it was then.
+ */
+int nft_lifetimes(struct nft *n, const uint32_t seconds[static FW_STATE_COUNT]) __must_check;
+/*
  * nft_list() - the table `inet vmlane` as text without counters' values; "" when there is none.
  * The same content is the same text, whatever order its elements were added in.
  */
 int nft_list(struct nft *n, struct buf *out, struct err *e) __must_check;
+/* nft_list_rates() - the same of the table `netdev vmlane`; see rates.h. */
+int nft_list_rates(struct nft *n, struct buf *out, struct err *e) __must_check;
 /*
  * nft_forward_drop() - somebody's chain at the forward hook whose policy is drop, as "ip filter
  * FORWARD" into @ret of @size; "" when there is none.

@@ -16,7 +16,7 @@
  *             0.0.0.0 may: it is the DHCP client without an address. Where the host is not in the
  *             network -> shut_out: the bridge has no address, but the host would answer for each
  *             other one of its own.
- *   postrouting  bridge . uplink -> snat_MIN_MAX, in mode nat.
+ *   postrouting  bridge . uplink -> snat_MIN_MAX, in mode nat; translate.c has those chains.
  *
  * LEN is the subnet's prefix length: `sources` holds bridge . network address, and the chain masks
  * the source before it looks. One interval set would save those chains, but costs every packet
@@ -41,14 +41,13 @@
 #include <string.h>
 #include "base/text.h"
 #include "firewall/lines.h"
+#include "firewall/translate.h"
 
 #define TABLE "inet vmlane"
 #define SKELETON_MAX (1 << 20) /* some 5,000 different port ranges */
 
 /* What most networks have: always there, so that the last of them leaving changes no chains. */
 #define DEFAULT_LEN 24
-#define DEFAULT_PORT_MIN 1024
-#define DEFAULT_PORT_MAX 65535
 
 /* The part of a line that must be unique in its set or map: all before the verdict. */
 static size_t key_len(const char *line)
@@ -102,11 +101,7 @@ static int check_network(const struct fw_network *n)
 		return -EINVAL;
 	if (n->subnet.len > 32 || (n->subnet.len < 1 && n->mode != NETWORK_ISOLATED))
 		return -EINVAL;
-	if (n->mode != NETWORK_NAT)
-		return 0;
-	if (n->port_min < 1 || n->port_min > n->port_max)
-		return -EINVAL;
-	return 0;
+	return n->mode == NETWORK_NAT ? fw_translate_check(n) : 0;
 }
 
 /* Who the guests may say they are, and where they may go with that. */
@@ -138,11 +133,17 @@ static void network_elements(const struct fw_network *n, struct lines *out)
 		lines_add(out, "ways_out\t\"%s\" . \"%s\"", n->bridge, n->uplinks[i]);
 		if (n->mode == NETWORK_ROUTED && n->inbound == INBOUND_ACCEPT)
 			lines_add(out, "ways_in\t\"%s\" . \"%s\"", n->uplinks[i], n->bridge);
-		if (n->mode == NETWORK_NAT)
-			lines_add(out, "translate\t\"%s\" . \"%s\" : goto snat_%u_%u", n->bridge,
-				  n->uplinks[i], n->port_min, n->port_max);
 	}
+	if (n->mode == NETWORK_NAT)
+		fw_translate_elements(n, out);
 }
+
+/*
+ * What TCP is told at a connection's beginning fits both ways, that of the packet and that back,
+ * with what the kernel has learnt of them: a router that answers large packets with nothing harms
+ * nobody then. It only ever lowers the number. Other packets cost one comparison.
+ */
+#define CLAMP "		tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu\n"
 
 /* Before what comes from a bridge and goes to the same one is accepted as bridged. */
 #define TURNED                                                                                     \
@@ -167,11 +168,10 @@ static const char table_head[] =
 	"		counter name spoofed drop\n"
 	"	}\n"
 	"	chain way_out {\n"
-	"		ct state invalid,untracked counter name invalid drop\n"
+	"		ct state invalid,untracked counter name invalid drop\n" CLAMP
 	"		accept\n"
 	"	}\n"
-	"	chain to_guest {\n"
-	"		ct state established,related accept\n"
+	"	chain to_guest {\n" CLAMP "		ct state established,related accept\n"
 	"		ct state invalid counter name invalid drop\n"
 	"		iifname . oifname @ways_in accept\n"
 	"		counter name refused_in reject with icmpx admin-prohibited\n"
@@ -236,49 +236,6 @@ static void source_chains(unsigned int len, struct buf *out)
 	buf_puts(out, "	}\n");
 }
 
-/* Plain masquerade would keep privileged source ports, which NFS and others trust. */
-static void snat_chain(unsigned int min, unsigned int max, struct buf *out)
-{
-	buf_printf(out, "	chain snat_%u_%u {\n", min, max);
-	buf_puts(out, "		ip daddr { 224.0.0.0/24, 255.255.255.255 } return\n");
-	buf_printf(out, "		meta l4proto { tcp, udp } masquerade to :%u-%u\n", min,
-		   max);
-	buf_puts(out, "		masquerade\n"
-		      "	}\n");
-}
-
-/* A port range as one number, which sorts. */
-static uint32_t range_key(uint16_t min, uint16_t max)
-{
-	return (uint32_t)min << 16 | max;
-}
-
-static int compare_keys(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static int snat_chains(const struct fw_desired *d, struct buf *out)
-{
-	uint32_t *keys = calloc(d->n + 1, sizeof(*keys));
-	size_t n = 0;
-
-	if (!keys)
-		return -ENOMEM;
-	for (size_t i = 0; i < d->n; i++)
-		if (d->networks[i].mode == NETWORK_NAT)
-			keys[n++] = range_key(d->networks[i].port_min, d->networks[i].port_max);
-	keys[n++] = range_key(DEFAULT_PORT_MIN, DEFAULT_PORT_MAX);
-	qsort(keys, n, sizeof(*keys), compare_keys);
-	for (size_t i = 0; i < n; i++)
-		if (i == 0 || keys[i] != keys[i - 1])
-			snat_chain(keys[i] >> 16, keys[i] & 0xffff, out);
-	free(keys);
-	return 0;
-}
-
 static int build_skeleton(const struct fw_desired *d, char **ret)
 {
 	struct buf out = BUF_INIT(SKELETON_MAX);
@@ -291,7 +248,7 @@ static int build_skeleton(const struct fw_desired *d, char **ret)
 	for (unsigned int len = 1; len < ARRAY_SIZE(lens); len++)
 		if (lens[len])
 			source_chains(len, &out);
-	r = snat_chains(d, &out);
+	r = fw_translate_chains(d, &out);
 	buf_puts(&out, table_tail);
 	if (!r)
 		r = out.error;

@@ -32,6 +32,11 @@ DEFINE_CLEANUP(struct rtnl *, rtnl_free)
 int rtnl_snapshot(struct rtnl *r, struct actual *ret, struct err *e) __must_check;
 /* rtnl_snapshot_counters() - the same with the links' counters, which cost as much as the rest. */
 int rtnl_snapshot_counters(struct rtnl *r, struct actual *ret, struct err *e) __must_check;
+/*
+ * rtnl_rates() - fill in the rates of the taps among @a's links, and which of them have somebody
+ * else's queueing discipline. It costs a dump of the namespace's queueing disciplines.
+ */
+int rtnl_rates(struct rtnl *r, struct actual *a, struct err *e) __must_check;
 /* rtnl_link_get() - one link by name or (when @name is NULL) by @ifindex; -ENODEV. */
 int rtnl_link_get(struct rtnl *r, const char *name, int ifindex, struct link_state *ret,
 		  struct err *e) __must_check;
@@ -53,6 +58,17 @@ int rtnl_bridge_set_ageing(struct rtnl *r, const char *name, uint32_t seconds,
 /* rtnl_port_set_isolated() - of a bridge's port: not to and from other isolated ports of it. */
 int rtnl_port_set_isolated(struct rtnl *r, const char *name, bool isolated,
 			   struct err *e) __must_check;
+/*
+ * rtnl_port_set_managed() - a bridge's port does not learn and gets no frames to unknown MACs, or
+ * does both again.
+ */
+int rtnl_port_set_managed(struct rtnl *r, const char *name, bool managed,
+			  struct err *e) __must_check;
+/*
+ * rtnl_rate_set() - what leaves the host by @name, to the guest, is held to @bits a second, in place
+ * of what there was; 0: no more. -ENOENT: this kernel cannot.
+ */
+int rtnl_rate_set(struct rtnl *r, const char *name, uint64_t bits, struct err *e) __must_check;
 int rtnl_link_delete(struct rtnl *r, const char *name, struct err *e) __must_check;
 int rtnl_link_set_up(struct rtnl *r, const char *name, bool up, struct err *e) __must_check;
 int rtnl_link_set_mtu(struct rtnl *r, const char *name, uint32_t mtu, struct err *e) __must_check;
@@ -81,27 +97,18 @@ struct neigh_entry {
 int rtnl_neigh_dump(struct rtnl *r, int ifindex, struct neigh_entry **ret, size_t *ret_n,
 		    struct err *e) __must_check;
 
-/**
- * struct fdb_entry - one entry of a bridge's MAC table (AF_BRIDGE neighbour)
- * @bridge:	ifindex of the bridge
- * @port:	ifindex of the port (the bridge itself for its own MAC)
- * @mac:	the address
- * @local:	a MAC of the host's own (NUD_PERMANENT)
- * @is_static:	NUD_NOARP without @local
- * @age_s:	seconds since a frame with it was last seen
- */
-struct fdb_entry {
-	int bridge;
-	int port;
-	struct mac mac;
-	bool local;
-	bool is_static;
-	uint32_t age_s;
-};
-
 /* rtnl_fdb_dump() - the MAC table of bridge @ifindex (0: of all bridges); free() *ret. */
 int rtnl_fdb_dump(struct rtnl *r, int ifindex, struct fdb_entry **ret, size_t *ret_n,
 		  struct err *e) __must_check;
+/*
+ * rtnl_fdb_pin() - @mac is behind port @name, by a static and sticky entry: it does not age, and
+ * frames from elsewhere do not move it. What another port had is taken over.
+ */
+int rtnl_fdb_pin(struct rtnl *r, const char *name, const struct mac *mac,
+		 struct err *e) __must_check;
+/* rtnl_fdb_remove() - @mac from the table of @name's bridge, of whatever kind; 0 when not there. */
+int rtnl_fdb_remove(struct rtnl *r, const char *name, const struct mac *mac,
+		    struct err *e) __must_check;
 
 /* kernel_write_count() - rtnetlink, tap and sysctl writes of this process so far. */
 uint64_t kernel_write_count(void);

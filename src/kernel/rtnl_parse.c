@@ -106,6 +106,10 @@ static void parse_port_data(const struct nlattr *data, struct link_state *l)
 			l->port_state = (enum port_state)u8;
 		else if (mnl_attr_get_type(attr) == IFLA_BRPORT_ISOLATED)
 			l->isolated = u8 != 0;
+		else if (mnl_attr_get_type(attr) == IFLA_BRPORT_LEARNING)
+			l->no_learning = u8 == 0;
+		else if (mnl_attr_get_type(attr) == IFLA_BRPORT_UNICAST_FLOOD)
+			l->no_flood = u8 == 0;
 	}
 }
 
@@ -370,6 +374,7 @@ int rtnl_parse_fdb(const struct nlmsghdr *nlh, struct fdb_entry *ret)
 	f.port = nd->ndm_ifindex;
 	f.local = nd->ndm_state & NUD_PERMANENT;
 	f.is_static = (nd->ndm_state & NUD_NOARP) && !f.local;
+	f.sticky = nd->ndm_flags & NTF_STICKY;
 	attrs = attrs_behind(nlh, *nd);
 	while ((attr = rtnl_attrs_next(&attrs)) != NULL) {
 		if (mnl_attr_get_type(attr) == NDA_LLADDR)

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 
@@ -115,22 +116,84 @@ int rtnl_bridge_set_ageing(struct rtnl *r, const char *name, uint32_t seconds, s
 	return rtnl_request_write(r, &q, e);
 }
 
-int rtnl_port_set_isolated(struct rtnl *r, const char *name, bool isolated, struct err *e)
+/* struct port_option - one option of a bridge's port, IFLA_BRPORT_*. */
+struct port_option {
+	uint16_t type;
+	bool value;
+};
+
+static int set_port(struct rtnl *r, struct rtnl_request *q, const char *name,
+		    const struct port_option *options, size_t n, struct err *e)
 {
-	struct rtnl_request q = {.what = isolated ? "isolate the port"
-						  : "end the port's isolation"};
-	int err = begin_link(r, &q, RTM_NEWLINK, 0, name, e);
+	int err = begin_link(r, q, RTM_NEWLINK, 0, name, e);
 	struct nlattr *info, *data;
 
 	if (err < 0)
 		return err;
-	info = mnl_attr_nest_start(q.last, IFLA_LINKINFO);
-	mnl_attr_put_strz(q.last, IFLA_INFO_SLAVE_KIND, "bridge");
-	data = mnl_attr_nest_start(q.last, IFLA_INFO_SLAVE_DATA);
-	mnl_attr_put_u8(q.last, IFLA_BRPORT_ISOLATED, isolated);
-	mnl_attr_nest_end(q.last, data);
-	mnl_attr_nest_end(q.last, info);
-	return rtnl_request_write(r, &q, e);
+	info = mnl_attr_nest_start(q->last, IFLA_LINKINFO);
+	mnl_attr_put_strz(q->last, IFLA_INFO_SLAVE_KIND, "bridge");
+	data = mnl_attr_nest_start(q->last, IFLA_INFO_SLAVE_DATA);
+	for (size_t i = 0; i < n; i++)
+		mnl_attr_put_u8(q->last, options[i].type, options[i].value);
+	mnl_attr_nest_end(q->last, data);
+	mnl_attr_nest_end(q->last, info);
+	return rtnl_request_write(r, q, e);
+}
+
+int rtnl_port_set_isolated(struct rtnl *r, const char *name, bool isolated, struct err *e)
+{
+	struct rtnl_request q = {.what = isolated ? "isolate the port"
+						  : "end the port's isolation"};
+	const struct port_option o = {IFLA_BRPORT_ISOLATED, isolated};
+
+	return set_port(r, &q, name, &o, 1, e);
+}
+
+int rtnl_port_set_managed(struct rtnl *r, const char *name, bool managed, struct err *e)
+{
+	struct rtnl_request q = {.what = managed ? "end the port's learning of MACs"
+						 : "let the port learn MACs"};
+	const struct port_option o[] = {{IFLA_BRPORT_LEARNING, !managed},
+					{IFLA_BRPORT_UNICAST_FLOOD, !managed}};
+
+	return set_port(r, &q, name, o, ARRAY_SIZE(o), e);
+}
+
+static int fdb(struct rtnl *r, struct rtnl_request *q, uint16_t type, const struct ndmsg *entry,
+	       uint16_t flags, const struct mac *mac, struct err *e)
+{
+	int ifindex, err = rtnl_ifindex(r, q->ifname, &ifindex, e);
+	struct ndmsg *nd;
+
+	if (err < 0)
+		return err;
+	nd = rtnl_request_begin(r, q, type, (uint16_t)(flags | NLM_F_ACK), sizeof(*nd));
+	*nd = *entry;
+	nd->ndm_family = AF_BRIDGE;
+	nd->ndm_ifindex = ifindex;
+	nd->ndm_flags |= NTF_MASTER;
+	mnl_attr_put(q->last, NDA_LLADDR, sizeof(mac->b), mac->b);
+	return rtnl_request_write(r, q, e);
+}
+
+int rtnl_fdb_pin(struct rtnl *r, const char *name, const struct mac *mac, struct err *e)
+{
+	struct rtnl_request q = {.what = "pin the MAC to the port", .ifname = name};
+	const struct ndmsg entry = {.ndm_state = NUD_NOARP, .ndm_flags = NTF_STICKY};
+
+	return fdb(r, &q, RTM_NEWNEIGH, &entry, NLM_F_CREATE | NLM_F_REPLACE, mac, e);
+}
+
+int rtnl_fdb_remove(struct rtnl *r, const char *name, const struct mac *mac, struct err *e)
+{
+	struct rtnl_request q = {.what = "forget the MAC", .ifname = name};
+	struct err refused = {0};
+	int err = fdb(r, &q, RTM_DELNEIGH, &(struct ndmsg){0}, 0, mac, &refused);
+
+	/* It may have aged since it was seen. */
+	if (err < 0 && err != -ENOENT && e)
+		*e = refused;
+	return err == -ENOENT ? 0 : err;
 }
 
 int rtnl_link_delete(struct rtnl *r, const char *name, struct err *e)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * server.c - the DHCPv4 server of one network: a packet socket on its bridge.
+ * server.c - the DHCPv4 server of one network, on its bridge's packet socket (socket.c).
  *
  * It joins the pure parts to the world: frames (wire/frame.c) and messages (wire/dhcp4.c) in,
  * lease_decide() (decide.c), the change made durable (store.c), replies out. It decides nothing
@@ -16,24 +16,18 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include "base/clock.h"
 #include "base/log.h"
 #include "wire/frame.h"
 
-#define BATCH_MAX 64
-#define FRAME_SIZE 1600			 /* a DHCP message of DHCP4_MSG_MAX and its headers */
-#define RECEIVE_BUFFER (2 * 1024 * 1024) /* many guests that boot at once */
 #define PRUNE_MAX 256
 #define REPLY_TTL 64
 
 /**
  * struct lease_server - see server.h
+ * @socket:	not owned
  * @stale:	the table may have lost leases that the store has: load it before the next decision
  * @pruned_s:	when expired offers were last cleared away
  * @problem:	why the store last failed; code "" when it works
@@ -42,10 +36,8 @@ struct lease_server {
 	struct lease_store *store;
 	struct lease_table *table;
 	struct lease_config cfg;
-	int fd;
-	int ifindex;
+	struct lease_socket *socket;
 	struct mac mac;
-	sd_event_source *source;
 	lease_event_fn fn;
 	void *ctx;
 	bool stale;
@@ -74,7 +66,7 @@ struct undo {
 };
 
 /**
- * struct batch - what is read and answered at once; 400 KB, on the stack, and only its used slots
+ * struct batch - what is read and answered at once; 300 KB, on the stack, and only its used slots
  * are ever touched: most often the first
  * @n:		requests; @decisions and @failed go with them
  * @failed:	the decision could not be carried out, for the store's or the table's sake
@@ -84,73 +76,11 @@ struct batch {
 	size_t n;
 	size_t n_undo;
 	int64_t now_s;
-	struct request requests[BATCH_MAX];
-	struct lease_decision decisions[BATCH_MAX];
-	bool failed[BATCH_MAX];
-	struct undo undo[BATCH_MAX];
-	uint8_t frames[BATCH_MAX][FRAME_SIZE];
+	struct request requests[LEASE_BATCH_MAX];
+	struct lease_decision decisions[LEASE_BATCH_MAX];
+	bool failed[LEASE_BATCH_MAX];
+	struct undo undo[LEASE_BATCH_MAX];
 };
-
-/* ---- the socket ---- */
-
-/*
- * What the socket queues: frames to this host or to all (not those passing by, not our own, not
- * those of a VLAN inside), that are ARP, or whole IPv4 UDP datagrams to port 67.
- */
-static const struct sock_filter filter[] = {
-	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
-	BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, PACKET_OTHERHOST, 13, 0),
-	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT)),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 11),
-	BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_ARP, 8, 0),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 0, 8),
-	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, ETH_HLEN + 9),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 6),
-	BPF_STMT(BPF_LD | BPF_H | BPF_ABS, ETH_HLEN + 6),
-	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x3fff, 4, 0), /* more fragments, or an offset */
-	BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, ETH_HLEN),
-	BPF_STMT(BPF_LD | BPF_H | BPF_IND, ETH_HLEN + 2),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, DHCP4_SERVER_PORT, 0, 1),
-	BPF_STMT(BPF_RET | BPF_K,
-		 FRAME_SIZE + 1), /* one more than there is room for: seen as cut */
-	BPF_STMT(BPF_RET | BPF_K, 0),
-};
-
-static int set_options(int fd)
-{
-	const struct sock_fprog prog = {.len = ARRAY_SIZE(filter),
-					.filter = (struct sock_filter *)filter};
-	const int on = 1, size = RECEIVE_BUFFER;
-
-	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0)
-		return -errno;
-	/* Both are only better: the filter drops what is outgoing, and clients ask again. */
-	(void)setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on));
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	return 0;
-}
-
-/* Bound to no protocol until the filter is in place, so that nothing else is ever queued. */
-static int open_socket(int ifindex, int *ret)
-{
-	const struct sockaddr_ll sll = {
-		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = ifindex};
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	r = set_options(fd);
-	if (r == 0 && bind(fd, (const struct sockaddr *)&sll, sizeof(sll)) < 0)
-		r = -errno;
-	if (r < 0) {
-		close(fd);
-		return r;
-	}
-	*ret = fd;
-	return 0;
-}
 
 /* ---- in ---- */
 
@@ -171,14 +101,14 @@ static bool to_us(const struct lease_server *s, const struct frame *f)
 }
 
 /* A frame becomes the batch's next request, or is counted as something else. */
-static void on_frame(struct lease_server *s, struct batch *b, const uint8_t *bytes, size_t len)
+static void on_frame(struct lease_server *s, struct batch *b, const struct lease_frame *in)
 {
 	struct request *req = &b->requests[b->n];
 	struct frame f;
 	int r;
 
 	/* Guests of this host leave the UDP checksum to a network card that is not there. */
-	r = frame_parse(bytes, len, false, &f);
+	r = in->cut ? -EBADMSG : frame_parse(in->bytes, in->len, false, &f);
 	if (r == 0 && f.kind == FRAME_ARP) {
 		on_arp(s, &f, b->now_s);
 		return;
@@ -199,28 +129,6 @@ static void on_frame(struct lease_server *s, struct batch *b, const uint8_t *byt
 	s->counters.got[req->msg.type]++;
 	req->eth_src = f.eth_src;
 	b->n++;
-}
-
-static void receive(struct lease_server *s, struct batch *b)
-{
-	struct mmsghdr msgs[BATCH_MAX];
-	struct iovec iov[BATCH_MAX];
-	int n;
-
-	for (size_t i = 0; i < BATCH_MAX; i++) {
-		iov[i] = (struct iovec){.iov_base = b->frames[i], .iov_len = FRAME_SIZE};
-		msgs[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &iov[i], .msg_iovlen = 1}};
-	}
-	n = recvmmsg(s->fd, msgs, BATCH_MAX, MSG_DONTWAIT, NULL);
-	/* ENETDOWN comes once when the bridge goes down; the socket works again when it is up. */
-	for (int i = 0; i < n; i++) {
-		if (msgs[i].msg_hdr.msg_flags & MSG_TRUNC) {
-			s->counters.received++;
-			s->counters.bad++;
-		} else {
-			on_frame(s, b, b->frames[i], msgs[i].msg_len);
-		}
-	}
 }
 
 /* ---- deciding ---- */
@@ -365,11 +273,7 @@ static void decide_and_store(struct lease_server *s, struct batch *b)
 static int send_reply(const struct lease_server *s, const struct lease_decision *d)
 {
 	uint8_t payload[DHCP4_MSG_MAX];
-	uint8_t frame[FRAME_SIZE];
-	struct sockaddr_ll to = {.sll_family = AF_PACKET,
-				 .sll_protocol = htons(ETH_P_IP),
-				 .sll_ifindex = s->ifindex,
-				 .sll_halen = sizeof(d->eth_dst.b)};
+	uint8_t frame[LEASE_FRAME_MAX];
 	struct udp_send u = {.eth_src = s->mac,
 			     .eth_dst = d->eth_dst,
 			     .src = s->cfg.network->gateway,
@@ -387,11 +291,7 @@ static int send_reply(const struct lease_server *s, const struct lease_decision 
 	n = udp_frame_build(&u, frame, sizeof(frame));
 	if (n < 0)
 		return n;
-	memcpy(to.sll_addr, d->eth_dst.b, sizeof(d->eth_dst.b));
-	if (sendto(s->fd, frame, (size_t)n, MSG_DONTWAIT, (const struct sockaddr *)&to,
-		   sizeof(to)) < 0)
-		return -errno;
-	return 0;
+	return lease_socket_send(s->socket, frame, (size_t)n);
 }
 
 /* What the event tells of the lease when nothing was changed: who asked, for which address. */
@@ -475,21 +375,21 @@ static void prune_offers(struct lease_server *s, int64_t now_s)
 	s->pruned_s = p.n < PRUNE_MAX ? now_s : now_s - LEASE_OFFER_S;
 }
 
-static int on_readable(sd_event_source *src, int fd, uint32_t revents, void *data)
+static void on_frames(const struct lease_frame *frames, size_t n, void *ctx)
 {
-	struct lease_server *s = data;
+	struct lease_server *s = ctx;
 	struct batch b;
 
 	b.n = 0;
 	b.n_undo = 0;
 	b.now_s = clock_wall_s();
-	receive(s, &b);
+	for (size_t i = 0; i < n; i++)
+		on_frame(s, &b, &frames[i]);
 	if (!b.n)
-		return 0;
+		return;
 	prune_offers(s, b.now_s);
 	decide_and_store(s, &b);
 	answer_all(s, &b);
-	return 0;
 }
 
 /* ---- life ---- */
@@ -503,22 +403,7 @@ static int load(struct lease_server *s, struct err *e)
 	return lease_store_load(s->store, s->cfg.network->name, s->table, e);
 }
 
-static int start(struct lease_server *s, sd_event *loop, struct err *e)
-{
-	const char *network = s->cfg.network->name;
-	int r = open_socket(s->ifindex, &s->fd);
-
-	if (r < 0)
-		return err_set(e, r, "dhcp-socket", network,
-			       "no packet socket on interface %d for DHCP: %s%s", s->ifindex,
-			       strerror(-r), r == -EPERM ? "; vmlaned needs CAP_NET_RAW" : "");
-	r = sd_event_add_io(loop, &s->source, s->fd, EPOLLIN, on_readable, s);
-	if (r < 0)
-		return err_set(e, r, "dhcp-socket", network, "event loop: %s", strerror(-r));
-	return 0;
-}
-
-int lease_server_new(sd_event *loop, struct lease_store *store, int ifindex, const struct mac *mac,
+int lease_server_new(struct lease_socket *socket, struct lease_store *store, const struct mac *mac,
 		     const struct lease_config *cfg, lease_event_fn fn, void *ctx,
 		     struct lease_server **ret, struct err *e)
 {
@@ -529,18 +414,16 @@ int lease_server_new(sd_event *loop, struct lease_store *store, int ifindex, con
 		return err_set(e, -ENOMEM, "memory", NULL, "out of memory");
 	s->store = store;
 	s->cfg = *cfg;
-	s->fd = -1;
-	s->ifindex = ifindex;
+	s->socket = socket;
 	s->mac = *mac;
 	s->fn = fn;
 	s->ctx = ctx;
 	r = load(s, e);
-	if (r == 0)
-		r = start(s, loop, e);
 	if (r < 0) {
 		lease_server_free(s);
 		return r;
 	}
+	lease_socket_listen(socket, LEASE_IP4, on_frames, s);
 	*ret = s;
 	return 0;
 }
@@ -549,8 +432,7 @@ void lease_server_free(struct lease_server *s)
 {
 	if (!s)
 		return;
-	sd_event_source_disable_unref(s->source);
-	fd_closep(&s->fd);
+	lease_socket_listen(s->socket, LEASE_IP4, NULL, NULL);
 	lease_table_free(s->table);
 	free(s);
 }
@@ -587,11 +469,6 @@ const struct err *lease_server_problem(const struct lease_server *s)
 
 void lease_server_counters(struct lease_server *s, struct lease_counters *ret)
 {
-	struct tpacket_stats st;
-	socklen_t len = sizeof(st);
-
-	/* the kernel starts again from zero each time */
-	if (getsockopt(s->fd, SOL_PACKET, PACKET_STATISTICS, &st, &len) == 0)
-		s->counters.socket_drops += st.tp_drops;
+	s->counters.socket_drops = lease_socket_drops(s->socket);
 	*ret = s->counters;
 }

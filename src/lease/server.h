@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * server.h - the DHCPv4 server's sockets: one packet socket on each network's bridge.
+ * server.h - the DHCPv4 server of one network, on its bridge's packet socket (socket.h).
  *
- * A packet socket sees the frames before the host's own firewall does, so that guests get their
- * address also where INPUT drops by default. The walk: frame -> dhcp4_parse -> lease_decide ->
- * store -> dhcp4_build -> frame. Requests that arrive together are committed together.
+ * The walk: frame -> dhcp4_parse -> lease_decide -> store -> dhcp4_build -> frame. Requests that
+ * arrive together are committed together.
  */
 #ifndef VMLANE_LEASE_SERVER_H
 #define VMLANE_LEASE_SERVER_H
 
-#include <systemd/sd-event.h>
 #include "lease/decide.h"
+#include "lease/socket.h"
 #include "lease/store.h"
 
 /* struct lease_counters - since the start; every drop is counted. */
@@ -22,7 +21,7 @@ struct lease_counters {
 	uint64_t got[DHCP4_TYPE_COUNT];
 	uint64_t store_failed; /* dropped: its change could not be stored, on disk or in memory */
 	uint64_t send_failed;
-	uint64_t socket_drops; /* PACKET_STATISTICS: the kernel's queue was full */
+	uint64_t socket_drops; /* the socket's, see lease_socket_drops() */
 };
 
 /**
@@ -41,11 +40,11 @@ typedef void (*lease_event_fn)(const struct lease_event *ev, void *ctx);
 
 struct lease_server;
 /*
- * lease_server_new() - serve on interface @ifindex, whose MAC is @mac. Loads the network's leases
- * from @store. @cfg is copied (its pointers are not: see lease_server_configure()). @fn may be
- * NULL; it must not free the server.
+ * lease_server_new() - serve on @socket, which must live longer; its interface's MAC is @mac. Loads
+ * the network's leases from @store. @cfg is copied (its pointers are not: see
+ * lease_server_configure()). @fn may be NULL; it must not free the server.
  */
-int lease_server_new(sd_event *loop, struct lease_store *store, int ifindex, const struct mac *mac,
+int lease_server_new(struct lease_socket *socket, struct lease_store *store, const struct mac *mac,
 		     const struct lease_config *cfg, lease_event_fn fn, void *ctx,
 		     struct lease_server **ret, struct err *e) __must_check;
 void lease_server_free(struct lease_server *s);

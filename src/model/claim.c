@@ -34,7 +34,7 @@ void claims_add(struct claims *c, const struct claim *item)
 }
 
 void claims_add_guest(struct claims *c, const struct claim *base, const struct guest_config *g,
-		      struct location mac_at, struct location ipv4_at)
+		      const struct guest_places *at)
 {
 	struct claim item = *base;
 
@@ -44,13 +44,19 @@ void claims_add_guest(struct claims *c, const struct claim *base, const struct g
 	ifname_derive(g->name, item.key);
 	claims_add(c, &item);
 	if (g->has_mac) {
-		item.at = mac_at;
+		item.at = at->mac;
 		item.kind = CLAIM_MAC;
 		mac_format(&g->mac, item.key);
 		claims_add(c, &item);
 	}
+	for (size_t i = 0; i < g->n_macs; i++) {
+		item.at = at->macs;
+		item.kind = CLAIM_MAC;
+		mac_format(&g->macs[i], item.key);
+		claims_add(c, &item);
+	}
 	if (g->has_ipv4) {
-		item.at = ipv4_at;
+		item.at = at->ipv4;
 		item.kind = CLAIM_IPV4;
 		ip4_format(g->ipv4, item.key);
 		claims_add(c, &item);

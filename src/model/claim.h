@@ -50,9 +50,16 @@ struct claims {
 
 void claims_done(struct claims *c);
 void claims_add(struct claims *c, const struct claim *item);
-/* claims_add_guest() - the tap's name, and @g's MAC and address at @mac_at and @ipv4_at. */
+/* struct guest_places - where a guest's values were written, beside its struct guest_config. */
+struct guest_places {
+	struct location mac;
+	struct location ipv4;
+	struct location macs;
+};
+
+/* claims_add_guest() - the tap's name, and @g's MACs and address, written at @at. */
 void claims_add_guest(struct claims *c, const struct claim *base, const struct guest_config *g,
-		      struct location mac_at, struct location ipv4_at);
+		      const struct guest_places *at);
 
 /*
  * claims_check() - report each claim on what another has, once, naming both places; sorts @c.

@@ -52,10 +52,12 @@ static void emit_switch(const struct network_config *n, struct buf *out)
 {
 	char ageing[16];
 
-	if (!n->stp && n->ageing_s == CONFIG_AGEING_DEFAULT_S)
+	if (!n->stp && n->learning && n->ageing_s == CONFIG_AGEING_DEFAULT_S)
 		return;
 	buf_printf(out, "switch:\n  stp: %s\n  ageing: %s\n", n->stp ? "true" : "false",
 		   config_duration_format(n->ageing_s, ageing));
+	if (!n->learning)
+		buf_puts(out, "  learning: off\n");
 }
 
 static void emit_uplink(const struct network_config *n, const char *indent, struct buf *out)
@@ -158,19 +160,58 @@ static void emit_peers(const struct network_config *n, struct buf *out)
 	buf_puts(out, "]\n");
 }
 
+static bool has_rate(const struct guest_config *g)
+{
+	return g->rate.up || g->rate.down;
+}
+
+static bool guest_is_plain(const struct guest_config *g)
+{
+	return !g->has_mac && !g->has_ipv4 && !g->isolate && !g->pinned && g->n_macs == 0 &&
+	       !has_rate(g);
+}
+
+static void emit_macs(const struct guest_config *g, struct buf *out)
+{
+	char mac[MAC_STRLEN];
+
+	if (g->n_macs == 0)
+		return;
+	buf_puts(out, "    macs: [");
+	for (size_t i = 0; i < g->n_macs; i++)
+		buf_printf(out, "%s\"%s\"", i ? ", " : "", mac_format(&g->macs[i], mac));
+	buf_puts(out, "]\n");
+}
+
+static void emit_rate(const struct guest_rate *rate, struct buf *out)
+{
+	char text[RATE_STRLEN];
+
+	buf_puts(out, "    rate:\n");
+	if (rate->up)
+		buf_printf(out, "      up: %s\n", rate_format(rate->up, text));
+	if (rate->down)
+		buf_printf(out, "      down: %s\n", rate_format(rate->down, text));
+}
+
 static void emit_guest(const struct guest_config *g, struct buf *out)
 {
 	char mac[MAC_STRLEN], addr[IP4_STRLEN];
 
 	buf_puts(out, "  ");
 	emit_name(out, g->name);
-	buf_puts(out, g->has_mac || g->has_ipv4 || g->isolate ? ":\n" : ": {}\n");
+	buf_puts(out, guest_is_plain(g) ? ": {}\n" : ":\n");
 	if (g->has_mac)
 		buf_printf(out, "    mac: %s\n", mac_format(&g->mac, mac));
 	if (g->has_ipv4)
 		buf_printf(out, "    ipv4: %s\n", ip4_format(g->ipv4, addr));
 	if (g->isolate)
 		buf_puts(out, "    isolate: true\n");
+	if (g->pinned)
+		buf_puts(out, "    static: true\n");
+	emit_macs(g, out);
+	if (has_rate(g))
+		emit_rate(&g->rate, out);
 }
 
 void network_config_emit(const struct network_config *n, struct buf *out)
@@ -215,11 +256,18 @@ static bool dns_equal(const struct network_config *a, const struct network_confi
 	return true;
 }
 
+static bool macs_equal(const struct guest_config *a, const struct guest_config *b)
+{
+	return a->pinned == b->pinned && a->n_macs == b->n_macs &&
+	       memcmp(a->macs, b->macs, a->n_macs * sizeof(a->macs[0])) == 0;
+}
+
 static bool guest_equal(const struct guest_config *a, const struct guest_config *b)
 {
 	return strcmp(a->name, b->name) == 0 && a->has_mac == b->has_mac &&
 	       (!a->has_mac || mac_equal(&a->mac, &b->mac)) && a->has_ipv4 == b->has_ipv4 &&
-	       (!a->has_ipv4 || ip4_equal(a->ipv4, b->ipv4)) && a->isolate == b->isolate;
+	       (!a->has_ipv4 || ip4_equal(a->ipv4, b->ipv4)) && a->isolate == b->isolate &&
+	       a->rate.up == b->rate.up && a->rate.down == b->rate.down && macs_equal(a, b);
 }
 
 static bool peers_equal(const struct network_config *a, const struct network_config *b)
@@ -247,7 +295,7 @@ static bool link_equal(const struct network_config *a, const struct network_conf
 	return strcmp(a->name, b->name) == 0 && strcmp(a->bridge, b->bridge) == 0 &&
 	       a->mode == b->mode && a->adopted == b->adopted && a->inbound == b->inbound &&
 	       a->host == b->host && a->mtu == b->mtu && a->stp == b->stp &&
-	       a->ageing_s == b->ageing_s;
+	       a->learning == b->learning && a->ageing_s == b->ageing_s;
 }
 
 static bool ipv4_equal(const struct network_config *a, const struct network_config *b)

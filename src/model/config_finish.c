@@ -275,8 +275,7 @@ static void finish_claims(struct reader *r)
 	strcpy(bridge.key, r->n->bridge);
 	claims_add(&claims, &bridge);
 	for (size_t i = 0; i < r->n->n_guests; i++)
-		claims_add_guest(&claims, &base, &r->n->guests[i], r->places_of[i].mac,
-				 r->places_of[i].ipv4);
+		claims_add_guest(&claims, &base, &r->n->guests[i], &r->places_of[i]);
 	found = claims_check(&claims, r->doc->errs);
 	if (found < 0)
 		r->error = found;

@@ -32,6 +32,17 @@ static void set_bool(struct reader *r, const struct key *key, const struct node 
 		config_not_expected(r, key, v);
 }
 
+/* As people say it of a switch: on and off. */
+static void set_switched(struct reader *r, const struct key *key, const struct node *v, bool *ret)
+{
+	if (strcmp(v->text, "on") == 0)
+		*ret = true;
+	else if (strcmp(v->text, "off") == 0)
+		*ret = false;
+	else
+		set_bool(r, key, v, ret);
+}
+
 /* ---- setters: ipv4 ---- */
 
 static void set_subnet(struct reader *r, const struct key *key, const struct node *v)
@@ -219,7 +230,12 @@ static void set_dns(struct reader *r, const struct key *key, const struct node *
 
 static void set_stp(struct reader *r, const struct key *key, const struct node *v)
 {
-	set_bool(r, key, v, &r->n->stp);
+	set_switched(r, key, v, &r->n->stp);
+}
+
+static void set_learning(struct reader *r, const struct key *key, const struct node *v)
+{
+	set_switched(r, key, v, &r->n->learning);
 }
 
 static void set_ageing(struct reader *r, const struct key *key, const struct node *v)
@@ -229,7 +245,8 @@ static void set_ageing(struct reader *r, const struct key *key, const struct nod
 }
 
 static const struct key switch_keys[] = {
-	{"stp", NODE_TEXT, false, "`true` or `false`", set_stp},
+	{"stp", NODE_TEXT, false, "`on` or `off`", set_stp},
+	{"learning", NODE_TEXT, false, "`on` or `off`", set_learning},
 	{"ageing", NODE_TEXT, false, "a time such as 60s, 5m or 1h, from 10s to 1000000s",
 	 set_ageing},
 };
@@ -269,16 +286,73 @@ static void set_isolate(struct reader *r, const struct key *key, const struct no
 	set_bool(r, key, v, &r->guest->isolate);
 }
 
+static void set_pinned(struct reader *r, const struct key *key, const struct node *v)
+{
+	set_bool(r, key, v, &r->guest->pinned);
+}
+
+/* Whose MAC it may be already is told with the others', see claim.h. */
+static void add_mac(struct reader *r, const struct key *key, const struct node *v)
+{
+	struct mac m;
+
+	if (mac_parse(v->text, &m) < 0 || mac_is_multicast(&m) || mac_is_zero(&m))
+		config_not_expected(r, key, v);
+	else
+		r->guest->macs[r->guest->n_macs++] = m;
+}
+
+static void set_macs(struct reader *r, const struct key *key, const struct node *v)
+{
+	static const struct key item = {"macs", NODE_TEXT, false,
+					"a unicast MAC such as 52:54:00:39:d3:fe", NULL};
+
+	(void)key;
+	r->places->macs = v->at;
+	config_read_list(r, &item, v, GUEST_MACS_MAX, add_mac);
+}
+
+#define RATE_EXPECTED "a rate of 64kbit to 100gbit such as 512kbit, 10mbit or 1gbit"
+
+static void set_rate_up(struct reader *r, const struct key *key, const struct node *v)
+{
+	if (rate_parse(v->text, &r->guest->rate.up) < 0)
+		config_not_expected(r, key, v);
+}
+
+static void set_rate_down(struct reader *r, const struct key *key, const struct node *v)
+{
+	if (rate_parse(v->text, &r->guest->rate.down) < 0)
+		config_not_expected(r, key, v);
+}
+
+static const struct key rate_keys[] = {
+	{"up", NODE_TEXT, false, RATE_EXPECTED, set_rate_up},
+	{"down", NODE_TEXT, false, RATE_EXPECTED, set_rate_down},
+};
+
+static void set_rate(struct reader *r, const struct key *key, const struct node *v)
+{
+	if (!v->first)
+		document_mistake(r->doc, v->at, "missing-key", "`%s` is empty; expected %s",
+				 key->name, key->expected);
+	READ_BLOCK(r, rate_keys, v, " in `rate`", v->at);
+}
+
 static const struct key guest_keys[] = {
 	{"mac", NODE_TEXT, false, "a unicast MAC such as 52:54:00:39:d3:fe", set_mac},
 	{"ipv4", NODE_TEXT, false, "an address inside the subnet such as 192.168.122.10",
 	 set_guest_ipv4},
 	{"isolate", NODE_TEXT, false, "`true` or `false`", set_isolate},
+	{"static", NODE_TEXT, false, "`true` or `false`", set_pinned},
+	{"macs", NODE_LIST, false, "a list of MACs such as [ \"52:54:00:39:d3:fe\" ]", set_macs},
+	{"rate", NODE_MAP, false, "a block with `up` and `down`, such as { down: 100mbit }",
+	 set_rate},
 };
 
 static const struct key guest_key = {
 	"guests", NODE_MAP, false,
-	"a block with `mac`, `ipv4` and `isolate`, or {} for a guest without", NULL};
+	"a block with `mac`, `ipv4` and so on, or {} for a guest without", NULL};
 
 #define NAME_EXPECTED "a-z, 0-9 and `_` `.` `-`, beginning with a letter or digit, at most 32 long"
 
@@ -442,7 +516,7 @@ static const struct key network_keys[] = {
 	 "the name of an interface: letters, digits and `_.-@+`, at most 15 long, such as vl-lab",
 	 set_bridge},
 	{"mtu", NODE_TEXT, false, "a number from 576 to 65521", set_mtu},
-	{"switch", NODE_MAP, false, "a block with `stp` and `ageing`", set_switch},
+	{"switch", NODE_MAP, false, "a block with `stp`, `learning` and `ageing`", set_switch},
 	{"access", NODE_LIST, false, "a list such as [ \"user:alice\", \"group:students\" ]",
 	 set_access},
 	{"ipv4", NODE_MAP, false, CONFIG_IPV4_EXPECTED, set_ipv4},
@@ -467,6 +541,7 @@ static struct network_config *network_new(void)
 	n->port_max = NAT_PORT_MAX;
 	n->dhcp = true;
 	n->lease_s = LEASE_DEFAULT_S;
+	n->learning = true;
 	n->ageing_s = CONFIG_AGEING_DEFAULT_S;
 	n->open_access = true;
 	return n;

@@ -8,14 +8,9 @@
 #ifndef VMLANE_MODEL_CONFIG_READ_H
 #define VMLANE_MODEL_CONFIG_READ_H
 
+#include "model/claim.h"
 #include "model/network.h"
 #include "model/node.h"
-
-/* struct guest_places - where a guest's values were written, beside its struct guest_config. */
-struct guest_places {
-	struct location mac;
-	struct location ipv4;
-};
 
 /**
  * struct reader - a network while its file is read

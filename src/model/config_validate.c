@@ -49,8 +49,11 @@ static void claim_file(struct claims *c, const struct config_file *f, size_t ind
 	item.kind = CLAIM_IFNAME;
 	strcpy(item.key, n->bridge);
 	claims_add(c, &item);
-	for (size_t i = 0; i < n->n_guests; i++)
-		claims_add_guest(c, &item, &n->guests[i], n->guests[i].at, n->guests[i].at);
+	for (size_t i = 0; i < n->n_guests; i++) {
+		const struct guest_places at = {n->guests[i].at, n->guests[i].at, n->guests[i].at};
+
+		claims_add_guest(c, &item, &n->guests[i], &at);
+	}
 }
 
 /* Returns the number of mistakes or -ENOMEM. */

@@ -20,7 +20,12 @@
 #define NETWORK_DNS_MAX 4
 #define NETWORK_ACCESS_MAX 32
 #define NETWORK_PEERS_MAX 32
+#define GUEST_MACS_MAX 32
 #define DOMAIN_MAX_LEN 253
+#define NETWORK_MTU_DEFAULT 1500 /* the kernel's, for bridges and taps */
+
+#define RATE_MIN 64000ull	 /* 64kbit */
+#define RATE_MAX 100000000000ull /* 100gbit */
 
 /* struct location - where in its file something was written; line 0 means unknown. */
 struct location {
@@ -58,6 +63,26 @@ const char *network_mode_name(enum network_mode mode);
 const char *network_inbound_name(enum network_inbound inbound);
 
 /**
+ * struct guest_rate - how much a guest may send and be sent
+ * @up:		from the guest, in bits a second; 0: as much as it can
+ * @down:	to the guest, likewise
+ */
+struct guest_rate {
+	uint64_t up;
+	uint64_t down;
+};
+
+#define RATE_STRLEN 24
+
+/*
+ * rate_parse() - "64kbit" to "100gbit", whole numbers of kbit, mbit or gbit, as bits a second.
+ * -EINVAL, or -ERANGE when only the value is wrong.
+ */
+int rate_parse(const char *text, uint64_t *ret) __must_check;
+/* rate_format() - @bits a second in the largest unit that divides it: "512kbit", "10mbit". */
+const char *rate_format(uint64_t bits, char buf[static RATE_STRLEN]);
+
+/**
  * struct guest_config - a guest that the configuration knows by name
  * @name:	the guest's name
  * @has_mac:	@mac was given
@@ -65,6 +90,9 @@ const char *network_inbound_name(enum network_inbound inbound);
  * @has_ipv4:	@ipv4 was given
  * @ipv4:	its fixed address, inside the network's subnet
  * @isolate:	it does not reach the network's other guests that have this too
+ * @pinned:	`static`: its MAC is behind its own port and nowhere else, for ever
+ * @macs:	further MACs behind its port, of VMs inside it; @n_macs of them, pinned too
+ * @rate:	its limits
  * @at:		where it was written
  */
 struct guest_config {
@@ -74,6 +102,10 @@ struct guest_config {
 	bool has_ipv4;
 	struct in_addr ipv4;
 	bool isolate;
+	bool pinned;
+	struct mac macs[GUEST_MACS_MAX];
+	size_t n_macs;
+	struct guest_rate rate;
 	struct location at;
 };
 
@@ -99,8 +131,10 @@ struct access_entry {
  * @port_min:	NAT: lowest source port used for tcp and udp, host byte order
  * @port_max:	NAT: highest
  * @adopted:	bridged: @bridge was named, so it is somebody else's and is only used
- * @mtu:	0: the bridge's default of 1500; bridged: the bridge's own
+ * @mtu:	0: that of the uplinks, NETWORK_MTU_DEFAULT where there are none; bridged: the
+ *		bridge's own
  * @stp:	the bridge takes part in the spanning tree
+ * @learning:	the bridge learns which MAC is behind which guest's port; else it is told
  * @ageing_s:	for how long the bridge remembers where a MAC is; 0 leaves that to the kernel
  * @dhcp:	the DHCP server runs
  * @range_first: first dynamic address, inclusive
@@ -132,6 +166,7 @@ struct network_config {
 	bool adopted;
 	uint16_t mtu;
 	bool stp;
+	bool learning;
 	uint32_t ageing_s;
 	bool dhcp;
 	struct in_addr range_first;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "model/node.h"
+#include "model/plan_fdb.h"
 
 /* struct sysctl_ref - the sysctl of @index, by the interface its path names ("" for none). */
 struct sysctl_ref {
@@ -22,6 +23,7 @@ struct sysctl_ref {
  * struct differ - a plan in the making
  * @links:	the kernel's, by name
  * @addrs:	the kernel's, by interface, else in the order of the dump
+ * @fdb:	the kernel's MAC tables, by port
  * @networks:	the desired, by bridge
  * @taps:	the desired, by name
  * @sysctls:	the desired that differ, by interface; @n_sysctls of them
@@ -32,6 +34,7 @@ struct differ {
 	const struct actual *a;
 	const struct link_state **links;
 	const struct addr_state **addrs;
+	struct fdb_index fdb;
 	const struct desired_network **networks;
 	const struct desired_tap **taps;
 	struct sysctl_ref *sysctls;
@@ -141,6 +144,8 @@ static int make_indexes(struct differ *x)
 	x->networks = INDEX(d->networks, d->n_networks);
 	x->taps = INDEX(d->taps, d->n_taps);
 	x->sysctls = calloc(d->n_sysctls + 1, sizeof(*x->sysctls));
+	if (fdb_index_init(&x->fdb, a->fdb, a->n_fdb) < 0)
+		return -ENOMEM;
 	if (!x->links || !x->addrs || !x->networks || !x->taps || !x->sysctls)
 		return -ENOMEM;
 	qsort(x->links, a->n_links, sizeof(*x->links), link_cmp);
@@ -155,6 +160,7 @@ static void differ_done(struct differ *x)
 {
 	free(x->links);
 	free(x->addrs);
+	fdb_index_done(&x->fdb);
 	free(x->networks);
 	free(x->taps);
 	free(x->sysctls);
@@ -380,21 +386,23 @@ static void add_deletions(struct differ *x)
 	}
 }
 
-#define MTU_DEFAULT 1500 /* the kernel's, for bridges and taps */
+static uint32_t mtu_of(const struct desired_network *n)
+{
+	return n->mtu ? n->mtu : NETWORK_MTU_DEFAULT;
+}
 
 /* @l NULL: the interface is new and has the kernel's default. */
-static void add_mtu(struct differ *x, const char *ifname, const struct link_state *l, uint32_t mtu)
+static void add_mtu(struct differ *x, const char *ifname, const struct link_state *l,
+		    const struct desired_network *n)
 {
-	uint32_t now = l ? l->mtu : MTU_DEFAULT;
+	uint32_t now = l ? l->mtu : NETWORK_MTU_DEFAULT;
 	struct plan_step *s;
 
-	/* Also when it is no longer given: who is told nothing by DHCP takes the default. */
-	if (mtu == 0)
-		mtu = MTU_DEFAULT;
-	if (mtu == now)
+	if (mtu_of(n) == now)
 		return;
 	s = add(x, STEP_LINK_MTU, ifname);
-	s->mtu = mtu;
+	s->mtu = mtu_of(n);
+	snprintf(s->bridge, sizeof(s->bridge), "%s", n->config->bridge);
 	snprintf(s->replaces, sizeof(s->replaces), "%u", now);
 }
 
@@ -569,7 +577,9 @@ static void add_network(struct differ *x, const struct desired_network *n)
 	}
 	if (!l)
 		add_bridge_create(x, n);
-	add_mtu(x, c->bridge, l, c->mtu);
+	/* One that grows waits for its ports: what is larger than theirs they drop. */
+	if (!l || mtu_of(n) < l->mtu)
+		add_mtu(x, c->bridge, l, n);
 	add_switch(x, c, l);
 	if (l)
 		add_bridge_mend(x, n, l);
@@ -619,6 +629,41 @@ static void add_isolate(struct differ *x, const struct desired_tap *t, const str
 		add(x, STEP_PORT_ISOLATE, t->name)->on = t->isolated;
 }
 
+static void add_managed(struct differ *x, const struct desired_tap *t, const struct link_state *l)
+{
+	bool port = is_port_of(l, find_link(x, t->bridge));
+	bool learns = !port || !l->no_learning, floods = !port || !l->no_flood;
+
+	if (learns == t->managed || floods == t->managed)
+		add(x, STEP_PORT_MANAGE, t->name)->on = t->managed;
+}
+
+static void add_mac_step(void *ctx, const struct desired_tap *t, bool wanted, const struct mac *mac)
+{
+	add(ctx, wanted ? STEP_MAC_ADD : STEP_MAC_DEL, t->name)->mac = *mac;
+}
+
+/* A port that is new on its bridge has nothing in the MAC table. */
+static void add_macs(struct differ *x, const struct desired_tap *t, const struct link_state *l)
+{
+	bool port = is_port_of(l, find_link(x, t->bridge));
+
+	fdb_diff(&x->fdb, port ? l->ifindex : 0, t, add_mac_step, x);
+}
+
+static void add_rate(struct differ *x, const struct desired_tap *t, const struct link_state *l)
+{
+	uint64_t now = l ? l->rate_down : 0;
+	struct plan_step *s;
+
+	if (now == t->rate.down || (l && l->foreign_qdisc))
+		return;
+	s = add(x, STEP_TAP_RATE, t->name);
+	s->rate_down = t->rate.down;
+	if (now)
+		rate_format(now, s->replaces);
+}
+
 static void add_tap(struct differ *x, const struct desired_tap *t)
 {
 	const struct desired_network *n = find_network(x, t->bridge);
@@ -633,13 +678,30 @@ static void add_tap(struct differ *x, const struct desired_tap *t)
 	else if (tap_owner(l, t) == OWNER_US_HALF_MADE)
 		add_alias(x, t->name, ALIAS_GUEST, t->guest);
 	add_sysctls(x, t->name, !l);
-	if (!n)
+	if (!n) {
+		add_rate(x, t, l);
 		return;
+	}
 	/* Before it becomes a port: a bridge takes the lowest MTU of its ports for its own. */
-	add_mtu(x, t->name, l, n->external ? n->mtu : n->config->mtu);
+	add_mtu(x, t->name, l, n);
 	add_enslave(x, t, l);
 	add_isolate(x, t, l);
+	add_managed(x, t, l);
+	add_macs(x, t, l);
+	add_rate(x, t, l);
 	add_up(x, t->name, l);
+}
+
+/* Bridges that grow, now that their ports have. */
+static void add_grown_bridges(struct differ *x)
+{
+	for (size_t i = 0; i < x->d->n_networks; i++) {
+		const struct desired_network *n = &x->d->networks[i];
+		const struct link_state *l = find_link(x, n->config->bridge);
+
+		if (l && !n->external && mtu_of(n) > l->mtu)
+			add_mtu(x, l->name, l, n);
+	}
 }
 
 static int build(struct differ *x, struct err_list *errs)
@@ -656,6 +718,7 @@ static int build(struct differ *x, struct err_list *errs)
 	add_other_sysctls(x);
 	for (size_t i = 0; i < x->d->n_taps; i++)
 		add_tap(x, &x->d->taps[i]);
+	add_grown_bridges(x);
 	return x->error;
 }
 

@@ -40,6 +40,11 @@ const char *port_state_name(enum port_state s);
  * @master:	ifindex of the bridge it is enslaved to, 0 when none
  * @port_state:	meaningful when @master is a bridge
  * @isolated:	meaningful when @master is a bridge: not to other isolated ports
+ * @no_learning, @no_flood: likewise: MACs are not learned there; frames to unknown MACs do not go
+ *		there
+ * @rate_down:	taps: our limit on what goes to the guest, in bits a second; 0: there is none
+ * @foreign_qdisc: somebody has put a queueing discipline on it
+ *		(both are known only when they were asked for: rtnl_rates())
  * @stp:	bridges: STP is on; @forward_delay, @ageing: bridges, in 1/100 s
  */
 struct link_state {
@@ -55,6 +60,10 @@ struct link_state {
 	int master;
 	enum port_state port_state;
 	bool isolated;
+	bool no_learning;
+	bool no_flood;
+	uint64_t rate_down;
+	bool foreign_qdisc;
 	bool stp;
 	uint32_t forward_delay;
 	uint32_t ageing;
@@ -76,6 +85,26 @@ struct route_state {
 	uint32_t metric;
 };
 
+/**
+ * struct fdb_entry - one entry of a bridge's MAC table (AF_BRIDGE neighbour)
+ * @bridge:	ifindex of the bridge
+ * @port:	ifindex of the port (the bridge itself for its own MAC)
+ * @mac:	the address
+ * @local:	a MAC of the host's own (NUD_PERMANENT)
+ * @is_static:	NUD_NOARP without @local
+ * @sticky:	it stays at its port whoever else sends with it
+ * @age_s:	seconds since a frame with it was last seen
+ */
+struct fdb_entry {
+	int bridge;
+	int port;
+	struct mac mac;
+	bool local;
+	bool is_static;
+	bool sticky;
+	uint32_t age_s;
+};
+
 #define SYSCTL_PATH_MAX 96
 #define SYSCTL_VALUE_MAX 16
 
@@ -87,7 +116,8 @@ struct sysctl_state {
 
 /*
  * struct actual - a snapshot of the namespace; the arrays are owned. @addrs stand in the order of
- * the kernel's dump, in which a primary address comes before its secondaries.
+ * the kernel's dump, in which a primary address comes before its secondaries. @fdb has the MAC
+ * tables of all bridges, where they were asked for.
  */
 struct actual {
 	struct link_state *links;
@@ -96,6 +126,8 @@ struct actual {
 	size_t n_addrs;
 	struct route_state *routes;
 	size_t n_routes;
+	struct fdb_entry *fdb;
+	size_t n_fdb;
 };
 
 void actual_done(struct actual *a);
@@ -115,8 +147,8 @@ size_t actual_uplinks(const struct actual *a, char (*ret)[IFNAMSIZ], size_t max)
  * struct desired_network - a network that shall run
  * @config:	not owned
  * @mac:	the bridge's MAC (mac_derive() with guest "")
- * @external:	the bridge is made elsewhere, or is somebody else's: only taps are plugged in, with
- *		the MTU @mtu (0: theirs)
+ * @external:	the bridge is made elsewhere, or is somebody else's: only taps are plugged in
+ * @mtu:	of the bridge and its taps (@external: of the taps only); 0: the kernel's default
  */
 struct desired_network {
 	const struct network_config *config;
@@ -130,6 +162,10 @@ struct desired_network {
  * @queues:	1, or more for IFF_MULTI_QUEUE
  * @owner_uid:	who may open it; UINT32_MAX: only those with CAP_NET_ADMIN
  * @isolated:	the port is; see struct link_state
+ * @managed:	the port learns no MACs, and gets no frames to unknown ones
+ * @pinned:	@mac has a static, sticky entry at this port
+ * @macs:	so have these; @n_macs of them, not owned
+ * @rate:	of the guest; the plan has @rate.down only, as @rate.up is the firewall's
  * @persistent:	false: a VMM holds it by fd; it is never created by a plan, only put right
  */
 struct desired_tap {
@@ -139,6 +175,12 @@ struct desired_tap {
 	unsigned int queues;
 	uint32_t owner_uid;
 	bool isolated;
+	bool managed;
+	bool pinned;
+	struct mac mac;
+	const struct mac *macs;
+	size_t n_macs;
+	struct guest_rate rate;
 	bool persistent;
 };
 
@@ -176,6 +218,10 @@ enum step_kind {
 	STEP_TAP_CREATE, /* name, queues, owner_uid, alias; persistent, down */
 	STEP_TAP_ENSLAVE,
 	STEP_PORT_ISOLATE, /* @on */
+	STEP_PORT_MANAGE,  /* @on: neither learning nor flooding of unknown MACs */
+	STEP_MAC_DEL,	   /* of @ifname's MAC table: @mac */
+	STEP_MAC_ADD,	   /* static and sticky; takes it from any other port */
+	STEP_TAP_RATE,	   /* @rate_down; 0 takes it off */
 	STEP_KIND_COUNT,
 };
 
@@ -191,7 +237,7 @@ enum step_kind {
  * struct plan_step - one write to the kernel
  * @kind:	what to do
  * @ifname:	the interface it is done to
- * @bridge:	STEP_TAP_CREATE, STEP_TAP_ENSLAVE: where the tap belongs, "" for nowhere
+ * @bridge:	STEP_TAP_CREATE, STEP_TAP_ENSLAVE, STEP_LINK_MTU: where the tap belongs, "" for nowhere
  * @replaces:	the value found before, for the text ("1500", "0"); "" when there was none
  *
  * Which of the other fields matter depends on @kind, as their names say.
@@ -209,6 +255,7 @@ struct plan_step {
 	struct sysctl_state sysctl;
 	unsigned int queues;
 	uint32_t owner_uid;
+	uint64_t rate_down;
 	char replaces[REPLACES_MAX];
 };
 
@@ -228,6 +275,7 @@ void plan_done(struct plan *p);
  *
  * Bridges and taps of ours (by alias) that @desired does not have are deleted, taps also when a VMM
  * holds them: @desired must list all known guests.
+ * A queueing discipline that somebody else has put on a tap stays, and the guest has no limit then.
  * Foreign ports on our bridges and foreign addresses elsewhere are never touched; on our bridges
  * IPv4 addresses other than the gateway are removed.
  *
@@ -235,11 +283,16 @@ void plan_done(struct plan *p);
  * alias only after it was made, so a bridge of the wanted name without an alias but with the
  * wanted MAC is ours, and so is a tap of a wanted name without alias that is down and in no bridge.
  *
+ * Sticky static MACs at our taps are ours; any other entry there is left alone, but where the port is
+ * managed: there is nothing then that is not wanted.
+ *
  * A tap whose bridge @desired does not have is left out of bridges and not set up. A sysctl that
  * has no file, of an interface that this plan does not make, is passed over.
  *
  * Order: deletions; each network whole (bridge, mtu, stp, mac, alias, addresses, sysctls, up); the
- * other sysctls; each tap whole (tap, alias, mtu, bridge, up).
+ * other sysctls; each tap whole (tap, alias, mtu, bridge, isolation, rate, up); the MTU of bridges
+ * where it grows. So a bridge never has a larger MTU than a port of it, which would drop what the
+ * host sends.
  *
  * Returns 0, -EEXIST (see @errs; .where is "network NAME" or "guest NAME", so that the caller can
  * leave that one out and ask again), -ENOMEM.

@@ -71,6 +71,37 @@ static void port_isolate(const struct plan_step *s, struct buf *out)
 	buf_printf(out, "~ %s: %s", s->ifname, s->on ? "isolated" : "no longer isolated");
 }
 
+static void port_manage(const struct plan_step *s, struct buf *out)
+{
+	buf_printf(out, "~ %s: learning and flooding %s", s->ifname, s->on ? "off" : "on");
+}
+
+static void mac_line(const struct plan_step *s, struct buf *out, char sign)
+{
+	char mac[MAC_STRLEN];
+
+	buf_printf(out, "%c MAC %s at %s", sign, mac_format(&s->mac, mac), s->ifname);
+}
+
+static void mac_del(const struct plan_step *s, struct buf *out)
+{
+	mac_line(s, out, '-');
+}
+
+static void mac_add(const struct plan_step *s, struct buf *out)
+{
+	mac_line(s, out, '+');
+}
+
+static void tap_rate(const struct plan_step *s, struct buf *out)
+{
+	char rate[RATE_STRLEN];
+
+	buf_printf(out, "~ %s: rate to the guest ", s->ifname);
+	replaced(s, out);
+	buf_puts(out, s->rate_down ? rate_format(s->rate_down, rate) : "unlimited");
+}
+
 static void addr_line(const struct plan_step *s, struct buf *out, char sign)
 {
 	char addr[IP4_PREFIX_STRLEN];
@@ -140,6 +171,10 @@ static const struct step_words words[] = {
 	[STEP_BRIDGE_STP] = {"change", bridge_stp},
 	[STEP_BRIDGE_AGEING] = {"change", bridge_ageing},
 	[STEP_PORT_ISOLATE] = {"change", port_isolate},
+	[STEP_PORT_MANAGE] = {"change", port_manage},
+	[STEP_MAC_DEL] = {"delete", mac_del},
+	[STEP_MAC_ADD] = {"create", mac_add},
+	[STEP_TAP_RATE] = {"change", tap_rate},
 	[STEP_ADDR_DEL] = {"delete", addr_del},
 	[STEP_ADDR_ADD] = {"create", addr_add},
 	[STEP_SYSCTL_SET] = {"change", sysctl_set},

@@ -11,6 +11,7 @@
 #include <net/ethernet.h>
 #include <string.h>
 #include "base/cursor.h"
+#include "wire/checksum.h"
 
 #define IP4_HEADER_LEN 20
 #define UDP_HEADER_LEN 8
@@ -21,24 +22,6 @@
 #define IP4_OFFSET_MASK 0x1fff
 #define ICMP_TYPE_ECHO_REPLY 0
 #define ICMP_TYPE_ECHO 8
-
-/* The ones' complement sum of RFC 1071, not yet folded. */
-static uint32_t sum16(uint32_t sum, const uint8_t *p, size_t len)
-{
-	for (size_t i = 0; i + 1 < len; i += 2)
-		sum += (uint32_t)(p[i] << 8 | p[i + 1]);
-	if (len % 2)
-		sum += (uint32_t)p[len - 1] << 8;
-	return sum;
-}
-
-/* The checksum that belongs to a sum; 0 when the sum contained a right one. */
-static uint16_t checksum(uint32_t sum)
-{
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~sum;
-}
 
 static uint32_t pseudo_header_sum(struct in_addr src, struct in_addr dst, uint8_t proto, size_t len)
 {
@@ -106,7 +89,8 @@ static int udp_read(struct cursor *c, bool check, struct frame *f)
 		return -EBADMSG;
 	c->left = len - (size_t)UDP_HEADER_LEN;
 	if (check && sent != 0 &&
-	    checksum(sum16(pseudo_header_sum(f->src, f->dst, f->ip_proto, len), whole.p, len)) != 0)
+	    checksum_finish(checksum_add(pseudo_header_sum(f->src, f->dst, f->ip_proto, len),
+					 whole.p, len)) != 0)
 		return -EBADMSG;
 	return 0;
 }
@@ -164,7 +148,7 @@ static int ip4_read(struct cursor *c, bool check_udp, struct frame *f)
 		return -EBADMSG;
 	cursor_take(c, header - IP4_HEADER_LEN);
 	*c = cursor_sub(c, total - header);
-	if (!cursor_ok(c) || checksum(sum16(0, start, header)) != 0)
+	if (!cursor_ok(c) || checksum_finish(checksum_add(0, start, header)) != 0)
 		return -EBADMSG;
 	f->kind = FRAME_IP4;
 	f->fragment = (fragment & (IP4_MORE_FRAGMENTS | IP4_OFFSET_MASK)) != 0;
@@ -216,7 +200,7 @@ static void write_ip4_header(struct writer *w, const struct udp_send *s, size_t 
 	writer_bytes(w, &s->dst, sizeof(s->dst));
 	if (w->bad)
 		return;
-	sum = checksum(sum16(0, start, IP4_HEADER_LEN));
+	sum = checksum_finish(checksum_add(0, start, IP4_HEADER_LEN));
 	start[10] = (uint8_t)(sum >> 8);
 	start[11] = (uint8_t)sum;
 }
@@ -233,7 +217,8 @@ static void write_udp(struct writer *w, const struct udp_send *s, size_t len)
 	writer_bytes(w, s->payload, s->payload_len);
 	if (w->bad)
 		return;
-	sum = checksum(sum16(pseudo_header_sum(s->src, s->dst, IPPROTO_UDP, len), start, len));
+	sum = checksum_finish(
+		checksum_add(pseudo_header_sum(s->src, s->dst, IPPROTO_UDP, len), start, len));
 	if (sum == 0) /* RFC 768: zero would mean that there is none */
 		sum = 0xffff;
 	start[6] = (uint8_t)(sum >> 8);

@@ -14,6 +14,8 @@ import time
 from world import TIMEOUT, Process
 
 BUILD = os.environ.get("VMLANE_BUILD", "")
+# Whether it is a build with -Dtest_hooks=true.
+HOOKS = subprocess.run(["grep", "-q", "VMLANE_TEST_HOOKS", f"{BUILD}/config.h"], check=False).returncode == 0
 DEFAULT = """network: default
 mode: nat
 ipv4:

@@ -204,6 +204,45 @@ static const struct addr_state *find_addr(const struct actual *a, const char *te
 	return NULL;
 }
 
+static struct link_state rates_of(const char *name)
+{
+	struct actual a = {0};
+	struct link_state l;
+
+	ok(rtnl_snapshot(rtnl, &a, e));
+	ok(rtnl_rates(rtnl, &a, e));
+	assert_non_null(actual_link_by_name(&a, name));
+	l = *actual_link_by_name(&a, name);
+	actual_done(&a);
+	return l;
+}
+
+static void test_rates(void **state)
+{
+	/* The last ones do not fit 32 bits of bytes a second. */
+	static const uint64_t bits[] = {64000, 10000000, 8ull * UINT32_MAX, 100000000000};
+
+	(void)state;
+	run("ip link add vl-r type veth peer name vl-s && ip link set vl-r up");
+	assert_int_equal(rates_of("vl-r").rate_down, 0);
+	assert_false(rates_of("vl-r").foreign_qdisc);
+	for (size_t i = 0; i < ARRAY_SIZE(bits); i++) {
+		ok(rtnl_rate_set(rtnl, "vl-r", bits[i], e));
+		assert_int_equal(rates_of("vl-r").rate_down, bits[i]);
+		assert_int_equal(rates_of("vl-s").rate_down, 0);
+	}
+	ok(rtnl_rate_set(rtnl, "vl-r", 0, e));
+	assert_int_equal(rates_of("vl-r").rate_down, 0);
+	/* Somebody else's, with another handle, and with another kind. */
+	run("tc qdisc add dev vl-r root handle 1: tbf rate 1mbit burst 10k latency 50ms");
+	assert_true(rates_of("vl-r").foreign_qdisc);
+	assert_int_equal(rates_of("vl-r").rate_down, 0);
+	run("tc qdisc replace dev vl-r root handle 766c: htb");
+	assert_true(rates_of("vl-r").foreign_qdisc);
+	assert_int_equal(rtnl_rate_set(rtnl, "no-such", 64000, NULL), -ENODEV);
+	ok(rtnl_link_delete(rtnl, "vl-r", e));
+}
+
 static void test_addresses(void **state)
 {
 	const struct ip4_prefix p = prefix("192.168.122.1/24"), p31 = prefix("10.0.0.0/31");
@@ -317,6 +356,72 @@ static void test_fdb(void **state)
 	assert_true(all > n); /* and those of the other bridge */
 	free(f);
 	run("ip link del port7; ip link del vl-br; ip link del other");
+}
+
+static const struct fdb_entry *find_mac(const struct fdb_entry *f, size_t n, const struct mac *mac)
+{
+	for (size_t i = 0; i < n; i++)
+		if (mac_equal(&f[i].mac, mac))
+			return &f[i];
+	return NULL;
+}
+
+/* What @mac is in the table of vl-br; false when it is not there. */
+static bool look_up(const struct mac *mac, struct fdb_entry *ret)
+{
+	const struct fdb_entry *found;
+	struct fdb_entry *f;
+	size_t n;
+
+	ok(rtnl_fdb_dump(rtnl, get("vl-br").ifindex, &f, &n, e));
+	found = find_mac(f, n, mac);
+	if (found)
+		*ret = *found;
+	free(f);
+	return found != NULL;
+}
+
+static void test_pinned_macs(void **state)
+{
+	const struct mac mac = {{0x52, 0x54, 0, 0, 0, 0x13}};
+	struct fdb_entry f = {0};
+
+	(void)state;
+	run("ip link add port7 type veth peer name peer7; ip link add port8 type veth peer name "
+	    "peer8");
+	ok(rtnl_bridge_create(rtnl, "vl-br", &mac_a, "a", e));
+	ok(rtnl_link_enslave(rtnl, "port7", "vl-br", e));
+	ok(rtnl_link_enslave(rtnl, "port8", "vl-br", e));
+	assert_false(get("port7").no_learning || get("port7").no_flood);
+	ok(rtnl_port_set_managed(rtnl, "port7", true, e));
+	assert_true(get("port7").no_learning && get("port7").no_flood);
+	assert_false(get("port8").no_learning || get("port8").no_flood);
+	ok(rtnl_port_set_managed(rtnl, "port7", false, e));
+	assert_false(get("port7").no_learning || get("port7").no_flood);
+	/* While the port is down too, and again, and at another port. */
+	ok(rtnl_fdb_pin(rtnl, "port7", &mac, e));
+	ok(rtnl_fdb_pin(rtnl, "port7", &mac, e));
+	assert_true(look_up(&mac, &f));
+	assert_true(f.is_static && f.sticky && !f.local && f.port == get("port7").ifindex);
+	ok(rtnl_fdb_pin(rtnl, "port8", &mac, e));
+	assert_true(look_up(&mac, &f));
+	assert_true(f.is_static && f.sticky && f.port == get("port8").ifindex);
+	/* Of another port it is not ours to remove. */
+	ok(rtnl_fdb_remove(rtnl, "port7", &mac, e));
+	assert_true(look_up(&mac, &f));
+	ok(rtnl_fdb_remove(rtnl, "port8", &mac, e));
+	assert_false(look_up(&mac, &f));
+	ok(rtnl_fdb_remove(rtnl, "port8", &mac, e));
+	/* One that was learned before, or put there by others, becomes pinned. */
+	run("bridge fdb add 52:54:00:00:00:13 dev port8 master static");
+	assert_true(look_up(&mac, &f));
+	assert_true(f.is_static && !f.sticky);
+	ok(rtnl_fdb_pin(rtnl, "port8", &mac, e));
+	assert_true(look_up(&mac, &f));
+	assert_true(f.is_static && f.sticky);
+	assert_int_equal(rtnl_fdb_pin(rtnl, "none", &mac, NULL), -ENODEV);
+	assert_true(rtnl_fdb_pin(rtnl, "peer7", &mac, NULL) < 0); /* in no bridge */
+	run("ip link del port7; ip link del port8; ip link del vl-br");
 }
 
 /* More than one buffer's worth, so that a dump takes several reads. */
@@ -436,6 +541,8 @@ int main(void)
 		cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_neighbours),
 		cmocka_unit_test(test_fdb),
+		cmocka_unit_test(test_pinned_macs),
+		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_large_dump),
 		cmocka_unit_test(test_monitor),
 		cmocka_unit_test(test_monitor_overrun),

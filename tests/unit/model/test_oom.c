@@ -110,7 +110,7 @@ static void test_plan(void **state)
 	for (size_t k = 0; k < 3; k++) {
 		snprintf(c[k].name, sizeof(c[k].name), "n%zu", k);
 		snprintf(c[k].bridge, sizeof(c[k].bridge), "b%zu", k);
-		c[k].mtu = 1400;
+		networks[k].mtu = 1400;
 		c[k].subnet.len = 24;
 	}
 	for (; r == -ENOMEM; i++) {

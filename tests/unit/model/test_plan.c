@@ -225,16 +225,17 @@ static void test_mtu(void **state)
 
 	(void)state;
 	world_settled(&w);
-	w.config[0].mtu = 1400;
+	w.networks[0].mtu = 1400;
 	expect_plan(&w, "~ vl-a: mtu 1500 -> 1400\n~ vl-w: mtu 1500 -> 1400\n");
 	w.links[0].mtu = w.links[1].mtu = 1400;
 	expect_plan(&w, "");
-	w.config[0].mtu = 0;
-	expect_plan(&w, "~ vl-a: mtu 1400 -> 1500\n~ vl-w: mtu 1400 -> 1500\n");
+	w.networks[0].mtu = 0;
+	/* Ports grow before their bridge, and shrink after it. */
+	expect_plan(&w, "~ vl-w: mtu 1400 -> 1500\n~ vl-a: mtu 1400 -> 1500\n");
 	w.links[0].mtu = w.links[1].mtu = 1500;
 	expect_plan(&w, "");
 	world_init(&w);
-	w.config[0].mtu = 9000;
+	w.networks[0].mtu = 9000;
 	w.d.n_sysctls = 0;
 	expect_plan(&w, "+ bridge vl-a (52:54:00:00:00:aa)\n"
 			"~ vl-a: mtu 1500 -> 9000\n"
@@ -244,6 +245,81 @@ static void test_mtu(void **state)
 			"~ vl-w: mtu 1500 -> 9000\n"
 			"~ vl-w: bridge vl-a\n"
 			"~ vl-w: up\n");
+}
+
+static void test_pinned_macs(void **state)
+{
+	const struct mac more[] = {{{2, 0, 0, 0, 0, 2}}, {{2, 0, 0, 0, 0, 3}}};
+	struct fdb_entry fdb[] = {
+		{.bridge = 1, .port = 2, .mac = {{2, 0, 0, 0, 0, 9}}}, /* learned */
+		{.bridge = 1, .port = 2, .mac = {{2, 0, 0, 0, 0, 8}}, .is_static = true},
+		{.bridge = 1, .port = 2, .mac = {{0x33, 0x33, 0, 0, 0, 1}}, .is_static = true},
+		{.bridge = 1, .port = 2, .mac = {{2, 0, 0, 0, 0, 7}}, .local = true},
+		{.bridge = 1, .port = 1, .mac = {{2, 0, 0, 0, 0, 6}}, .is_static = true},
+	};
+	struct world w;
+
+	(void)state;
+	world_settled(&w);
+	w.a.fdb = fdb;
+	w.a.n_fdb = ARRAY_SIZE(fdb);
+	expect_plan(&w, "");
+	w.taps[0].mac = (struct mac){{2, 0, 0, 0, 0, 1}};
+	w.taps[0].pinned = true;
+	w.taps[0].macs = more;
+	w.taps[0].n_macs = 2;
+	expect_plan(&w, "+ MAC 02:00:00:00:00:01 at vl-w\n"
+			"+ MAC 02:00:00:00:00:02 at vl-w\n"
+			"+ MAC 02:00:00:00:00:03 at vl-w\n");
+	/* Managed, it has nothing else; the host's and the groups' are not the port's. */
+	w.taps[0].managed = true;
+	w.taps[0].n_macs = 0;
+	expect_plan(&w, "~ vl-w: learning and flooding off\n"
+			"- MAC 02:00:00:00:00:09 at vl-w\n"
+			"- MAC 02:00:00:00:00:08 at vl-w\n"
+			"+ MAC 02:00:00:00:00:01 at vl-w\n");
+	w.links[1].no_learning = true;
+	fdb[0].mac = w.taps[0].mac;
+	fdb[0].is_static = fdb[0].sticky = true;
+	expect_plan(&w, "~ vl-w: learning and flooding off\n- MAC 02:00:00:00:00:08 at vl-w\n");
+	/* Sticky ones are ours, and go when nobody wants them. */
+	w.links[1].no_flood = true;
+	w.taps[0].managed = w.taps[0].pinned = false;
+	expect_plan(&w, "~ vl-w: learning and flooding on\n- MAC 02:00:00:00:00:01 at vl-w\n");
+	/* On another bridge it is a new port. */
+	w.taps[0].managed = w.taps[0].pinned = true;
+	w.links[1].master = 77;
+	expect_plan(&w, "~ vl-w: bridge vl-a\n"
+			"~ vl-w: learning and flooding off\n"
+			"+ MAC 02:00:00:00:00:01 at vl-w\n");
+}
+
+static void test_rate(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w);
+	w.taps[0].rate = (struct guest_rate){.up = 10000000, .down = 512000};
+	/* What the guest sends is the firewall's. */
+	expect_plan(&w, "~ vl-w: rate to the guest 512kbit\n");
+	w.links[1].rate_down = 8000000;
+	expect_plan(&w, "~ vl-w: rate to the guest 8mbit -> 512kbit\n");
+	w.links[1].rate_down = 512000;
+	expect_plan(&w, "");
+	w.taps[0].rate.down = 0;
+	expect_plan(&w, "~ vl-w: rate to the guest 512kbit -> unlimited\n");
+	/* Somebody else's stays. */
+	w.taps[0].rate.down = 1000;
+	w.links[1].rate_down = 0;
+	w.links[1].foreign_qdisc = true;
+	expect_plan(&w, "");
+	/* One in no network has none. */
+	world_settled(&w);
+	w.links[1].rate_down = 8000000;
+	w.links[1].master = 0;
+	w.d.n_networks = 0;
+	expect_plan(&w, "- bridge vl-a\n~ vl-w: rate to the guest 8mbit -> unlimited\n");
 }
 
 static void test_bent_bridge(void **state)
@@ -604,6 +680,8 @@ int main(void)
 		cmocka_unit_test(test_fields_of_steps),
 		cmocka_unit_test(test_everything_gone),
 		cmocka_unit_test(test_mtu),
+		cmocka_unit_test(test_pinned_macs),
+		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_bent_bridge),
 		cmocka_unit_test(test_switch),
 		cmocka_unit_test(test_isolated_port),

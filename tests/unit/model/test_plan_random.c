@@ -38,6 +38,7 @@ static bool one_in(uint32_t n)
 #define ADDRS_MAX 128
 #define NETWORKS 5
 #define GUESTS 8
+#define FDB_MAX 128
 #define SYSCTLS (NETWORKS + 1)
 
 /**
@@ -50,6 +51,8 @@ struct kernel {
 	size_t n_links;
 	struct addr_state addrs[ADDRS_MAX];
 	size_t n_addrs;
+	struct fdb_entry fdb[FDB_MAX];
+	size_t n_fdb;
 	bool forwarding[1000]; /* by ifindex */
 	bool foreign[1000];
 	int last_ifindex;
@@ -114,10 +117,49 @@ static void kernel_addr_del(struct kernel *k, int ifindex, const struct ip4_pref
 			j++;
 }
 
+/* ---- MAC tables ---- */
+
+/* An entry is one of its bridge's, whatever its port. */
+static struct fdb_entry *fdb_find(struct kernel *k, int bridge, const struct mac *mac)
+{
+	for (size_t i = 0; i < k->n_fdb; i++)
+		if (k->fdb[i].bridge == bridge && mac_equal(&k->fdb[i].mac, mac))
+			return &k->fdb[i];
+	return NULL;
+}
+
+static struct fdb_entry *fdb_add(struct kernel *k, const struct link_state *port,
+				 const struct mac *mac)
+{
+	struct fdb_entry *f = fdb_find(k, port->master, mac);
+
+	if (!f)
+		f = &k->fdb[k->n_fdb++];
+	assert_true(k->n_fdb <= FDB_MAX);
+	*f = (struct fdb_entry){.bridge = port->master, .port = port->ifindex, .mac = *mac};
+	return f;
+}
+
+static void fdb_flush(struct kernel *k, int port)
+{
+	for (size_t i = 0; i < k->n_fdb;)
+		if (k->fdb[i].port == port || k->fdb[i].bridge == port)
+			k->fdb[i] = k->fdb[--k->n_fdb];
+		else
+			i++;
+}
+
+/* The MACs of guest @i: its own, and those of VMs inside it. */
+static struct mac mac_of(uint32_t i, uint8_t nested)
+{
+	return (struct mac){{0x02, 0, 0, 0, (uint8_t)i, nested}};
+}
+
 static void kernel_delete(struct kernel *k, struct link_state *l)
 {
 	int ifindex = l->ifindex;
 
+	fdb_flush(k, ifindex);
 	for (size_t i = 0; i < k->n_addrs;)
 		if (k->addrs[i].ifindex == ifindex)
 			addr_remove(k, i);
@@ -147,8 +189,26 @@ static void do_enslave(struct kernel *k, const struct plan_step *s, struct link_
 
 	assert_non_null(bridge);
 	assert_string_equal(bridge->kind, "bridge");
+	fdb_flush(k, l->ifindex);
 	l->master = bridge->ifindex;
 	l->isolated = false; /* a new port is not */
+	l->no_learning = l->no_flood = false;
+}
+
+static void do_port(struct kernel *k, const struct plan_step *s, struct link_state *l)
+{
+	struct fdb_entry *f = fdb_find(k, l->master, &s->mac);
+
+	assert_string_equal(l->kind, "tun");
+	assert_int_not_equal(l->master, 0);
+	if (s->kind == STEP_PORT_MANAGE) {
+		l->no_learning = l->no_flood = s->on;
+	} else if (s->kind == STEP_MAC_ADD) {
+		f = fdb_add(k, l, &s->mac);
+		f->is_static = f->sticky = true;
+	} else if (f && f->port == l->ifindex) {
+		*f = k->fdb[--k->n_fdb];
+	}
 }
 
 /* Steps on an interface that is there. */
@@ -179,6 +239,11 @@ static void do_change(struct kernel *k, const struct plan_step *s, struct link_s
 		assert_string_equal(l->kind, "tun");
 		assert_int_not_equal(l->master, 0);
 		l->isolated = s->on;
+		break;
+	case STEP_PORT_MANAGE:
+	case STEP_MAC_ADD:
+	case STEP_MAC_DEL:
+		do_port(k, s, l);
 		break;
 	case STEP_ADDR_ADD:
 		k->addrs[k->n_addrs++] = (struct addr_state){l->ifindex, s->addr};
@@ -229,6 +294,8 @@ static void do_step(struct kernel *k, const struct plan_step *s)
 
 /* struct wish - networks n0.. and guests g0.., each there or not. */
 struct wish {
+	struct mac macs[GUESTS][2];
+	uint32_t shift;
 	struct network_config config[NETWORKS];
 	struct desired_network networks[NETWORKS];
 	struct desired_tap taps[GUESTS];
@@ -251,7 +318,7 @@ static void wish_network(struct wish *w, uint32_t i)
 	snprintf(c->name, sizeof(c->name), "n%u", i);
 	snprintf(c->bridge, sizeof(c->bridge), "%s-n%u", one_in(4) ? "br" : "vl", i);
 	c->subnet = (struct ip4_prefix){ip4_from_host(0x0a000000 + (i << 8)), 24};
-	c->mtu = one_in(3) ? 1400 : 0;
+	n->mtu = one_in(3) ? 1400 : 0;
 	c->stp = one_in(3);
 	c->ageing_s = one_in(3) ? 60 : 300;
 	n->config = c;
@@ -265,6 +332,14 @@ static void wish_tap(struct wish *w, uint32_t i)
 
 	*t = (struct desired_tap){.queues = 1, .owner_uid = UINT32_MAX, .persistent = !one_in(4)};
 	t->isolated = one_in(3);
+	t->managed = one_in(3);
+	t->pinned = one_in(2);
+	t->mac = mac_of(i, 0);
+	/* Now and then a VM has moved from one guest into another. */
+	for (uint8_t nested = 0; nested < 2; nested++)
+		w->macs[i][nested] = mac_of((i + w->shift) % GUESTS, (uint8_t)(nested + 1));
+	t->macs = w->macs[i];
+	t->n_macs = random_below(3);
 	snprintf(t->guest, sizeof(t->guest), "g%u", i);
 	ifname_derive(t->guest, t->name);
 	/* Often of a network that does not run. */
@@ -284,7 +359,7 @@ static void wish_sysctl(struct wish *w, const char *ifname)
 
 static void wish_random(struct wish *w)
 {
-	*w = (struct wish){0};
+	*w = (struct wish){.shift = random_below(3)};
 	w->d = (struct desired){.networks = w->networks,
 				.taps = w->taps,
 				.sysctls = w->sysctls,
@@ -360,6 +435,16 @@ static void random_tap(struct kernel *k, uint32_t i)
 	if (strcmp(k->links[l->master ? l->master - 1 : 0].kind, "bridge") != 0)
 		l->master = 0;
 	l->isolated = l->master && one_in(3);
+	l->no_learning = l->master && one_in(3);
+	l->no_flood = l->master && one_in(3);
+	for (uint8_t n = 0; l->master && n < 3; n++) {
+		struct mac mac = mac_of(one_in(2) ? i : random_below(GUESTS), n);
+		struct fdb_entry *f = fdb_add(k, l, &mac);
+
+		f->is_static = one_in(2);
+		f->sticky = f->is_static && one_in(2);
+		f->local = !f->is_static && one_in(4);
+	}
 }
 
 static void kernel_random(struct kernel *k)
@@ -385,8 +470,12 @@ static void kernel_random(struct kernel *k)
 
 static void snapshot(struct kernel *k, struct wish *w, struct actual *ret)
 {
-	*ret = (struct actual){
-		.links = k->links, .n_links = k->n_links, .addrs = k->addrs, .n_addrs = k->n_addrs};
+	*ret = (struct actual){.links = k->links,
+			       .n_links = k->n_links,
+			       .addrs = k->addrs,
+			       .n_addrs = k->n_addrs,
+			       .fdb = k->fdb,
+			       .n_fdb = k->n_fdb};
 	for (size_t i = 0; i < w->d.n_sysctls; i++) {
 		const struct link_state *l;
 		char name[IFNAMSIZ];
@@ -410,6 +499,37 @@ static void expect_strangers(const struct kernel *before, const struct kernel *a
 	for (size_t i = 0; i < after->n_addrs; i++)
 		m += after->foreign[after->addrs[i].ifindex];
 	assert_int_equal(n, m);
+}
+
+static bool wished(const struct desired_tap *t, const struct mac *mac)
+{
+	bool found = t->pinned && mac_equal(&t->mac, mac);
+
+	for (size_t i = 0; i < t->n_macs; i++)
+		found = found || mac_equal(&t->macs[i], mac);
+	return found;
+}
+
+/* The port of @t has the MACs that it should, and no others of ours or, when managed, at all. */
+static void expect_port(struct kernel *k, const struct desired_tap *t, const struct link_state *l)
+{
+	size_t found = 0;
+
+	assert_true(l->isolated == t->isolated);
+	assert_true(l->no_learning == t->managed && l->no_flood == t->managed);
+	for (size_t i = 0; i < k->n_fdb; i++) {
+		const struct fdb_entry *f = &k->fdb[i];
+
+		if (f->port != l->ifindex || f->local)
+			continue;
+		if (wished(t, &f->mac)) {
+			assert_true(f->is_static && f->sticky);
+			found++;
+		} else {
+			assert_false(t->managed || f->sticky);
+		}
+	}
+	assert_int_equal(found, t->n_macs + t->pinned);
 }
 
 /* What must be true of the end, said without plan_diff(). */
@@ -438,7 +558,7 @@ static void expect_wish(struct kernel *k, const struct wish *w)
 		const struct link_state *bridge = kernel_link(k, w->taps[i].bridge);
 
 		if (l && bridge && l->master == bridge->ifindex && !k->foreign[bridge->ifindex])
-			assert_true(l->isolated == w->taps[i].isolated);
+			expect_port(k, &w->taps[i], l);
 	}
 	for (size_t i = 0; i < k->n_links; i++)
 		assert_true(k->foreign[k->links[i].ifindex] || k->links[i].alias[0] ||
