@@ -127,10 +127,10 @@ static __always_inline bool wanted(struct frame *f, const struct path_seen *s,
 {
 	if (p->netns != config.netns || !bit_get(p->in ? watch_in : watch_out, p->ifindex))
 		return false;
-	if (config.mark)
-		return s->mark == config.mark;
 	if (flow_known(s))
 		return true;
+	if (config.mark)
+		return s->mark == config.mark;
 	if (!bit_get(guest_ports, p->ifindex) && !is_guests(s))
 		return false;
 	if (filter_matches(f))

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,6 +224,7 @@ static int view_devices(const struct host *h, struct subject *s)
 		d[i].ifindex = l->ifindex;
 		d[i].master = l->master;
 		d[i].role = role_of(s, l);
+		d[i].mac = l->mac;
 		memcpy(d[i].name, l->name, sizeof(d[i].name));
 		guest_name(h, l, d[i].guest, sizeof(d[i].guest));
 	}
@@ -231,6 +233,22 @@ static int view_devices(const struct host *h, struct subject *s)
 	s->view.devices = d;
 	s->view.n_devices = h->actual.n_links;
 	return 0;
+}
+
+static uint8_t prefix_len(const struct sockaddr *mask, int family)
+{
+	const uint8_t *bytes;
+	uint8_t n = 0;
+
+	if (!mask)
+		return family == AF_INET ? 32 : 128;
+	bytes = family == AF_INET
+			? (const void *)&((const struct sockaddr_in *)(const void *)mask)->sin_addr
+			: (const void *)&((const struct sockaddr_in6 *)(const void *)mask)
+				  ->sin6_addr;
+	for (int i = 0; i < (family == AF_INET ? 4 : 16); i++)
+		n = (uint8_t)(n + __builtin_popcount(bytes[i]));
+	return n;
 }
 
 /* The host's own addresses, of both families. */
@@ -254,6 +272,8 @@ static int view_locals(struct subject *s)
 		if (family != AF_INET && family != AF_INET6)
 			continue;
 		s->locals[n].family = (uint8_t)family;
+		s->locals[n].ifindex = (int)if_nametoindex(a->ifa_name);
+		s->locals[n].len = prefix_len(a->ifa_netmask, family);
 		if (family == AF_INET)
 			memcpy(s->locals[n++].addr, &in->sin_addr, 4);
 		else
@@ -292,6 +312,9 @@ int subject_find(const struct subject_query *q, struct subject *ret, struct err 
 	if (r == 0) {
 		learn(&h, &s);
 		r = view_make(&h, &s, e);
+		s.neighbours = h.neighs;
+		s.n_neighbours = h.n_neighs;
+		h.neighs = NULL;
 	}
 	host_done(&h);
 	if (r < 0)
@@ -299,6 +322,39 @@ int subject_find(const struct subject_query *q, struct subject *ret, struct err 
 	else
 		*ret = s;
 	return r;
+}
+
+bool subject_neighbour(const struct subject *s, uint8_t family, const uint8_t addr[16],
+		       struct mac *ret)
+{
+	for (size_t i = 0; i < s->n_neighbours && family == AF_INET; i++) {
+		if (memcmp(&s->neighbours[i].addr, addr, 4) != 0)
+			continue;
+		*ret = s->neighbours[i].mac;
+		return true;
+	}
+	return false;
+}
+
+int subject_gateway(const char *ifname, struct in_addr *ret, struct err *e)
+{
+	struct host h = {0};
+	int r = host_read(&h, e), index = 0;
+
+	for (size_t i = 0; i < h.actual.n_links; i++)
+		if (strcmp(h.actual.links[i].name, ifname) == 0)
+			index = h.actual.links[i].ifindex;
+	for (size_t i = 0; i < h.actual.n_routes && r == 0; i++) {
+		const struct route_state *t = &h.actual.routes[i];
+
+		if (t->oif != index || t->dst.len != 0 || !t->gateway.s_addr)
+			continue;
+		*ret = t->gateway;
+		host_done(&h);
+		return 0;
+	}
+	host_done(&h);
+	return r < 0 ? r : -ENOENT;
 }
 
 int subject_refresh(struct subject *s, struct err *e)
@@ -316,6 +372,7 @@ void subject_done(struct subject *s)
 {
 	free(s->devices);
 	free(s->locals);
+	free(s->neighbours);
 	*s = (struct subject){0};
 }
 

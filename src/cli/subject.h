@@ -9,6 +9,7 @@
 #define VMLANE_CLI_SUBJECT_H
 
 #include "base/err.h"
+#include "kernel/rtnl.h"
 #include "path/journey.h"
 #include "path/tracer.h"
 
@@ -33,6 +34,7 @@ struct subject_query {
  * @mac:	when @has_mac
  * @addrs:	its addresses as far as they are known now, @n_addrs
  * @view:	the host; its arrays are owned by the subject
+ * @neighbours:	what the host knew of them when the guest was looked for
  */
 struct subject {
 	char name[64];
@@ -45,6 +47,8 @@ struct subject {
 	struct path_view view;
 	struct path_device *devices;
 	struct path_address *locals;
+	struct neigh_entry *neighbours;
+	size_t n_neighbours;
 };
 
 /*
@@ -56,6 +60,13 @@ int subject_find(const struct subject_query *q, struct subject *ret, struct err 
 /* subject_refresh() - look at the host's interfaces and addresses again; the guest stays. */
 int subject_refresh(struct subject *s, struct err *e) __must_check;
 void subject_done(struct subject *s);
+
+/* subject_neighbour() - the MAC that the host knows for @addr; false: none. IPv4 so far. */
+bool subject_neighbour(const struct subject *s, uint8_t family, const uint8_t addr[16],
+		       struct mac *ret);
+
+/* subject_gateway() - the gateway of the default route by @ifname; -ENOENT when there is none. */
+int subject_gateway(const char *ifname, struct in_addr *ret, struct err *e) __must_check;
 
 /* subject_watch() - tell @t what each interface means, and who the guest is. */
 int subject_watch(const struct subject *s, struct tracer *t) __must_check;

@@ -73,12 +73,17 @@ static void wipe_status(struct trace_show *s)
 	s->status = false;
 }
 
+void trace_show_use(struct trace_show *s, const struct tracing *t)
+{
+	s->tracing = t;
+}
+
 void trace_show_start(struct trace_show *s, const struct tracing *t)
 {
 	struct buf who = BUF_INIT(LINE_MAX_LEN);
 	char name[IFNAMSIZ];
 
-	s->tracing = t;
+	trace_show_use(s, t);
 	out_escape(&who, s->subject->name);
 	for (size_t i = 0; i < s->subject->n_ports; i++)
 		buf_printf(&who, "%s%s", i ? ", " : " on ",

@@ -24,6 +24,9 @@ void trace_show_free(struct trace_show *s);
 /* trace_show_start() - says that it follows now, and whom. To be called before the others. */
 void trace_show_start(struct trace_show *s, const struct tracing *t);
 
+/* trace_show_use() - the same, silently. */
+void trace_show_use(struct trace_show *s, const struct tracing *t);
+
 /* trace_show_journey() - what is new of @j. */
 void trace_show_journey(struct trace_show *s, const struct journey *j, bool over);
 

@@ -68,6 +68,7 @@ static int start(struct tracing *t, struct err *e)
 		.filter = t->o.filter,
 		.n_filter = t->o.n_filter,
 		.detail = t->o.detail,
+		.mark = t->o.mark,
 	};
 	int r = tracer_new(&o, &t->tracer, e);
 
@@ -78,6 +79,8 @@ static int start(struct tracing *t, struct err *e)
 		return err_set(e, r, "limit", "trace",
 			       "an interface has an index of %d or more, which cannot be watched",
 			       PATH_IFINDEX_MAX);
+	if (t->o.mark)
+		t->subject->view.swallow_reason = tracer_reason_number(t->tracer, "TC_EGRESS");
 	r = journeys_new(&t->subject->view, &t->journeys);
 	if (r < 0)
 		return err_set(e, r, "memory", "trace", "out of memory");

@@ -15,12 +15,14 @@
  * struct tracing_options - what to follow
  * @filter:	classic BPF, see tracer.h; @n_filter instructions
  * @detail:	enum tracer_detail
+ * @mark:	not 0: only packets with this fwmark, whoever's; dropped at the way out means left then
  * @on_event:	also each event as it is, for `-v`; may be NULL
  */
 struct tracing_options {
 	const struct path_insn *filter;
 	size_t n_filter;
 	unsigned int detail;
+	uint32_t mark;
 	tracer_fn on_event;
 	void *ctx;
 };

@@ -409,6 +409,10 @@ static void on_drop(struct journeys *j, struct journey *g, const struct path_see
 
 	if (drop_is_benign(j, g, s))
 		return;
+	if (j->view->swallow_reason && s->reason == j->view->swallow_reason) {
+		on_transmit(j, g, s);
+		return;
+	}
 	h = hop_add_seen(g, HOP_DROP, s);
 	if (h && g->has_decision && g->last_decision.drops)
 		h->decision = g->last_decision;

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/addr.h"
 #include "base/macro.h"
 #include "bpf/path_event.h"
 
@@ -26,26 +27,34 @@ enum device_role {
 /**
  * struct path_device - an interface of the traced namespace
  * @master:	ifindex of the bridge it is a port of, or 0
+ * @mac:	its own
  * @guest:	whose port it is, "" when that is not known
  */
 struct path_device {
 	int ifindex;
 	int master;
 	enum device_role role;
+	struct mac mac;
 	char name[IFNAMSIZ];
 	char guest[64];
 };
 
-/* struct path_address - an address of the host's own; IPv4 in the first four bytes. */
+/*
+ * struct path_address - an address of the host's own, with the length of its subnet's prefix; IPv4 in
+ * the first four bytes
+ */
 struct path_address {
 	uint8_t family;
 	uint8_t addr[16];
+	uint8_t len;
+	int ifindex;
 };
 
 /**
  * struct path_view - the host as it is; not owned, may change between calls
  * @netns:	inode of the traced namespace
  * @locals:	the host's own addresses
+ * @swallow_reason: not 0: packets that are dropped for it have left: a probe's, at the way out
  */
 struct path_view {
 	uint32_t netns;
@@ -53,6 +62,7 @@ struct path_view {
 	size_t n_devices;
 	const struct path_address *locals;
 	size_t n_locals;
+	uint32_t swallow_reason;
 };
 
 const struct path_device *path_device_find(const struct path_view *v, int ifindex);

@@ -295,23 +295,39 @@ uint64_t tracer_counter(const struct tracer *t, enum path_counter c)
 	return t->skel->bss->counters[c];
 }
 
-const char *tracer_reason(struct tracer *t, uint32_t reason)
+/* SKB_DROP_REASON_NETFILTER_DROP, SKB_CONSUMED: without what all of them begin with. */
+static const char *reason_word(const char *name)
 {
 	static const char *const prefixes[] = {"SKB_DROP_REASON_", "SKB_"};
+
+	for (size_t p = 0; p < ARRAY_SIZE(prefixes); p++)
+		if (strncmp(name, prefixes[p], strlen(prefixes[p])) == 0)
+			return name + strlen(prefixes[p]);
+	return name;
+}
+
+const char *tracer_reason(struct tracer *t, uint32_t reason)
+{
 	const struct btf_enum *values;
-	const char *name;
 
 	if (!t->reasons)
 		return NULL;
 	values = btf_enum(t->reasons);
-	for (unsigned int i = 0; i < btf_vlen(t->reasons); i++) {
-		if ((uint32_t)values[i].val != reason)
-			continue;
-		name = btf__name_by_offset(t->btf, values[i].name_off);
-		for (size_t p = 0; name && p < ARRAY_SIZE(prefixes); p++)
-			if (strncmp(name, prefixes[p], strlen(prefixes[p])) == 0)
-				return name + strlen(prefixes[p]);
-		return name;
-	}
+	for (unsigned int i = 0; i < btf_vlen(t->reasons); i++)
+		if ((uint32_t)values[i].val == reason)
+			return reason_word(btf__name_by_offset(t->btf, values[i].name_off));
 	return NULL;
+}
+
+uint32_t tracer_reason_number(const struct tracer *t, const char *name)
+{
+	const struct btf_enum *values;
+
+	if (!t->reasons)
+		return 0;
+	values = btf_enum(t->reasons);
+	for (unsigned int i = 0; i < btf_vlen(t->reasons); i++)
+		if (strcmp(reason_word(btf__name_by_offset(t->btf, values[i].name_off)), name) == 0)
+			return (uint32_t)values[i].val;
+	return 0;
 }

@@ -101,6 +101,9 @@ void tracer_tick(struct tracer *t);
 /* tracer_counter() - as the programs have counted so far. */
 uint64_t tracer_counter(const struct tracer *t, enum path_counter c);
 
+/* tracer_reason_number() - the number of reason @name in this kernel, 0 when it has none such. */
+uint32_t tracer_reason_number(const struct tracer *t, const char *name);
+
 /* tracer_reason() - the kernel's name of a drop reason ("NETFILTER_DROP"), or NULL. */
 const char *tracer_reason(struct tracer *t, uint32_t reason);
 

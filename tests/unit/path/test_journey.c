@@ -21,13 +21,13 @@ enum { TAP = 3, OTHER_TAP = 4, BRIDGE = 5, UPLINK = 6 };
 #define MS 1000000ull
 
 static const struct path_device devices[] = {
-	{TAP, BRIDGE, DEVICE_GUEST, "vl-web1", "web1"},
-	{OTHER_TAP, BRIDGE, DEVICE_PORT, "vl-web2", "web2"},
-	{BRIDGE, 0, DEVICE_BRIDGE, "vl-default", ""},
-	{UPLINK, 0, DEVICE_UPLINK, "eth0", ""},
+	{TAP, BRIDGE, DEVICE_GUEST, {{0}}, "vl-web1", "web1"},
+	{OTHER_TAP, BRIDGE, DEVICE_PORT, {{0}}, "vl-web2", "web2"},
+	{BRIDGE, 0, DEVICE_BRIDGE, {{0}}, "vl-default", ""},
+	{UPLINK, 0, DEVICE_UPLINK, {{0}}, "eth0", ""},
 };
-static const struct path_address locals[] = {{AF_INET, {192, 168, 122, 1}}};
-static const struct path_view view = {NETNS, devices, 4, locals, 1};
+static const struct path_address locals[] = {{AF_INET, {192, 168, 122, 1}, 24, BRIDGE}};
+static const struct path_view view = {NETNS, devices, 4, locals, 1, 0};
 
 /* struct lines - what journeys_due() gave, a line a hop. */
 struct lines {

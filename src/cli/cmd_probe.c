@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cmd_probe.c - vmlane probe GUEST tcp 198.51.100.7:443: would it get there, and the reply back? */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/client.h"
+#include "base/text.h"
+#include "cli/output.h"
+#include "cli/probe.h"
+#include "cli/request.h"
+#include "cli/trace_json.h"
+#include "cli/trace_show.h"
+#include "cli/verb.h"
+
+enum {
+	PROBE_SOURCE,
+	PROBE_SIZE,
+	PROBE_OUTSIDE,
+	PROBE_SEND,
+	PROBE_PORT,
+	PROBE_MAC,
+	PROBE_NETNS,
+	PROBE_OPTS,
+};
+
+static const struct verb_opt opts[] = {
+	[PROBE_SOURCE] = {"source", "ADDR", "the sender's address; by default the guest's own"},
+	[PROBE_SIZE] = {"size", "BYTES", "of the whole IP packet, which must not be fragmented"},
+	[PROBE_OUTSIDE] = {"from-outside", NULL, "a client outside sends it to DEST"},
+	[PROBE_SEND] = {"send", NULL, "let it leave the host, and wait for the real reply"},
+	[PROBE_PORT] = {"port", "IF", "the guest at this port of a bridge, or at this tap"},
+	[PROBE_MAC] = {"mac", "MAC", "the guest's MAC"},
+	[PROBE_NETNS] = {"netns", "NAME", "in this network namespace"},
+};
+_Static_assert(ARRAY_SIZE(opts) == PROBE_OPTS, "an option for each number");
+
+static const struct {
+	const char *name;
+	enum craft_kind kind;
+	bool has_port;
+} protos[] = {
+	{"icmp", CRAFT_ECHO, false},
+	{"tcp", CRAFT_TCP, true},
+	{"udp", CRAFT_UDP, true},
+	{"arp", CRAFT_ARP_REQUEST, false},
+};
+
+/* "ADDR", "ADDR:PORT", "[ADDR]:PORT"; false: neither. */
+static bool parse_dest(const char *text, bool has_port, struct probe *p)
+{
+	const char *colon = has_port ? strrchr(text, ':') : NULL;
+	char addr[INET6_ADDRSTRLEN + 2];
+	size_t len = colon ? (size_t)(colon - text) : strlen(text);
+	uint32_t port = 0;
+
+	if (has_port && (!colon || text_u32(colon + 1, 1, 65535, &port) < 0))
+		return false;
+	if (len > 2 && text[0] == '[' && text[len - 1] == ']') {
+		text++;
+		len -= 2;
+	}
+	if (len >= sizeof(addr))
+		return false;
+	memcpy(addr, text, len);
+	addr[len] = '\0';
+	p->port = (uint16_t)port;
+	p->family = strchr(addr, ':') ? AF_INET6 : AF_INET;
+	return inet_pton(p->family, addr, p->dst) == 1;
+}
+
+static int parse(const struct verb_args *a, int at, struct probe *p)
+{
+	uint32_t size = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(protos); i++)
+		if (strcmp(a->arg[at], protos[i].name) == 0)
+			break;
+	if (i == ARRAY_SIZE(protos))
+		return cli_usage_error(
+			"probe", "'%s' is no protocol that can be probed: icmp, tcp, udp or arp",
+			a->arg[at]);
+	p->kind = protos[i].kind;
+	if (!parse_dest(a->arg[at + 1], protos[i].has_port, p))
+		return cli_usage_error("probe", "'%s' is no %s", a->arg[at + 1],
+				       protos[i].has_port ? "ADDRESS:PORT" : "address");
+	if (a->opt[PROBE_SOURCE] && inet_pton(p->family, a->opt[PROBE_SOURCE], p->src) != 1)
+		return cli_usage_error("probe",
+				       "--source '%s' is no address of the destination's kind",
+				       a->opt[PROBE_SOURCE]);
+	if (a->opt[PROBE_SIZE] && text_u32(a->opt[PROBE_SIZE], 28, 65000, &size) < 0)
+		return cli_usage_error("probe", "--size '%s' is not a number from 28 to 65000",
+				       a->opt[PROBE_SIZE]);
+	p->has_src = a->opt[PROBE_SOURCE];
+	p->size = size;
+	p->df = size;
+	p->from_outside = a->opt[PROBE_OUTSIDE];
+	p->send = a->opt[PROBE_SEND];
+	return EXIT_OK;
+}
+
+static int fail(const struct err *e, int r)
+{
+	struct err_list list = {0};
+
+	err_list_push(&list, e);
+	cli_print_errors(&list);
+	return r == -EINVAL ? EXIT_USAGE : EXIT_REFUSED;
+}
+
+/* What only the daemon knows of its guests: who they are before they have spoken. */
+static void ask_daemon(struct cli *cli, const char *name, struct subject *s)
+{
+	struct err_list *errs = calloc(1, sizeof(*errs));
+	char path[CLI_PATH_MAX];
+	json_t *guest = NULL;
+	struct in_addr addr;
+	struct mac mac;
+
+	if (!errs || !name_valid(name)) {
+		free(errs);
+		return;
+	}
+	snprintf(path, sizeof(path), "/v1/guests/%s", name);
+	if (api_call(cli->socket, "GET", path, NULL, &guest, errs) == 0) {
+		if (out_str(guest, "mac") && mac_parse(out_str(guest, "mac"), &mac) == 0) {
+			s->mac = mac;
+			s->has_mac = true;
+		}
+		if (!s->n_addrs && out_str(guest, "ipv4") &&
+		    ip4_parse(out_str(guest, "ipv4"), &addr) == 0) {
+			s->addrs[0] = (struct path_address){.family = AF_INET};
+			memcpy(s->addrs[s->n_addrs++].addr, &addr, sizeof(addr));
+		}
+	}
+	json_decref(guest);
+	free(errs);
+}
+
+static const char *const answers[] = {
+	[PROBE_REACHABLE] = "reachable",
+	[PROBE_NO_WAY] = "not reachable",
+	[PROBE_NO_WAY_BACK] = "no way back",
+};
+
+/* struct showing - what is printed of a probe. */
+struct showing {
+	struct trace_show *show;
+	bool started;
+};
+
+static void on_journey(const struct journey *j, const struct tracing *t, bool reply, void *ctx)
+{
+	struct showing *s = ctx;
+
+	if (!s->started)
+		trace_show_use(s->show, t);
+	s->started = true;
+	trace_show_journey(s->show, j, true);
+}
+
+static void show_answer(const struct cli *cli, const struct probe *p, enum probe_answer answer)
+{
+	static const char *const meaning[] = {
+		[PROBE_REACHABLE] = "it gets there, and the reply gets back",
+		[PROBE_NO_WAY] = "it does not get there",
+		[PROBE_NO_WAY_BACK] = "it gets there, but the reply does not get back",
+	};
+	enum out_color color = answer == PROBE_REACHABLE ? OUT_GREEN : OUT_RED;
+
+	if (cli->json) {
+		trace_json_line(json_pack("{s:s, s:s, s:b, s:b}", "event", "answer", "answer",
+					  answers[answer], "reachable", answer == PROBE_REACHABLE,
+					  "sent", p->send));
+		return;
+	}
+	printf("%s%s%s: %s%s\n", out_color(cli->color, color), answers[answer],
+	       out_color(cli->color, OUT_PLAIN), meaning[answer],
+	       p->send || answer == PROBE_NO_WAY
+		       ? ""
+		       : " (it was taken off at the way out: nobody was asked)");
+}
+
+static int probe(struct cli *cli, struct subject *s, const struct probe *p)
+{
+	struct trace_show_options how = {.json = cli->json, .color = cli->color};
+	enum probe_answer answer = PROBE_NO_WAY;
+	struct showing showing = {0};
+	struct err e = {0};
+	int r = trace_show_new(&how, s, &showing.show);
+
+	if (r < 0)
+		return fail(&(struct err){.message = "out of memory"}, r);
+	r = probe_run(s, p, on_journey, &showing, &answer, &e);
+	trace_show_free(showing.show);
+	if (r < 0)
+		return fail(&e, r);
+	show_answer(cli, p, answer);
+	return answer == PROBE_REACHABLE ? EXIT_OK : EXIT_REFUSED;
+}
+
+static int run_probe(struct cli *cli, const struct verb_args *a)
+{
+	struct subject_query q = {.port = a->opt[PROBE_PORT]};
+	int at = q.port ? 0 : 1;
+	struct subject s = {0};
+	struct probe p = {0};
+	struct err e = {0};
+	int r;
+
+	if (a->n != at + 2)
+		return cli_usage_error(
+			"probe",
+			"what is asked? vmlane probe %sicmp|arp ADDR, or tcp|udp ADDR:PORT",
+			at ? "GUEST " : "--port IF ");
+	r = parse(a, at, &p);
+	if (r != EXIT_OK)
+		return r;
+	q.name = at ? a->arg[0] : NULL;
+	if (a->opt[PROBE_NETNS])
+		r = subject_enter_netns(a->opt[PROBE_NETNS], &e);
+	if (r == 0)
+		r = subject_find(&q, &s, &e);
+	if (r < 0)
+		return fail(&e, r);
+	if (q.name && !a->opt[PROBE_NETNS])
+		ask_daemon(cli, q.name, &s);
+	if (a->opt[PROBE_MAC]) {
+		if (mac_parse(a->opt[PROBE_MAC], &s.mac) < 0) {
+			subject_done(&s);
+			return cli_usage_error("probe", "--mac '%s' is no MAC address",
+					       a->opt[PROBE_MAC]);
+		}
+		s.has_mac = true;
+	}
+	r = probe(cli, &s, &p);
+	subject_done(&s);
+	return r;
+}
+
+static const struct verb verbs[] = {
+	{"probe",
+	 "GUEST icmp|arp ADDR | tcp|udp ADDR:PORT [--from-outside] [--send] [--source ADDR] "
+	 "[--size BYTES]",
+	 "ask the kernel with a synthetic packet of a guest",
+	 .more = "The packet comes in by the guest's port as if the guest had sent it (which may "
+		 "be off), is followed,\n"
+		 "and taken off where it would leave the host; then its reply is tried on the way "
+		 "back.\n"
+		 "Exit status 0: both got there; 2: not.\n",
+	 .opts = opts, .n_opts = ARRAY_SIZE(opts), .min = 0, .max = VERB_ANY, .run = run_probe},
+};
+
+const struct noun noun_probe = {
+	.name = "probe",
+	.help = "Would it get there? Ask the kernel with a synthetic packet.",
+	.verbs = verbs,
+	.n_verbs = ARRAY_SIZE(verbs),
+};
