@@ -77,4 +77,10 @@ struct pcap_filter_flow {
  */
 bool pcap_filter_flow(const char *text, struct pcap_filter_flow *ret);
 
+/*
+ * pcap_flow_must() - what of @f the programs of src/bpf can look at in a glance: each packet that matches
+ * the filter has it, others may. All 0 when there is nothing.
+ */
+void pcap_flow_must(const struct pcap_filter_flow *f, struct path_match *ret);
+
 #endif

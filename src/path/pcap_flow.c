@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * pcap_flow.c - pcap_filter_flow() of pcap_filter.h: a filter in simple terms, where it is simple.
+ * pcap_flow.c - pcap_filter_flow() of pcap_filter.h: a filter in simple terms, where it is simple, and
+ * what of that the programs in the kernel can ask quickly.
  */
 #include "path/pcap_filter.h"
 
@@ -152,4 +153,19 @@ bool pcap_filter_flow(const char *text, struct pcap_filter_flow *ret)
 		return false;
 	*ret = w.flow;
 	return true;
+}
+
+/* Of a packet's two ports one is @f's, of its two addresses too: which of the two is not asked. */
+void pcap_flow_must(const struct pcap_filter_flow *f, struct path_match *ret)
+{
+	const struct pcap_filter_addr *const addrs[] = {&f->host, &f->src, &f->dst};
+	const uint16_t ports[] = {f->port, f->sport, f->dport};
+
+	*ret = (struct path_match){.ethertype = f->ethertype, .l4 = f->l4};
+	for (size_t i = 0; i < ARRAY_SIZE(ports) && !ret->port_be; i++)
+		ret->port_be = htons(ports[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(addrs) && !ret->family; i++) {
+		ret->family = addrs[i]->family;
+		memcpy(ret->host, addrs[i]->addr, sizeof(ret->host));
+	}
 }

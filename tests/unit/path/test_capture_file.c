@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pcap/pcap.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -180,6 +181,27 @@ static int blocks(const char *path)
 
 /* ---- files ---- */
 
+/* libpcap, and so tcpdump, reads it too: that needs the same snaplen and link type everywhere. */
+static void assert_libpcap(const char *file, int packets)
+{
+	char why[PCAP_ERRBUF_SIZE] = "";
+	struct pcap_pkthdr *h;
+	const u_char *bytes;
+	pcap_t *p;
+	int r;
+
+	p = pcap_open_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, why);
+	if (!p)
+		fail_msg("%s: %s", file, why);
+	assert_int_equal(pcap_datalink(p), DLT_EN10MB);
+	while ((r = pcap_next_ex(p, &h, &bytes)) == 1)
+		packets--;
+	if (r != PCAP_ERROR_BREAK)
+		fail_msg("%s: %s", file, pcap_geterr(p));
+	assert_int_equal(packets, 0);
+	pcap_close(p);
+}
+
 /* Interfaces that come and go on coming, comments, numbers, directions: as tshark sees them. */
 static void test_tshark(void **state)
 {
@@ -214,6 +236,7 @@ static void test_tshark(void **state)
 	assert_int_equal(capture_file_packets(c), 2);
 	end(c);
 	assert_int_equal(blocks(o.path), 7);
+	assert_libpcap(o.path, 2);
 	if (!have_tshark())
 		skip();
 	assert_tshark(
@@ -523,7 +546,6 @@ static void test_stdout(void **state)
 	size_t got[3];
 
 	(void)state;
-	signal(SIGPIPE, SIG_IGN);
 	assert_int_equal(pipe(fds), 0);
 	old = stdout_swap(fds[1]);
 	close(fds[1]);
@@ -543,6 +565,45 @@ static void test_stdout(void **state)
 	assert_int_equal(got[2], PACKET_LEN);
 	capture_file_free(c);
 	assert_true(fcntl(STDOUT_FILENO, F_GETFD) >= 0);
+}
+
+/* As Wireshark does with "-k -i -": packets are read while the capture goes on, until it has enough. */
+static void test_stdout_live(void **state)
+{
+	const struct capture_options o = {.path = "-"};
+	struct capture_file *c = NULL;
+	struct err e = {0};
+	char cmd[300], said[64] = "";
+	int old, r, fd;
+	uint32_t id;
+	FILE *f;
+
+	(void)state;
+	if (!have_tshark())
+		skip();
+	snprintf(cmd, sizeof(cmd),
+		 "HOME=/nonexistent exec tshark -i - -l -c 3 -T fields -e frame.comment >%s 2>%s",
+		 in_dir("live"), in_dir("live.err"));
+	f = popen(cmd, "w");
+	assert_non_null(f);
+	old = stdout_swap(fileno(f));
+	r = capture_file_new(&o, &c, &e);
+	r = r ? r : capture_file_interface(c, "a", NULL, &id, &e);
+	for (int i = 0; i < 3 && !r; i++) {
+		struct pcapng_packet p = {.bytes = "0123456789abcdef", .len = 16};
+
+		p.comment = i ? "later" : "first";
+		r = capture_file_packet(c, &p, &e);
+	}
+	stdout_back(old);
+	pclose(f);
+	capture_file_free(c);
+	if (r)
+		fail_msg("%s", e.message);
+	fd = open(in_dir("live"), O_RDONLY);
+	assert_true(read(fd, said, sizeof(said) - 1) > 0);
+	close(fd);
+	assert_string_equal(said, "first\nlater\nlater\n");
 }
 
 /* Appended to what is in a file already, as "> file" in a script does: that stays. */
@@ -695,26 +756,20 @@ static void test_stop_fd(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tshark),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_overwrites),
-		cmocka_unit_test(test_flush),
-		cmocka_unit_test(test_bad_packets),
-		cmocka_unit_test(test_ring_size),
-		cmocka_unit_test(test_ring_time),
-		cmocka_unit_test(test_ring_large),
-		cmocka_unit_test(test_disk_full),
-		cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_stdout),
-		cmocka_unit_test(test_stdout_file),
-		cmocka_unit_test(test_stdout_terminal),
-		cmocka_unit_test(test_reader_waits),
-		cmocka_unit_test(test_reader_never_reads),
+		cmocka_unit_test(test_tshark),	     cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_overwrites),   cmocka_unit_test(test_flush),
+		cmocka_unit_test(test_bad_packets),  cmocka_unit_test(test_ring_size),
+		cmocka_unit_test(test_ring_time),    cmocka_unit_test(test_ring_large),
+		cmocka_unit_test(test_disk_full),    cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_stdout),	     cmocka_unit_test(test_stdout_live),
+		cmocka_unit_test(test_stdout_file),  cmocka_unit_test(test_stdout_terminal),
+		cmocka_unit_test(test_reader_waits), cmocka_unit_test(test_reader_never_reads),
 		cmocka_unit_test(test_stop_fd),
 	};
 	char cmd[100];
 	int r, status;
 
+	signal(SIGPIPE, SIG_IGN); /* as the header wants it */
 	if (!mkdtemp(dir))
 		return 1;
 	r = cmocka_run_group_tests(tests, NULL, NULL);

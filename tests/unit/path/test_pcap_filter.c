@@ -391,6 +391,78 @@ static void test_flow(void **state)
 	assert_int_equal(lookups, 0);
 }
 
+static bool has_addr(const uint8_t *a, const uint8_t *b, const struct path_match *must)
+{
+	size_t n = must->family == AF_INET ? 4 : 16;
+
+	return !memcmp(a, must->host, n) || !memcmp(b, must->host, n);
+}
+
+/* As filter_cannot_match() of bpf/filter.bpf.h looks at it, on the frames of frame_make(). */
+static bool has(const uint8_t *frame, const struct path_match *must)
+{
+	uint16_t type = (uint16_t)(frame[12] << 8 | frame[13]);
+	const uint8_t *l3 = frame + 14;
+
+	if (must->ethertype && type != must->ethertype)
+		return false;
+	if (type == 0x86dd)
+		return must->family != AF_INET6 || has_addr(l3 + 8, l3 + 24, must);
+	if (type != 0x0800)
+		return true;
+	if (must->l4 && l3[9] != must->l4)
+		return false;
+	if (must->family == AF_INET && !has_addr(l3 + 12, l3 + 16, must))
+		return false;
+	return !must->port_be || !memcmp(l3 + 20, &must->port_be, 2) ||
+	       !memcmp(l3 + 22, &must->port_be, 2);
+}
+
+/* What matches a filter always has what it must have; @others: how many frames it can do without. */
+static void test_must(void **state)
+{
+	static const struct {
+		const char *filter;
+		unsigned int others;
+	} cases[] = {
+		{"icmp", 5},
+		{"arp", 5},
+		{"tcp port 443", 2},
+		{"tcp src port 443", 2},
+		{"tcp dst port 443 and src 192.168.122.10", 2},
+		{"udp", 3},
+		{"host 8.8.8.8", 3},
+		{"dst host 192.168.122.10", 0},
+		{"ip and host 203.0.113.9", 4},
+		{"src host 192.168.122.10 and dst host 8.8.8.8", 0},
+		{"ip6 host fe80::1", 5},
+		{"host fe80::2", 1},
+		{"", 0},
+	};
+	uint8_t frame[64];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct pcap_filter_flow flow;
+		struct pcap_filter f;
+		struct path_match must;
+		unsigned int others = 0;
+
+		assert_int_equal(compile(cases[i].filter, TRACER_SEES, &f, NULL), 0);
+		assert_true(pcap_filter_flow(f.text, &flow));
+		pcap_flow_must(&flow, &must);
+		for (unsigned int k = 0; k < FRAMES; k++) {
+			size_t len = frame_make(&frames[k], frame);
+
+			others += !has(frame, &must);
+			if (pcap_filter_matches(&f, frame, len, len) && !has(frame, &must))
+				fail_msg("\"%s\" matches frame %u", cases[i].filter, k);
+		}
+		if (others != cases[i].others)
+			fail_msg("\"%s\" leaves out %u", cases[i].filter, others);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +474,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_not_seen),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_flow),
+		cmocka_unit_test(test_must),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
