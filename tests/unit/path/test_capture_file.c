@@ -64,6 +64,8 @@ static bool have_tshark(void)
 	int status;
 
 	run("tshark --version 2>&1 && capinfos --version 2>&1", &status);
+	if (status)
+		print_message("tshark and capinfos (wireshark-common) are not installed\n");
 	return status == 0;
 }
 
