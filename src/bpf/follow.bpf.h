@@ -277,13 +277,16 @@ static __always_inline void on_packet(struct sk_buff *skb, enum path_event_type 
 	struct finger finger;
 	struct cpu *cpu;
 
-	if (!t)
-		return;
 	pk.head = number_of(skb->head);
+	/* A copy may be dropped before it was seen at any device. */
+	if (!t && (type != PATH_DROP || !bloom_has(skb_bloom, pk.head)))
+		return;
 	cpu = this_cpu();
 	if (!cpu || !read_packet(cpu, &pk, &cpu->out, false, &finger))
 		return;
 	t = checked(t, &pk, &finger);
+	if (!t && type == PATH_DROP)
+		t = adopt(cpu, &pk, &finger);
 	if (!t)
 		return;
 	dev = skb->dev;

@@ -21,11 +21,26 @@
 #define TCP_ACK 16
 #define MARK_BITS 0x56000000u /* the mark's highest byte; the rest is random */
 
+enum { THERE, BACK };
+
+/**
+ * struct way - what is known of one direction
+ * @got:	its journey has ended, as @end says
+ * @left:	it got to where it would leave the host, device @at, and looked like @last there
+ */
+struct way {
+	bool got;
+	enum journey_end end;
+	bool left;
+	struct path_seen last;
+	int at;
+};
+
 /**
  * struct asking - a probe at work
  * @request:	the frame that was sent
  * @where:	the device it came in by
- * @got:	a journey is known: @end, @last (its last hop with a packet in it), @at (that hop's device)
+ * @ways:	there and back
  */
 struct asking {
 	struct subject *s;
@@ -34,14 +49,9 @@ struct asking {
 	struct injector *injector;
 	struct craft request;
 	int where;
-	bool reply;
 	probe_fn fn;
 	void *ctx;
-	bool got;
-	enum journey_end end;
-	bool left;
-	struct path_seen last;
-	int at;
+	struct way ways[2];
 };
 
 static const struct path_device *guest_port(const struct subject *s)
@@ -221,26 +231,27 @@ static int request_make(struct asking *a, struct err *e)
 	return next_hop(a, e);
 }
 
+/* The first packet is the probe, the second its reply, which the host may give at once. */
 static void note(const struct journey *j, bool over, void *ctx)
 {
 	struct asking *a = ctx;
+	int which = a->ways[THERE].got ? BACK : THERE;
+	struct way *w = &a->ways[which];
 
-	if (!over || a->got)
+	if (!over || w->got)
 		return;
-	a->got = true;
-	a->end = j->end;
-	a->left = false;
+	*w = (struct way){.got = true, .end = j->end};
 	for (size_t i = 0; i < j->n_hops; i++) {
 		const struct hop *h = &j->hops[i];
 
 		if (h->kind != HOP_UPLINK_OUT && h->kind != HOP_BRIDGE_FWD &&
 		    h->kind != HOP_TAP_QUEUED)
 			continue;
-		a->left = true;
-		a->last = h->seen;
-		a->at = h->kind == HOP_BRIDGE_FWD ? h->ports[0] : h->ifindex;
+		w->left = true;
+		w->last = h->seen;
+		w->at = h->kind == HOP_BRIDGE_FWD ? h->ports[0] : h->ifindex;
 	}
-	a->fn(j, a->t, a->reply, a->ctx);
+	a->fn(j, a->t, which == BACK, a->ctx);
 }
 
 static uint64_t now_ms(void)
@@ -251,14 +262,13 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* Until there is a journey, or the time is over. */
-static int await(struct asking *a, int patience_ms)
+/* Until the journey @which is known, or the time is over. */
+static int await(struct asking *a, int which, int patience_ms)
 {
 	uint64_t until = now_ms() + (uint64_t)patience_ms;
 	int r = 0;
 
-	a->got = false;
-	while (r == 0 && !a->got && now_ms() < until)
+	while (r == 0 && !a->ways[which].got && now_ms() < until)
 		r = tracing_run(a->t, -1, (int)(until - now_ms()) + 1, note, a);
 	return r;
 }
@@ -342,21 +352,21 @@ static void forget_connection(const struct asking *a)
 
 static int way_back(struct asking *a, enum probe_answer *ret, struct err *e)
 {
+	const struct way *there = &a->ways[THERE], *back = &a->ways[BACK];
 	struct craft c;
 	int r;
 
-	a->reply = true;
 	/* The host has answered by itself, or the real server does: that reply is followed. */
-	if (a->left && !a->p->send) {
-		c = answer_of(a, &a->last);
-		r = send_frame(a, a->at, &c, e);
+	if (there->left && !a->p->send) {
+		c = answer_of(a, &there->last);
+		r = send_frame(a, there->at, &c, e);
 		if (r < 0)
 			return r;
 	}
-	r = await(a, REPLY_PATIENCE_MS);
+	r = await(a, BACK, REPLY_PATIENCE_MS);
 	if (r < 0)
 		return err_set(e, r, "kernel", "probe", "%s", strerror(-r));
-	*ret = a->got && a->end == JOURNEY_DELIVERED ? PROBE_REACHABLE : PROBE_NO_WAY_BACK;
+	*ret = back->got && back->end == JOURNEY_DELIVERED ? PROBE_REACHABLE : PROBE_NO_WAY_BACK;
 	return 0;
 }
 
@@ -370,11 +380,11 @@ static int ask(struct asking *a, enum probe_answer *ret, struct err *e)
 		r = send_frame(a, a->where, &a->request, e);
 	if (r < 0)
 		return r;
-	r = await(a, PATIENCE_MS);
+	r = await(a, THERE, PATIENCE_MS);
 	if (r < 0)
 		return err_set(e, r, "kernel", "probe", "%s", strerror(-r));
 	*ret = PROBE_NO_WAY;
-	if (!a->got || a->end != JOURNEY_DELIVERED)
+	if (!a->ways[THERE].got || a->ways[THERE].end != JOURNEY_DELIVERED)
 		return 0;
 	if (a->p->kind == CRAFT_ARP_REQUEST) {
 		*ret = PROBE_REACHABLE;

@@ -441,6 +441,13 @@ static void on_read(struct journeys *j, struct journey *g, const struct path_see
 	g->end = JOURNEY_DELIVERED;
 }
 
+static bool route_same(const struct path_route *a, const struct path_route *b)
+{
+	return a->err == b->err && a->table == b->table && a->head.ifindex == b->head.ifindex &&
+	       memcmp(a->dst, b->dst, sizeof(a->dst)) == 0 &&
+	       memcmp(a->gateway, b->gateway, sizeof(a->gateway)) == 0;
+}
+
 static void on_route(struct journeys *j, struct journey *g, const struct path_route *r)
 {
 	struct hop *last = last_hop(g);
@@ -451,6 +458,8 @@ static void on_route(struct journeys *j, struct journey *g, const struct path_ro
 		g->has_source_route = true;
 		return;
 	}
+	if (last && last->kind == HOP_ROUTE && route_same(&last->route, r))
+		return; /* asked twice */
 	/* A table that knew nothing is not a decision once another does. */
 	if (last && last->kind == HOP_ROUTE && last->route.err && g->told < g->n_hops)
 		h = last;
