@@ -44,6 +44,7 @@ _Static_assert(ARRAY_SIZE(opts) == TRACE_OPTS, "an option for each number");
  */
 struct run {
 	struct trace_show *show;
+	struct pcap_filter filter;
 	uint32_t left;
 	bool counted;
 	bool enough;
@@ -108,7 +109,7 @@ static int follow(struct tracing *t, struct run *run)
 static int trace(struct cli *cli, const struct verb_args *a, struct subject *s, struct run *run)
 {
 	_cleanup_(tracing_freep) struct tracing *t = NULL;
-	struct tracing_options o = {.detail = TRACER_READ | TRACER_FREE};
+	struct tracing_options o = {.detail = TRACER_READ | TRACER_FREE, .filter = &run->filter};
 	struct trace_show_options how = {
 		.json = cli->json,
 		.color = cli->color,
@@ -143,18 +144,23 @@ static int run_trace(struct cli *cli, const struct verb_args *a)
 	struct subject_query q = {.port = a->opt[TRACE_PORT], .mac = a->opt[TRACE_MAC]};
 	struct subject s = {0};
 	struct run run = {0};
+	int words = q.port || q.mac ? 0 : 1;
 	struct err e = {0};
-	int r = 0;
+	int r;
 
-	if (!q.port && !q.mac && a->n < 1)
+	if (a->n < words)
 		return cli_usage_error("trace", "whose packets? vmlane trace GUEST, or --port IF, "
 						"or --mac MAC");
-	if (!q.port && !q.mac)
+	if (words)
 		q.name = a->arg[0];
 	run.counted = a->opt[TRACE_COUNT];
 	if (run.counted && text_u32(a->opt[TRACE_COUNT], 1, 1000000000, &run.left) < 0)
 		return cli_usage_error("trace", "--count '%s' is not a number from 1 on",
 				       a->opt[TRACE_COUNT]);
+	r = pcap_filter_compile((const char *const *)a->arg + words, (size_t)(a->n - words),
+				PATH_FRAME_MAX - 1, &run.filter, &e);
+	if (r < 0)
+		return fail(&e, r);
 	if (a->opt[TRACE_NETNS])
 		r = subject_enter_netns(a->opt[TRACE_NETNS], &e);
 	if (r == 0)
@@ -169,7 +175,8 @@ static const struct verb verbs[] = {
 	{"trace",
 	 "GUEST [FILTER...] [-c N] [-v] [--summary] [--port IF] [--mac MAC] [--netns NAME]",
 	 "each packet of a guest, hop by hop, live",
-	 .more = "GUEST is a guest's or VM's name, its tap, MAC or IPv4 address, whoever started "
+	 .more = "FILTER is what tcpdump takes: icmp, tcp port 443, host 8.8.8.8, ...\n"
+		 "GUEST is a guest's or VM's name, its tap, MAC or IPv4 address, whoever started "
 		 "it.\n"
 		 "Needs root, and no daemon. Nothing is changed, and nothing stays behind.\n",
 	 .opts = opts, .n_opts = ARRAY_SIZE(opts), .min = 0, .max = VERB_ANY, .run = run_trace},

@@ -65,12 +65,17 @@ static int start(struct tracing *t, struct err *e)
 {
 	struct tracer_options o = {
 		.netns = t->subject->view.netns,
-		.filter = t->o.filter,
-		.n_filter = t->o.n_filter,
+		.filter = t->o.filter ? t->o.filter->insns : NULL,
+		.n_filter = t->o.filter ? t->o.filter->n : 0,
 		.detail = t->o.detail,
 		.mark = t->o.mark,
 	};
-	int r = tracer_new(&o, &t->tracer, e);
+	struct pcap_filter_flow flow;
+	int r;
+
+	if (t->o.filter && pcap_filter_flow(t->o.filter->text, &flow))
+		pcap_flow_must(&flow, &o.must);
+	r = tracer_new(&o, &t->tracer, e);
 
 	if (r < 0)
 		return r;

@@ -9,18 +9,18 @@
 #include "cli/subject.h"
 #include "path/journey.h"
 #include "path/journey_text.h"
+#include "path/pcap_filter.h"
 #include "path/tracer.h"
 
 /**
  * struct tracing_options - what to follow
- * @filter:	classic BPF, see tracer.h; @n_filter instructions
+ * @filter:	only packets that match; NULL: all
  * @detail:	enum tracer_detail
  * @mark:	not 0: only packets with this fwmark, whoever's; dropped at the way out means left then
  * @on_event:	also each event as it is, for `-v`; may be NULL
  */
 struct tracing_options {
-	const struct path_insn *filter;
-	size_t n_filter;
+	const struct pcap_filter *filter;
 	unsigned int detail;
 	uint32_t mark;
 	tracer_fn on_event;

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-
 #define REQUEST_SIZE 512
 
 static void put_addresses(struct nlmsghdr *h, const struct conntrack_tuple *t)

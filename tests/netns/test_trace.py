@@ -209,10 +209,32 @@ def test_summary_folds_equal_ways(guest, trace):
     assert all(0 < w["p50_us"] <= w["p99_us"] <= w["max_us"] for w in out)
 
 
+@pytest.mark.parametrize("words, seen, unseen", [
+    (["icmp"], "icmp", "tcp"),
+    (["tcp", "port", "80"], "tcp", "icmp"),
+    (["host", INTERNET, "and", "tcp"], "tcp", "icmp"),
+    (["tcp[tcpflags] & tcp-syn != 0"], "SYN", "FIN"),
+    (["dst", "port", "80", "and", "src", "net", "192.168.122.0/24"], "tcp", "icmp"),
+])
+def test_filter(guest, trace, words, seen, unseen):
+    """Replies belong to it, though they are addressed to the host."""
+    g = guest("web1")
+    g.dhcp()
+    assert g.ping(INTERNET)
+    t = trace("web1", *words)
+    assert g.http()["address"] == UPLINK
+    assert g.ping(INTERNET)
+    out = t.packet(seen, direction="out")
+    assert t.packet(seen, direction="in")["verdict"] == "DELIVERED" and out["verdict"] == "DELIVERED"
+    t.end()
+    if words != ["tcp[tcpflags] & tcp-syn != 0"]:  # its first packet lets its connection in
+        assert not [p["text"] for p in t.seen if unseen in p["text"]]
+
+
 def test_count_ends_it(guest, trace):
     g = guest("web1")
     g.dhcp()
-    t = trace("web1", "-c", "2")
+    t = trace("web1", "-c", "2", "icmp")
     assert g.ping(INTERNET, count=2)
     t.packet("echo request"), t.packet("echo reply")
     assert t.p.wait() == 0
@@ -222,7 +244,7 @@ def test_for_people(world, guest):
     """The same as text: a block a packet, at most eight lines a direction."""
     g = guest("web1")
     g.dhcp()
-    p = world.host.start(program("vmlane"), "trace", "web1", "-c", "2", stdout=subprocess.PIPE, log=f"{world.tmp}/text.log")
+    p = world.host.start(program("vmlane"), "trace", "web1", "icmp", "-c", "2", stdout=subprocess.PIPE, log=f"{world.tmp}/text.log")
     wait_for("the trace", lambda: "following web1" in p.text())
     assert g.ping(INTERNET)
     assert p.wait() == 0
@@ -293,6 +315,8 @@ def test_without_the_daemon_for_somebody_elses_guest(world, trace):
     (["--mac", "52:54"], 1, "is no MAC address"),
     (["--mac", "52:54:00:00:77:77"], 2, "there is no guest with the MAC '52:54:00:00:77:77' here"),
     (["web1", "-c", "0"], 1, "--count '0' is not a number from 1 on"),
+    (["web1", "tcp", "prot", "443"], 1, 'did you mean "proto"?'),
+    (["web1", "host", "example.org"], 1, "example.org"),
     (["web1", "--netns", "nowhere"], 2, "there is no network namespace"),
     (["web1", "--sumary"], 1, "did you mean '--summary'?"),
 ])
