@@ -6,7 +6,7 @@
 #ifndef VMLANE_BPF_FILTER_H
 #define VMLANE_BPF_FILTER_H
 
-#include "read.bpf.h"
+#include "bpf/read.bpf.h"
 
 struct filter_run {
 	struct frame *f;

@@ -5,8 +5,8 @@
 #ifndef VMLANE_BPF_FOLLOW_H
 #define VMLANE_BPF_FOLLOW_H
 
-#include "filter.bpf.h"
-#include "tell.bpf.h"
+#include "bpf/filter.bpf.h"
+#include "bpf/tell.bpf.h"
 
 static __always_inline struct track *track_find(__u64 skb)
 {

@@ -18,7 +18,7 @@
  * These programs see each packet of each namespace of the machine: most must cost next to nothing,
  * so bitmaps are asked before maps, and maps before packets are read.
  */
-#include "follow.bpf.h"
+#include "bpf/follow.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 

@@ -5,7 +5,7 @@
 #ifndef VMLANE_BPF_READ_H
 #define VMLANE_BPF_READ_H
 
-#include "state.bpf.h"
+#include "bpf/state.bpf.h"
 
 static __always_inline __u16 be16_at(const __u8 *p)
 {

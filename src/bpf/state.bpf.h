@@ -5,7 +5,7 @@
 #ifndef VMLANE_BPF_STATE_H
 #define VMLANE_BPF_STATE_H
 
-#include "core.h"
+#include "bpf/core.h"
 
 #include <linux/bpf.h>
 #include <bpf/bpf_core_read.h>
@@ -13,7 +13,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#include "path_event.h"
+#include "bpf/path_event.h"
 
 #define AF_INET 2
 #define AF_INET6 10

@@ -5,7 +5,7 @@
 #ifndef VMLANE_BPF_TELL_H
 #define VMLANE_BPF_TELL_H
 
-#include "read.bpf.h"
+#include "bpf/read.bpf.h"
 
 /* ---- whose packet is it? ---- */
 

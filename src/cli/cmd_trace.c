@@ -109,7 +109,7 @@ static int follow(struct tracing *t, struct run *run)
 static int trace(struct cli *cli, const struct verb_args *a, struct subject *s, struct run *run)
 {
 	_cleanup_(tracing_freep) struct tracing *t = NULL;
-	struct tracing_options o = {.detail = TRACER_READ | TRACER_FREE, .filter = &run->filter};
+	struct tracing_options o = {.detail = TRACER_READ, .filter = &run->filter};
 	struct trace_show_options how = {
 		.json = cli->json,
 		.color = cli->color,

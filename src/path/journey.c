@@ -25,7 +25,6 @@
 #define PAIRS 2048 /* flows whose last packet is remembered, to know its reply */
 #define ETHERTYPE_IP4 0x0800
 #define ETHERTYPE_IP6 0x86dd
-#define ETHERTYPE_ARP 0x0806
 
 static const char *const hop_names[] = {
 	[HOP_VM_OUT] = "vm-out",
@@ -403,12 +402,35 @@ static bool drop_is_benign(const struct journeys *j, const struct journey *g,
 	return s->flags & PATH_CLONE && g->end == JOURNEY_DELIVERED;
 }
 
+static void host_in(struct journey *g, const struct path_seen *s)
+{
+	if (g->end == JOURNEY_UNDER_WAY)
+		hop_add_seen(g, HOP_HOST_IN, s);
+	g->end = JOURNEY_DELIVERED;
+}
+
+/*
+ * Addressed to all, and dropped because no UDP socket wants it: what is served by packet sockets (DHCP,
+ * as a rule) was. The same is how the kernel frees the reply to a ping of its own.
+ */
+static bool host_has_had(const struct journeys *j, const struct journey *g,
+			 const struct path_seen *s)
+{
+	if (!j->view->no_socket_reason || s->reason != j->view->no_socket_reason)
+		return false;
+	return s->dmac[0] & 1 || s->l4 == IPPROTO_ICMP || s->l4 == IPPROTO_ICMPV6;
+}
+
 static void on_drop(struct journeys *j, struct journey *g, const struct path_seen *s)
 {
 	struct hop *h;
 
 	if (drop_is_benign(j, g, s))
 		return;
+	if (host_has_had(j, g, s)) {
+		host_in(g, s);
+		return;
+	}
 	if (j->view->swallow_reason && s->reason == j->view->swallow_reason) {
 		on_transmit(j, g, s);
 		return;
@@ -425,10 +447,8 @@ static void on_free(struct journeys *j, struct journey *g, const struct path_see
 
 	/* Used up where it was handed to the host: an ARP question, a ping that was answered. */
 	if (g->end == JOURNEY_UNDER_WAY && last &&
-	    (last->kind == HOP_BRIDGE_IN || last->kind == HOP_UPLINK_IN || last->kind == HOP_FW)) {
-		hop_add_seen(g, HOP_HOST_IN, s);
-		g->end = JOURNEY_DELIVERED;
-	}
+	    (last->kind == HOP_BRIDGE_IN || last->kind == HOP_UPLINK_IN || last->kind == HOP_FW))
+		host_in(g, s);
 }
 
 static void on_read(struct journeys *j, struct journey *g, const struct path_seen *s)
@@ -573,6 +593,17 @@ static uint64_t patience(const struct journey *g)
 	return g->told < g->n_hops ? SILENT_NS : LOST_NS;
 }
 
+/* ARP and the like end in the host without a word; all else has been lost from sight. */
+static enum journey_end silent_end(const struct journey *g)
+{
+	const struct hop *last = &g->hops[g->n_hops - 1];
+	bool ip = g->first.ethertype == ETHERTYPE_IP4 || g->first.ethertype == ETHERTYPE_IP6;
+
+	if (g->n_hops && last->kind == HOP_BRIDGE_IN && !ip)
+		return JOURNEY_DELIVERED;
+	return JOURNEY_LOST_SIGHT;
+}
+
 size_t journeys_due(struct journeys *j, uint64_t now_ns, journey_fn fn, void *ctx)
 {
 	struct tracked *t, *next;
@@ -586,7 +617,7 @@ size_t journeys_due(struct journeys *j, uint64_t now_ns, journey_fn fn, void *ct
 			continue;
 		over = g->end != JOURNEY_UNDER_WAY || g->told == g->n_hops || now_ns == UINT64_MAX;
 		if (over && g->end == JOURNEY_UNDER_WAY)
-			g->end = JOURNEY_LOST_SIGHT;
+			g->end = silent_end(g);
 		fn(g, over, ctx);
 		given++;
 		g->told = g->n_hops;

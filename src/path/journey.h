@@ -54,6 +54,7 @@ struct path_address {
  * struct path_view - the host as it is; not owned, may change between calls
  * @netns:	inode of the traced namespace
  * @locals:	the host's own addresses
+ * @no_socket_reason: the drop reason of what no socket of the host wants: its packet sockets have had it
  * @swallow_reason: not 0: packets that are dropped for it have left: a probe's, at the way out
  */
 struct path_view {
@@ -62,6 +63,7 @@ struct path_view {
 	size_t n_devices;
 	const struct path_address *locals;
 	size_t n_locals;
+	uint32_t no_socket_reason;
 	uint32_t swallow_reason;
 };
 

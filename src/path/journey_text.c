@@ -384,7 +384,8 @@ static const struct hop *end_hop(const struct journey *g, enum hop_kind *ret)
 			return &g->hops[i - 1];
 		}
 	}
-	return NULL;
+	*ret = HOP_BRIDGE_IN; /* what the host takes without a word, ARP as a rule */
+	return g->n_hops ? &g->hops[g->n_hops - 1] : NULL;
 }
 
 void journey_end_text(const struct journey *g, const struct journey_words *w, struct buf *out)
@@ -406,6 +407,7 @@ void journey_end_text(const struct journey *g, const struct journey_words *w, st
 		buf_puts(out, " to the guest's port");
 		break;
 	case HOP_HOST_IN:
+	case HOP_BRIDGE_IN:
 		buf_puts(out, " to the host");
 		break;
 	case HOP_UPLINK_OUT:

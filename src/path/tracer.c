@@ -43,7 +43,7 @@ struct tracer {
 _Static_assert(sizeof(((struct path_bpf__bss *)0)->flow_bloom[0]) == BLOOM_WORDS * 8,
 	       "the programs' Bloom filters");
 
-static int no_print(enum libbpf_print_level level, const char *fmt, va_list args)
+static __printf(2, 0) int no_print(enum libbpf_print_level level, const char *fmt, va_list args)
 {
 	if (level == LIBBPF_DEBUG || !getenv("VMLANE_BPF_LOG"))
 		return 0;

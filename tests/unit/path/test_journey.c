@@ -27,7 +27,7 @@ static const struct path_device devices[] = {
 	{UPLINK, 0, DEVICE_UPLINK, {{0}}, "eth0", ""},
 };
 static const struct path_address locals[] = {{AF_INET, {192, 168, 122, 1}, 24, BRIDGE}};
-static const struct path_view view = {NETNS, devices, 4, locals, 1, 0};
+static const struct path_view view = {NETNS, devices, 4, locals, 1, 3, 0};
 
 /* struct lines - what journeys_due() gave, a line a hop. */
 struct lines {
