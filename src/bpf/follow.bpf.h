@@ -195,6 +195,42 @@ static __always_inline void tell_seen(struct cpu *cpu, const struct packet *pk, 
 	tell(&cpu->seen, sizeof(cpu->seen));
 }
 
+/*
+ * The frame itself, for captures. Where it comes in skb->data is behind the link-layer header, where it
+ * goes out at it; where it is dropped that is anybody's guess, and the bytes that were looked at have to
+ * do.
+ */
+static __always_inline void tell_frame(struct cpu *cpu, const struct packet *pk,
+				       const struct frame *f, enum path_event_type type)
+{
+	struct path_frame *shot = &cpu->shot;
+	__u32 snaplen = config.snaplen, link, n = 0;
+
+	if (!snaplen)
+		return;
+	link = type == PATH_RX ? f->l3 : type == PATH_TX ? 0 : f->len;
+	if (link > PATH_FRAME_MAX)
+		return;
+	shot->whole_len = type == PATH_TX ? pk->skb->len : pk->skb->len + f->l3;
+	if (shot->whole_len < link)
+		shot->whole_len = link;
+	if (link > snaplen)
+		link = snaplen;
+	if (type != PATH_DROP)
+		n = pk->skb->len;
+	if (n > snaplen - link)
+		n = snaplen - link;
+	if (n > PATH_FRAME_BYTES)
+		n = PATH_FRAME_BYTES;
+	shot->n_link = link;
+	shot->n_bytes = n;
+	__builtin_memcpy(&shot->seen, &cpu->seen, sizeof(cpu->seen));
+	__builtin_memcpy(shot->link, f->bytes, sizeof(shot->link));
+	if (bpf_skb_output(pk->skb, &frames, (__u64)n << 32 | BPF_F_CURRENT_CPU, shot,
+			   sizeof(*shot)) < 0)
+		count(PATH_LOST);
+}
+
 /* @t is the same packet still? Its skb may have been freed unseen, and used again. */
 static __always_inline struct track *checked(struct track *t, const struct packet *pk,
 					     const struct finger *finger)
@@ -260,6 +296,8 @@ static __always_inline void on_way(struct sk_buff *skb, const struct net_device 
 		return;
 	}
 	tell_seen(cpu, &pk, t, type, &p);
+	if (type != PATH_QUEUE && p.netns == config.netns)
+		tell_frame(cpu, &pk, f, type);
 	if (p.netns == config.netns)
 		remember(cpu, &pk, t->packet);
 	else
@@ -297,6 +335,8 @@ static __always_inline void on_packet(struct sk_buff *skb, enum path_event_type 
 	cpu->seen.location = location;
 	cpu->seen.reason = reason;
 	tell_seen(cpu, &pk, t, type, &p);
+	if (type == PATH_DROP)
+		tell_frame(cpu, &pk, &cpu->out, type);
 	if (ends)
 		track_end(&pk, t->clone);
 	if (ends && *current_of_cpu() == pk.key)

@@ -146,10 +146,29 @@ struct path_ct {
 	struct path_tuple reply;
 };
 
+#define PATH_FRAME_MAX 128 /* bytes of a frame that are looked at */
+#define PATH_FRAME_BYTES                                                                           \
+	60000 /* of one frame at most, by way of a perf buffer's records of 64 KiB */
+
+/**
+ * struct path_frame - a frame as it was at a device, for captures: begins a record of the perf buffer,
+ * and is followed by @n_bytes of the frame
+ * @seen:	as told by the ring buffer
+ * @link:	the frame's first @n_link bytes; the others follow
+ * @whole_len:	the frame's length, with the link-layer header
+ */
+struct path_frame {
+	struct path_seen seen;
+	__u32 n_link;
+	__u32 n_bytes;
+	__u32 whole_len;
+	__u32 pad;
+	__u8 link[PATH_FRAME_MAX];
+};
+
 #define PATH_IFINDEX_MAX 65536 /* devices beyond are not looked at; counted by the loader */
 #define PATH_ADDRS_MAX 16
 #define PATH_FILTER_MAX 512
-#define PATH_FRAME_MAX 128
 
 /* struct path_insn - one instruction of classic BPF, as struct bpf_insn of libpcap. */
 struct path_insn {
@@ -180,6 +199,7 @@ struct path_match {
  * struct path_config - what is followed; constant while the programs are loaded
  * @netns:	inode of the network namespace whose devices count
  * @trace_socket: inode of the netlink socket that receives nftrace messages, 0 for none
+ * @snaplen:	not 0: frames are told too, so many bytes of each; at most PATH_FRAME_BYTES
  * @n_filter:	instructions of @filter, which sees a frame from its Ethernet header; 0: all
  * @must:	what those that match @filter have
  * @mark:	not 0: follow what has this fwmark, and nothing else
@@ -189,6 +209,8 @@ struct path_config {
 	__u32 netns;
 	__u32 mark;
 	__u32 n_filter;
+	__u32 snaplen;
+	__u32 pad;
 	struct path_match must;
 	struct path_insn filter[PATH_FILTER_MAX];
 };

@@ -58,6 +58,12 @@ struct {
 	__uint(max_entries, 4 << 20);
 } events SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+	__uint(key_size, 4);
+	__uint(value_size, 4);
+} frames SEC(".maps");
+
 /* struct packet - an skb as argument, with its and its data's addresses as numbers. */
 struct packet {
 	struct sk_buff *skb;
@@ -146,6 +152,7 @@ struct cpu {
 	struct path_seen current;
 	struct frame in;
 	struct frame out;
+	struct path_frame shot;
 };
 
 struct {

@@ -5,11 +5,8 @@
  * Next on the walk: tracing.c joins the sources, trace_show.c prints.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include "base/text.h"
 #include "cli/output.h"
@@ -61,27 +58,6 @@ static void on_journey(const struct journey *j, bool over, void *ctx)
 		run->enough = true;
 }
 
-/* SIGINT and SIGTERM as a descriptor: the end is an ordinary one. */
-static int signals_open(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-static bool signalled(int fd)
-{
-	struct signalfd_siginfo info;
-
-	return read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info);
-}
-
 static int fail(const struct err *e, int r)
 {
 	struct err_list list = {0};
@@ -93,10 +69,10 @@ static int fail(const struct err *e, int r)
 
 static int follow(struct tracing *t, struct run *run)
 {
-	_cleanup_(fd_closep) int signals = signals_open();
+	_cleanup_(fd_closep) int signals = cli_signals();
 	int r = 0;
 
-	while (r == 0 && !run->enough && !signalled(signals)) {
+	while (r == 0 && !run->enough && !cli_signalled(signals)) {
 		r = tracing_run(t, signals, trace_show_wait_ms(run->show), on_journey, run);
 		trace_show_status(run->show, t);
 	}

@@ -2,6 +2,9 @@
 /* request.c - see request.h. */
 #include "cli/request.h"
 
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 #include <errno.h>
 #include <string.h>
 
@@ -156,4 +159,24 @@ int cli_print_list(struct cli *cli, const struct cli_list *list, const char *net
 		r = show_list(cli, list, network, answer);
 	json_decref(answer);
 	return r;
+}
+
+int cli_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+bool cli_signalled(int fd)
+{
+	struct signalfd_siginfo info;
+
+	return read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info);
 }

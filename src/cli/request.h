@@ -57,4 +57,12 @@ struct cli_list {
 /* cli_print_list() - get, keep those of @network (NULL: all), print; returns the exit code. */
 int cli_print_list(struct cli *cli, const struct cli_list *list, const char *network);
 
+/*
+ * cli_signals() - SIGINT, SIGTERM and SIGHUP as a descriptor, for what goes on until Ctrl-C: its end is
+ * an ordinary one. Or -errno.
+ */
+int cli_signals(void);
+/* cli_signalled() - has one of them come? */
+bool cli_signalled(int fd);
+
 #endif

@@ -69,6 +69,7 @@ static int start(struct tracing *t, struct err *e)
 		.n_filter = t->o.filter ? t->o.filter->n : 0,
 		.detail = t->o.detail,
 		.mark = t->o.mark,
+		.snaplen = t->o.snaplen,
 	};
 	struct pcap_filter_flow flow;
 	int r;
@@ -199,13 +200,19 @@ static int sleep_ms(const struct tracing *t, uint64_t now, int timeout_ms)
 
 int tracing_run(struct tracing *t, int wake_fd, int timeout_ms, journey_fn fn, void *ctx)
 {
-	struct pollfd fds[] = {{tracer_fd(t->tracer), POLLIN, 0}, {wake_fd, POLLIN, 0}};
+	struct pollfd fds[] = {
+		{tracer_fd(t->tracer), POLLIN, 0},
+		{tracer_frames_fd(t->tracer), POLLIN, 0},
+		{wake_fd, POLLIN, 0},
+	};
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
-	int r = poll(fds, wake_fd < 0 ? 1 : 2, sleep_ms(t, now, timeout_ms));
+	int r = poll(fds, ARRAY_SIZE(fds), sleep_ms(t, now, timeout_ms));
 
 	if (r < 0 && errno != EINTR)
 		return -errno;
 	r = tracer_read(t->tracer, on_event, t);
+	if (r >= 0 && t->o.snaplen)
+		r = tracer_read_frames(t->tracer, t->o.on_frame, t->o.ctx);
 	if (r < 0 && r != -EINTR)
 		return r;
 	now = clock_ns(CLOCK_MONOTONIC);
@@ -223,7 +230,9 @@ int tracing_run(struct tracing *t, int wake_fd, int timeout_ms, journey_fn fn, v
 
 void tracing_rest(struct tracing *t, journey_fn fn, void *ctx)
 {
-	if (tracer_read(t->tracer, on_event, t) >= 0)
+	if (tracer_read(t->tracer, on_event, t) < 0)
+		return;
+	if (!t->o.snaplen || tracer_read_frames(t->tracer, t->o.on_frame, t->o.ctx) >= 0)
 		journeys_due(t->journeys, UINT64_MAX, fn, ctx);
 }
 
@@ -233,6 +242,7 @@ struct tracing_loss tracing_loss(const struct tracing *t)
 		.events = tracer_counter(t->tracer, PATH_LOST),
 		.journeys = journeys_overflow(t->journeys),
 		.unreadable = tracer_counter(t->tracer, PATH_UNREADABLE),
+		.frames = tracer_frames_lost(t->tracer),
 	};
 }
 

@@ -17,12 +17,15 @@
  * @filter:	only packets that match; NULL: all
  * @detail:	enum tracer_detail
  * @mark:	not 0: only packets with this fwmark, whoever's; dropped at the way out means left then
+ * @snaplen:	not 0: each frame, too, goes to @on_frame, so many bytes of it
  * @on_event:	also each event as it is, for `-v`; may be NULL
  */
 struct tracing_options {
 	const struct pcap_filter *filter;
 	unsigned int detail;
 	uint32_t mark;
+	uint32_t snaplen;
+	tracer_frame_fn on_frame;
 	tracer_fn on_event;
 	void *ctx;
 };
@@ -53,6 +56,7 @@ struct tracing_loss {
 	uint64_t events;
 	uint64_t journeys;
 	uint64_t unreadable;
+	uint64_t frames;
 };
 
 struct tracing_loss tracing_loss(const struct tracing *t);

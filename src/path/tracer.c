@@ -29,6 +29,7 @@
  * @btf:	the kernel's types; for the names of drop reasons
  * @reasons:	enum skb_drop_reason in @btf, NULL when there is none
  * @joins:	see tracer_joins()
+ * @frames:	NULL without `snaplen`; @frame: room for one, to put it together
  */
 struct tracer {
 	struct path_bpf *skel;
@@ -38,6 +39,11 @@ struct tracer {
 	bool joins;
 	tracer_fn fn;
 	void *ctx;
+	struct perf_buffer *frames;
+	tracer_frame_fn frame_fn;
+	void *frame_ctx;
+	uint8_t *frame;
+	uint64_t frames_lost;
 };
 
 _Static_assert(sizeof(((struct path_bpf__bss *)0)->flow_bloom[0]) == BLOOM_WORDS * 8,
@@ -60,6 +66,7 @@ static int configure(struct path_bpf *s, const struct tracer_options *o)
 	c->trace_socket = o->trace_socket;
 	c->mark = o->mark;
 	c->must = o->must;
+	c->snaplen = o->snaplen;
 	c->n_filter = (uint32_t)o->n_filter;
 	for (size_t i = 0; i < o->n_filter; i++)
 		c->filter[i] = o->filter[i];
@@ -154,6 +161,41 @@ static int load(struct tracer *t, const struct tracer_options *o, struct err *e)
 	return 0;
 }
 
+static void on_frame(void *ctx, int cpu, void *data, __u32 size)
+{
+	const struct path_frame *f = data;
+	struct tracer *t = ctx;
+	size_t len;
+
+	if (size < sizeof(*f) || f->n_link > sizeof(f->link) || size - sizeof(*f) < f->n_bytes ||
+	    f->n_bytes > PATH_FRAME_BYTES)
+		return;
+	memcpy(t->frame, f->link, f->n_link);
+	memcpy(t->frame + f->n_link, f + 1, f->n_bytes);
+	len = f->n_link + f->n_bytes;
+	t->frame_fn(&f->seen, t->frame, len, f->whole_len > len ? f->whole_len : len, t->frame_ctx);
+}
+
+static void on_frames_lost(void *ctx, int cpu, __u64 count)
+{
+	struct tracer *t = ctx;
+
+	t->frames_lost += count;
+}
+
+#define FRAME_PAGES 512 /* of 4 KiB, a CPU */
+
+static int open_frames(struct tracer *t, struct err *e)
+{
+	t->frame = malloc(PATH_FRAME_MAX + PATH_FRAME_BYTES);
+	t->frames = perf_buffer__new(bpf_map__fd(t->skel->maps.frames), FRAME_PAGES, on_frame,
+				     on_frames_lost, t, NULL);
+	if (!t->frame || !t->frames)
+		return err_set(e, -ENOMEM, "memory", "capture", "no room for frames: %s",
+			       strerror(errno));
+	return 0;
+}
+
 int tracer_new(const struct tracer_options *o, struct tracer **ret, struct err *e)
 {
 	_cleanup_(tracer_freep) struct tracer *t = calloc(1, sizeof(*t));
@@ -163,6 +205,8 @@ int tracer_new(const struct tracer_options *o, struct tracer **ret, struct err *
 		return err_set(e, -ENOMEM, "memory", "trace", "out of memory");
 	libbpf_set_print(no_print);
 	r = load(t, o, e);
+	if (r == 0 && o->snaplen)
+		r = open_frames(t, e);
 	if (r < 0)
 		return r;
 	*ret = t;
@@ -175,6 +219,8 @@ void tracer_free(struct tracer *t)
 	if (!t)
 		return;
 	ring_buffer__free(t->ring);
+	perf_buffer__free(t->frames);
+	free(t->frame);
 	path_bpf__destroy(t->skel);
 	btf__free(t->btf);
 	free(t);
@@ -249,6 +295,23 @@ int tracer_read(struct tracer *t, tracer_fn fn, void *ctx)
 int tracer_fd(const struct tracer *t)
 {
 	return ring_buffer__epoll_fd(t->ring);
+}
+
+int tracer_read_frames(struct tracer *t, tracer_frame_fn fn, void *ctx)
+{
+	t->frame_fn = fn;
+	t->frame_ctx = ctx;
+	return perf_buffer__consume(t->frames);
+}
+
+int tracer_frames_fd(const struct tracer *t)
+{
+	return t->frames ? perf_buffer__epoll_fd(t->frames) : -1;
+}
+
+uint64_t tracer_frames_lost(const struct tracer *t)
+{
+	return t->frames_lost;
 }
 
 /* As bloom_bit() and tuple_hash() of src/bpf/state.bpf.h. */

@@ -32,6 +32,7 @@ enum tracer_detail {
  * @trace_socket: inode of the socket that gets nftrace messages; 0: none
  * @mark:	not 0: packets with this fwmark at a watched device, whoever's they are, and no others
  * @detail:	enum tracer_detail, or-ed
+ * @snaplen:	not 0: frames are told too, so many bytes of each, at most PATH_FRAME_BYTES
  */
 struct tracer_options {
 	uint32_t netns;
@@ -41,6 +42,7 @@ struct tracer_options {
 	uint64_t trace_socket;
 	uint32_t mark;
 	unsigned int detail;
+	uint32_t snaplen;
 };
 
 struct tracer;
@@ -89,6 +91,22 @@ typedef void (*tracer_fn)(const struct path_head *head, size_t len, void *ctx);
  * does not wait. The number of events, or -errno.
  */
 int tracer_read(struct tracer *t, tracer_fn fn, void *ctx) __must_check;
+
+/* @bytes are the frame from its link-layer header on, @len of them; valid during the call. */
+typedef void (*tracer_frame_fn)(const struct path_seen *seen, const void *bytes, size_t len,
+				size_t whole_len, void *ctx);
+
+/*
+ * tracer_read_frames() - the same for frames, with @snaplen: those of one CPU in order, of several
+ * as they come. 0 or -errno.
+ */
+int tracer_read_frames(struct tracer *t, tracer_frame_fn fn, void *ctx) __must_check;
+
+/* tracer_frames_fd() - as tracer_fd(), for tracer_read_frames(); -1 without @snaplen. */
+int tracer_frames_fd(const struct tracer *t);
+
+/* tracer_frames_lost() - frames that found their buffer full. */
+uint64_t tracer_frames_lost(const struct tracer *t);
 
 /* tracer_fd() - readable (poll) when tracer_read() has something to do; owned by @t. */
 int tracer_fd(const struct tracer *t);
