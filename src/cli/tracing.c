@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "cli/deciding.h"
 #include "path/symbols.h"
 
 #define TICK_NS 4000000000ull	    /* tracer_tick() */
@@ -21,11 +22,14 @@
  * @offset_ns:	CLOCK_REALTIME less CLOCK_MONOTONIC, at the start
  * @next_tick:	when tracer_tick() is due; @refreshed: when the interfaces were last read
  * @stale:	an interface was seen that is not known
+ * @met:	more is known of the guest than its rules were asked for
+ * @fn, @ctx:	the caller's, while tracing_run() is at work
  */
 struct tracing {
 	struct subject *subject;
 	struct tracing_options o;
 	struct tracer *tracer;
+	struct deciding *deciding;
 	struct journeys *journeys;
 	struct symbols *symbols;
 	bool no_symbols;
@@ -34,6 +38,9 @@ struct tracing {
 	uint64_t next_tick;
 	uint64_t refreshed;
 	bool stale;
+	bool met;
+	journey_fn fn;
+	void *ctx;
 	int error;
 };
 
@@ -61,6 +68,15 @@ static const char *word_function(uint64_t location, void *ctx)
 	return t->symbols ? symbols_find(t->symbols, location) : NULL;
 }
 
+/* Where the kernel cannot tell which packet a message is about, none is asked for. */
+static int ask_rules(struct tracing *t, struct err *e)
+{
+	t->met = false;
+	return tracer_joins(t->tracer)
+		       ? deciding_ask(t->deciding, t->subject, t->o.filter, t->o.mark, e)
+		       : 0;
+}
+
 static int start(struct tracing *t, struct err *e)
 {
 	struct tracer_options o = {
@@ -72,8 +88,11 @@ static int start(struct tracing *t, struct err *e)
 		.snaplen = t->o.snaplen,
 	};
 	struct pcap_filter_flow flow;
-	int r;
+	int r = deciding_new(&t->deciding, e);
 
+	if (r < 0)
+		return r;
+	o.trace_socket = deciding_socket(t->deciding);
 	if (t->o.filter && pcap_filter_flow(t->o.filter->text, &flow))
 		pcap_flow_must(&flow, &o.must);
 	r = tracer_new(&o, &t->tracer, e);
@@ -91,7 +110,11 @@ static int start(struct tracing *t, struct err *e)
 	r = journeys_new(&t->subject->view, &t->journeys);
 	if (r < 0)
 		return err_set(e, r, "memory", "trace", "out of memory");
-	return tracer_start(t->tracer, e);
+	r = tracer_start(t->tracer, e);
+	if (r < 0)
+		return r;
+	deciding_restart(t->deciding);
+	return ask_rules(t, e);
 }
 
 int tracing_new(struct subject *s, const struct tracing_options *o, struct tracing **ret,
@@ -121,6 +144,7 @@ void tracing_free(struct tracing *t)
 	if (!t)
 		return;
 	journeys_free(t->journeys);
+	deciding_free(t->deciding);
 	tracer_free(t->tracer);
 	symbols_free(t->symbols);
 	free(t);
@@ -136,6 +160,21 @@ uint64_t tracing_realtime(const struct tracing *t, uint64_t monotonic_ns)
 	return monotonic_ns + t->offset_ns;
 }
 
+static void learn_address(struct tracing *t, uint8_t family, const uint8_t addr[16])
+{
+	struct subject *s = t->subject;
+
+	for (size_t i = 0; i < s->n_addrs; i++)
+		if (s->addrs[i].family == family && memcmp(s->addrs[i].addr, addr, 16) == 0)
+			return;
+	if (s->n_addrs == PATH_ADDRS_MAX)
+		return;
+	s->addrs[s->n_addrs].family = family;
+	memcpy(s->addrs[s->n_addrs++].addr, addr, 16);
+	t->met = true;
+	tracer_guest_addr(t->tracer, family, addr);
+}
+
 /* What comes in by the guest's port tells who it is. */
 static void learn_guest(struct tracing *t, const struct path_seen *s)
 {
@@ -149,14 +188,15 @@ static void learn_guest(struct tracing *t, const struct path_seen *s)
 		memcpy(mac.b, s->smac, sizeof(mac.b));
 		t->subject->mac = mac;
 		t->subject->has_mac = true;
+		t->met = true;
 		tracer_guest_mac(t->tracer, &mac);
 	}
 	if (memcmp(s->src, none, sizeof(none)) == 0)
 		return;
 	if (s->ethertype == ETHERTYPE_IP4)
-		tracer_guest_addr(t->tracer, AF_INET, s->src);
+		learn_address(t, AF_INET, s->src);
 	else if (s->ethertype == ETHERTYPE_IP6)
-		tracer_guest_addr(t->tracer, AF_INET6, s->src);
+		learn_address(t, AF_INET6, s->src);
 }
 
 static void on_event(const struct path_head *head, size_t len, void *ctx)
@@ -169,6 +209,8 @@ static void on_event(const struct path_head *head, size_t len, void *ctx)
 	if (head->netns == t->subject->view.netns && head->ifindex &&
 	    !path_device_find(&t->subject->view, (int)head->ifindex))
 		t->stale = true;
+	if (head->type == PATH_TRACE && len >= sizeof(struct path_trace))
+		deciding_event(t->deciding, (const struct path_trace *)head);
 	if (t->o.on_event)
 		t->o.on_event(head, len, t->o.ctx);
 	r = journeys_event(t->journeys, head, len);
@@ -198,11 +240,42 @@ static int sleep_ms(const struct tracing *t, uint64_t now, int timeout_ms)
 	return timeout_ms < 0 || due < timeout_ms ? due : timeout_ms;
 }
 
+/* The messages come first: the events that tell whose they are were told before them. */
+static int read_all(struct tracing *t)
+{
+	int r = deciding_receive(t->deciding);
+
+	if (r == 0)
+		r = tracer_read(t->tracer, on_event, t);
+	if (r >= 0)
+		r = deciding_decide(t->deciding, t->journeys);
+	if (r >= 0 && t->o.snaplen)
+		r = tracer_read_frames(t->tracer, t->o.on_frame, t->o.ctx);
+	return r < 0 && r != -EINTR ? r : 0;
+}
+
+static void give(const struct journey *j, bool over, void *ctx)
+{
+	struct tracing *t = ctx;
+
+	t->fn(j, over, t->ctx);
+	if (over)
+		deciding_forget(t->deciding, j->packet);
+}
+
+static void give_due(struct tracing *t, uint64_t now, journey_fn fn, void *ctx)
+{
+	t->fn = fn;
+	t->ctx = ctx;
+	journeys_due(t->journeys, now, give, t);
+}
+
 int tracing_run(struct tracing *t, int wake_fd, int timeout_ms, journey_fn fn, void *ctx)
 {
 	struct pollfd fds[] = {
 		{tracer_fd(t->tracer), POLLIN, 0},
 		{tracer_frames_fd(t->tracer), POLLIN, 0},
+		{deciding_fd(t->deciding), POLLIN, 0},
 		{wake_fd, POLLIN, 0},
 	};
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
@@ -210,10 +283,8 @@ int tracing_run(struct tracing *t, int wake_fd, int timeout_ms, journey_fn fn, v
 
 	if (r < 0 && errno != EINTR)
 		return -errno;
-	r = tracer_read(t->tracer, on_event, t);
-	if (r >= 0 && t->o.snaplen)
-		r = tracer_read_frames(t->tracer, t->o.on_frame, t->o.ctx);
-	if (r < 0 && r != -EINTR)
+	r = read_all(t);
+	if (r < 0)
 		return r;
 	now = clock_ns(CLOCK_MONOTONIC);
 	if (t->stale)
@@ -222,7 +293,9 @@ int tracing_run(struct tracing *t, int wake_fd, int timeout_ms, journey_fn fn, v
 		tracer_tick(t->tracer);
 		t->next_tick = now + TICK_NS;
 	}
-	journeys_due(t->journeys, now, fn, ctx);
+	if (t->met)
+		t->error = ask_rules(t, NULL);
+	give_due(t, now, fn, ctx);
 	r = t->error;
 	t->error = 0;
 	return r;
@@ -230,10 +303,8 @@ int tracing_run(struct tracing *t, int wake_fd, int timeout_ms, journey_fn fn, v
 
 void tracing_rest(struct tracing *t, journey_fn fn, void *ctx)
 {
-	if (tracer_read(t->tracer, on_event, t) < 0)
-		return;
-	if (!t->o.snaplen || tracer_read_frames(t->tracer, t->o.on_frame, t->o.ctx) >= 0)
-		journeys_due(t->journeys, UINT64_MAX, fn, ctx);
+	if (read_all(t) == 0)
+		give_due(t, UINT64_MAX, fn, ctx);
 }
 
 struct tracing_loss tracing_loss(const struct tracing *t)
@@ -243,6 +314,7 @@ struct tracing_loss tracing_loss(const struct tracing *t)
 		.journeys = journeys_overflow(t->journeys),
 		.unreadable = tracer_counter(t->tracer, PATH_UNREADABLE),
 		.frames = tracer_frames_lost(t->tracer),
+		.rules = deciding_lost(t->deciding),
 	};
 }
 

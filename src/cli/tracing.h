@@ -57,6 +57,7 @@ struct tracing_loss {
 	uint64_t journeys;
 	uint64_t unreadable;
 	uint64_t frames;
+	uint64_t rules;
 };
 
 struct tracing_loss tracing_loss(const struct tracing *t);
