@@ -22,6 +22,7 @@
 #define SETTLE_NS (8 * 1000000ull)
 #define SILENT_NS (40 * 1000000ull)
 #define LOST_NS (4000 * 1000000ull)
+#define BEGUN 16384
 #define PAIRS 2048 /* flows whose last packet is remembered, to know its reply */
 #define ETHERTYPE_IP4 0x0800
 #define ETHERTYPE_IP6 0x86dd
@@ -79,10 +80,16 @@ struct pair {
 	uint32_t packet;
 };
 
+/**
+ * struct journeys - those under way
+ * @pairs:	see struct pair, by key
+ * @begun:	by number: packets that had a journey, so that a late event begins no second one
+ */
 struct journeys {
 	const struct path_view *view;
 	struct tracked *table;
 	struct pair pairs[PAIRS];
+	uint32_t begun[BEGUN];
 	uint64_t overflow;
 };
 
@@ -541,10 +548,13 @@ int journeys_event(struct journeys *j, const struct path_head *head, size_t len)
 		return -EBADMSG;
 	if (!g && !is_seen)
 		return 0;
+	if (!g && j->begun[head->packet % BEGUN] == head->packet)
+		return 0;
 	if (!g)
 		g = journey_begin(j, head);
 	if (!g)
 		return -ENOMEM;
+	j->begun[head->packet % BEGUN] = head->packet;
 	g->last_ns = head->time_ns;
 	if (is_seen)
 		on_seen(j, g, (const struct path_seen *)head);
@@ -585,9 +595,11 @@ int journeys_decided(struct journeys *j, uint32_t packet, uint64_t time_ns,
 
 /* ---- when there is something to show ---- */
 
-/* How long to wait for more after the last event. */
+/* How long to wait for more after the last event: for a guest, to take what is in its tap, longer. */
 static uint64_t patience(const struct journey *g)
 {
+	if (g->end == JOURNEY_DELIVERED && has_hop(g, HOP_TAP_QUEUED) && !has_hop(g, HOP_VM_READ))
+		return SILENT_NS;
 	if (g->end != JOURNEY_UNDER_WAY)
 		return SETTLE_NS;
 	return g->told < g->n_hops ? SILENT_NS : LOST_NS;

@@ -89,6 +89,7 @@ def test_nat_out_and_back(guest, trace):
     assert out["verdict"] == "DELIVERED" and out["direction"] == "out"
     assert [hop(out, h)["dev"] for h in ("vm-out", "bridge-in", "uplink-out")] == [g.show()["tap"], "vl-default", "eth0"]
     assert hop(out, "route")["route"] == {"table": 254, "error": 0, "gateway": "203.0.113.1", "dev": "eth0"}
+    assert "masquerade" in next(h for h in out["hops"] if h["hop"] == "fw" and h["decision"]["hook"] == "postrouting")["text"]
     assert hop(out, "nat")["before"]["src"] == g.ip and hop(out, "nat")["after"]["src"] == UPLINK
     times = [h["at_us"] for h in out["hops"]]
     assert times == sorted(times) and times[0] == 0
@@ -167,6 +168,38 @@ def test_dhcp_of_a_guest_that_boots(guest, trace):
     assert asked["text"].startswith("udp 0.0.0.0:68 > 255.255.255.255:67 DHCP")
     answered = t.packet("DHCP", direction="in")
     assert way(answered)[-1] == "vm-read"
+    t.end()
+
+
+def test_the_rule_that_drops(world, guest, trace):
+    """Somebody else's table: family, table, chain, handle and the rule's words."""
+    g = guest("web1")
+    g.dhcp()
+    world.host.nft("table ip strict { chain ways { type filter hook forward priority 10; policy accept; jump inner; }; chain inner { }; }")
+    world.host.nft("add rule ip strict inner ip daddr 198.51.100.7 icmp type echo-request counter drop")
+    handle = next(int(line.split("# handle ")[1]) for line in world.host.run("nft", "-a", "list", "table", "ip", "strict").splitlines()
+                  if "echo-request" in line)
+    t = trace("web1", "icmp")
+    assert not g.ping(INTERNET)
+    lost = t.packet("echo request", verdict="DROP")
+    d = hop(lost, "DROP")
+    assert d["reason"] == "NETFILTER_DROP"
+    assert {k: d["decision"][k] for k in ("verdict", "family", "table", "chain", "base", "hook", "handle")} == {
+        "verdict": "drop", "family": "ip", "table": "strict", "chain": "inner", "base": "ways", "hook": "forward", "handle": handle}
+    assert d["decision"]["rule"].startswith("ip daddr 198.51.100.7 icmp type echo-request counter")
+    # Ours had let it pass before that, and said so.
+    assert [h["decision"]["verdict"] for h in lost["hops"] if h["hop"] == "fw" and h["decision"]["table"] == "vmlane"] == ["accept"]
+    t.end()
+
+
+def test_the_policy_that_drops(world, guest, trace):
+    g = guest("web1")
+    g.dhcp()
+    world.host.nft("table inet strict { chain ways { type filter hook forward priority 10; policy drop; }; }")
+    t = trace("web1", "icmp")
+    assert not g.ping(INTERNET)
+    d = hop(t.packet("echo request", verdict="DROP"), "DROP")["decision"]
+    assert (d["table"], d["chain"], d["hook"], d["handle"], d["verdict"]) == ("strict", "ways", "forward", None, "drop")
     t.end()
 
 

@@ -156,7 +156,7 @@ static void test_nat(void **state)
 	/* Not before it is quiet. */
 	assert_int_equal(journeys_due(j, 305000, note, &l), 0);
 	assert_true(journeys_wait_ms(j, 305000) > 0);
-	assert_int_equal(journeys_due(j, 305000 + 20 * MS, note, &l), 2);
+	assert_int_equal(journeys_due(j, 305000 + 50 * MS, note, &l), 2);
 	assert_int_equal(l.over, 2);
 	assert_string_equal(buf_str(&l.text),
 			    "#1 tcp 192.168.122.10:41000 > 198.51.100.7:443 SYN, 60 bytes\n"
@@ -217,6 +217,22 @@ static void test_drop_by_rule(void **state)
 		"DROP by the firewall's rule, drop: ip filter FORWARD handle 7 \"tcp dport "
 		"443 drop\"\n"
 		"DROP\n");
+	buf_done(&l.text);
+}
+
+/* What is told of a packet after its end begins nothing anew. */
+static void test_late(void **state)
+{
+	_cleanup_(journeys_freep) struct journeys *j = NULL;
+	struct lines l = {.text = BUF_INIT(65536)};
+	struct path_seen s;
+
+	assert_int_equal(journeys_new(&view, &j), 0);
+	give_reply(j);
+	assert_int_equal(journeys_due(j, UINT64_MAX, note, &l), 1);
+	s = seen(PATH_READ, 2, 900000, TAP, SERVER, GUEST);
+	give(j, &s);
+	assert_int_equal(journeys_due(j, UINT64_MAX, note, &l), 0);
 	buf_done(&l.text);
 }
 
@@ -402,11 +418,12 @@ static void test_many_hops(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nat),	 cmocka_unit_test(test_drop_by_rule),
-		cmocka_unit_test(test_goes_on),	 cmocka_unit_test(test_lost_sight),
-		cmocka_unit_test(test_flood),	 cmocka_unit_test(test_to_host),
-		cmocka_unit_test(test_refusals), cmocka_unit_test(test_bad_events),
-		cmocka_unit_test(test_overflow), cmocka_unit_test(test_many_hops),
+		cmocka_unit_test(test_nat),	     cmocka_unit_test(test_late),
+		cmocka_unit_test(test_drop_by_rule), cmocka_unit_test(test_goes_on),
+		cmocka_unit_test(test_lost_sight),   cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_to_host),	     cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_bad_events),   cmocka_unit_test(test_overflow),
+		cmocka_unit_test(test_many_hops),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
