@@ -113,6 +113,8 @@ static __always_inline void route_tell(struct cpu *cpu, struct path_route *r,
 		ifindex = BPF_CORE_READ(dev, ifindex);
 		netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
 	}
+	if (dev && netns != config.netns)
+		return;
 	if (!about_current(cpu, r))
 		return;
 	head_fill(&r->head, PATH_ROUTE, *current_of_cpu(), cpu->packet, netns, ifindex);

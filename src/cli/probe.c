@@ -240,6 +240,9 @@ static void note(const struct journey *j, bool over, void *ctx)
 
 	if (!over || w->got)
 		return;
+	/* The guest itself may refuse a reply to what it has not asked. */
+	if (which == BACK && j->to_guest == a->p->from_outside)
+		return;
 	*w = (struct way){.got = true, .end = j->end};
 	for (size_t i = 0; i < j->n_hops; i++) {
 		const struct hop *h = &j->hops[i];

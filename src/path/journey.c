@@ -480,6 +480,8 @@ static void on_route(struct journeys *j, struct journey *g, const struct path_ro
 	struct hop *last = last_hop(g);
 	struct hop *h;
 
+	if (g->end != JOURNEY_UNDER_WAY)
+		return; /* somebody else's question, on the processor that was the packet's last */
 	if (r->reverse) {
 		g->source_route = *r;
 		g->has_source_route = true;
