@@ -17,12 +17,14 @@
 
 /**
  * struct evaluation - a base chain that is being evaluated
- * @v:		what is known so far
+ * @v:		what is known so far; NULL when nothing is being evaluated
+ * @begun:	its first message
  * @depths:	of each of @v->steps
  * @depth:	jumps that have not returned
  */
 struct evaluation {
 	struct verdict *v;
+	const struct nftrace_msg *begun;
 	unsigned int depths[VERDICT_STEPS_MAX];
 	unsigned int depth;
 };
@@ -59,18 +61,15 @@ static void step_back(struct evaluation *ev)
 		v->n_steps--;
 }
 
-static bool ends(const struct nftrace_msg *m)
+bool verdict_ends(const struct nftrace_msg *m)
 {
 	return m->type == NFTRACE_POLICY || (m->type == NFTRACE_RULE && m->verdict >= 0);
 }
 
-/* Whether @m can belong to what is open: a first message never does. */
-static bool continues(const struct evaluation *ev, const struct nftrace_msg *m)
+bool verdict_continues(const struct nftrace_msg *earlier, const struct nftrace_msg *m)
 {
-	const struct verdict *v = ev->v;
-
-	return v && v->id == m->id && !nftrace_first(m) && v->family == m->family &&
-	       strcmp(v->table, m->table) == 0;
+	return earlier->id == m->id && !nftrace_first(m) && earlier->family == m->family &&
+	       strcmp(earlier->table, m->table) == 0;
 }
 
 /* The evaluation @m belongs to; a slot for a new one (v is NULL) when it begins one. */
@@ -79,7 +78,7 @@ static struct evaluation *find(struct evaluation open[OPEN_MAX], const struct nf
 	struct evaluation *slot = NULL;
 
 	for (size_t i = 0; i < OPEN_MAX; i++)
-		if (continues(&open[i], m))
+		if (open[i].begun && verdict_continues(open[i].begun, m))
 			return &open[i];
 	/* One of the same packet's that did not end is given up: messages are missing. */
 	for (size_t i = 0; i < OPEN_MAX && !slot; i++)
@@ -129,7 +128,7 @@ static void take(struct evaluation *ev, const struct nftrace_msg *m)
 		v->by = VERDICT_POLICY;
 		v->chain = m->chain;
 		v->n_steps = 0;
-	} else if (ends(m)) {
+	} else if (verdict_ends(m)) {
 		v->by = VERDICT_RULE;
 		v->decider = m->chain;
 		v->handle = m->handle;
@@ -155,11 +154,12 @@ size_t verdicts_fold(const struct nftrace_msg *const *msgs, size_t n, struct ver
 			if (count == max)
 				continue;
 			ev->v = &ret[count++];
+			ev->begun = m;
 			begin(ev->v, m);
 		}
 		take(ev, m);
-		if (ends(m))
-			ev->v = NULL;
+		if (verdict_ends(m))
+			*ev = (struct evaluation){0};
 	}
 	/* What was left open lacks its end. */
 	for (size_t i = 0; i < count; i++)

@@ -2,6 +2,7 @@
 /*
  * verdicts.h - the trace messages of one packet to decisions: one for each base chain that it met.
  * Pure.
+ * Next on the walk: trace_join.h, which says whose messages they are.
  */
 #ifndef VMLANE_PATH_VERDICTS_H
 #define VMLANE_PATH_VERDICTS_H
@@ -75,6 +76,11 @@ struct verdict {
  */
 size_t verdicts_fold(const struct nftrace_msg *const *msgs, size_t n, struct verdict *ret,
 		     size_t max);
+
+/* verdict_ends() - with this message a base chain has decided. */
+bool verdict_ends(const struct nftrace_msg *m);
+/* verdict_continues() - @m is about the same evaluation of a base chain as @earlier. */
+bool verdict_continues(const struct nftrace_msg *earlier, const struct nftrace_msg *m);
 
 /*
  * verdict_decision() - as a journey takes it (journeys_decided()). @r may be NULL, or not know the
