@@ -5,47 +5,29 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "kernel/sysctl.h"
 #include "path/nftrace.h"
 #include "path/rules.h"
-#include "path/verdicts.h"
-
-#define JOINS 65536	  /* events whose message may still come */
-#define MESSAGES_MAX 512  /* of one packet; a chain of more rules than that is cut */
-#define VERDICTS_MAX 64	  /* of one packet */
-#define PENDING_MAX 65536 /* messages between two looks */
-
-/* struct join - message @number is about @packet. */
-struct join {
-	uint64_t time_ns;
-	uint32_t number;
-	uint32_t packet;
-};
+#include "path/trace_join.h"
 
 /**
- * struct traced - the messages of one packet; owned
- * @told:	the first message's number of each decision that was told
+ * struct deciding - see deciding.h
+ * @journeys:	while they are being told
+ * @rules:	the ruleset at that time, or NULL
+ * @now_ns:	when the messages at hand are read
+ * @error:	of the first of them that could not be told
+ * @lost:	messages that found no memory
  */
-struct traced {
-	uint32_t packet;
-	struct nftrace_msg **msgs;
-	size_t n;
-	uint32_t told[VERDICTS_MAX];
-	size_t n_told;
-	bool fresh;
-	UT_hash_handle hh;
-};
-
 struct deciding {
 	struct nftrace *nftrace;
-	struct rules_live *rules;
-	struct join *joins;
-	struct nftrace_msg **pending;
-	size_t n_pending;
-	struct traced *packets;
+	struct rules_live *live;
+	struct trace_join *join;
+	struct journeys *journeys;
+	const struct rules *rules;
 	uint64_t lost;
+	uint64_t now_ns;
+	int error;
 };
 
 int deciding_new(struct deciding **ret, struct err *e)
@@ -53,17 +35,11 @@ int deciding_new(struct deciding **ret, struct err *e)
 	_cleanup_(deciding_freep) struct deciding *d = calloc(1, sizeof(*d));
 	int r;
 
-	if (d) {
-		d->joins = calloc(JOINS, sizeof(*d->joins));
-		d->pending = calloc(PENDING_MAX, sizeof(struct nftrace_msg *));
-	}
-	if (!d || !d->joins || !d->pending)
+	if (!d || trace_join_new(&d->join) < 0)
 		return err_set(e, -ENOMEM, "memory", "trace", "out of memory");
-	for (size_t i = 0; i < JOINS; i++)
-		d->joins[i].number = UINT32_MAX;
 	r = nftrace_open(&d->nftrace, e);
 	if (r == 0)
-		r = rules_live_new(&d->rules, e);
+		r = rules_live_new(&d->live, e);
 	if (r < 0)
 		return r;
 	*ret = d;
@@ -71,35 +47,13 @@ int deciding_new(struct deciding **ret, struct err *e)
 	return 0;
 }
 
-static void traced_free(struct deciding *d, struct traced *t)
-{
-	HASH_DEL(d->packets, t);
-	for (size_t i = 0; i < t->n; i++)
-		free(t->msgs[i]);
-	free(t->msgs);
-	free(t);
-}
-
-static void pending_drop(struct deciding *d)
-{
-	for (size_t i = 0; i < d->n_pending; i++)
-		free(d->pending[i]);
-	d->n_pending = 0;
-}
-
 void deciding_free(struct deciding *d)
 {
-	struct traced *t, *next;
-
 	if (!d)
 		return;
-	HASH_ITER (hh, d->packets, t, next)
-		traced_free(d, t);
-	pending_drop(d);
 	nftrace_close(d->nftrace);
-	rules_live_free(d->rules);
-	free(d->joins);
-	free(d->pending);
+	rules_live_free(d->live);
+	trace_join_free(d->join);
 	free(d);
 }
 
@@ -163,129 +117,61 @@ void deciding_restart(struct deciding *d)
 static void on_message(const struct nftrace_msg *m, void *ctx)
 {
 	struct deciding *d = ctx;
-	struct nftrace_msg *copy;
 
-	if (nftrace_own(m))
-		return;
-	copy = d->n_pending < PENDING_MAX ? nftrace_msg_copy(m) : NULL;
-	if (copy)
-		d->pending[d->n_pending++] = copy;
-	else
+	if (trace_join_message(d->join, m, d->now_ns) < 0)
 		d->lost++;
 }
 
-int deciding_receive(struct deciding *d)
+int deciding_receive(struct deciding *d, uint64_t now_ns)
 {
-	int r = nftrace_read(d->nftrace, on_message, d);
+	int r;
 
+	d->now_ns = now_ns;
+	r = nftrace_read(d->nftrace, on_message, d);
 	return r < 0 ? r : 0;
 }
 
 void deciding_event(struct deciding *d, const struct path_trace *t)
 {
-	d->joins[t->number % JOINS] = (struct join){
-		.time_ns = t->head.time_ns, .number = t->number, .packet = t->head.packet};
+	trace_join_event(d->join, t);
 }
 
-static const struct join *join_find(const struct deciding *d, uint32_t number)
+static const struct path_seen *seen(uint32_t packet, void *ctx)
 {
-	const struct join *j = &d->joins[number % JOINS];
+	const struct deciding *d = ctx;
 
-	return j->number == number ? j : NULL;
+	return journeys_seen(d->journeys, packet);
 }
 
-static struct traced *traced_get(struct deciding *d, uint32_t packet)
+static void on_verdict(uint32_t packet, uint64_t time_ns, const struct verdict *v, void *ctx)
 {
-	struct traced *t;
-
-	HASH_FIND(hh, d->packets, &packet, sizeof(packet), t);
-	if (t)
-		return t;
-	t = calloc(1, sizeof(*t));
-	if (!t)
-		return NULL;
-	t->msgs = calloc(MESSAGES_MAX, sizeof(struct nftrace_msg *));
-	if (!t->msgs) {
-		free(t);
-		return NULL;
-	}
-	t->packet = packet;
-	HASH_ADD(hh, d->packets, packet, sizeof(t->packet), t);
-	return t;
-}
-
-/* Give each pending message to its packet; those of packets that are not followed go. */
-static void distribute(struct deciding *d)
-{
-	for (size_t i = 0; i < d->n_pending; i++) {
-		const struct join *j = join_find(d, d->pending[i]->number);
-		struct traced *t = j ? traced_get(d, j->packet) : NULL;
-
-		if (!t)
-			continue;
-		if (t->n == MESSAGES_MAX) {
-			d->lost++;
-			continue;
-		}
-		t->msgs[t->n++] = d->pending[i];
-		t->fresh = true;
-		d->pending[i] = NULL;
-	}
-	pending_drop(d);
-}
-
-static bool already_told(struct traced *t, uint32_t first)
-{
-	for (size_t i = 0; i < t->n_told; i++)
-		if (t->told[i] == first)
-			return true;
-	if (t->n_told < VERDICTS_MAX)
-		t->told[t->n_told++] = first;
-	return false;
-}
-
-static int tell(struct deciding *d, struct traced *t, struct journeys *j)
-{
-	const struct rules *rules = NULL;
-	struct verdict v[VERDICTS_MAX];
 	struct path_decision decision;
-	size_t n;
-	int r = 0;
+	struct deciding *d = ctx;
+	int r;
 
-	t->fresh = false;
-	n = verdicts_fold((const struct nftrace_msg *const *)t->msgs, t->n, v, VERDICTS_MAX);
-	if (rules_live_get(d->rules, &rules, NULL) < 0)
-		rules = NULL; /* then without the rules' texts */
-	for (size_t i = 0; i < n && r == 0; i++) {
-		const struct join *at = join_find(d, v[i].last);
-
-		if (v[i].by == VERDICT_UNKNOWN || already_told(t, v[i].first))
-			continue;
-		verdict_decision(&v[i], rules, &decision);
-		r = journeys_decided(j, t->packet, at ? at->time_ns : 0, &decision);
-	}
-	return r;
+	if (v->by == VERDICT_UNKNOWN)
+		return;
+	verdict_decision(v, d->rules, &decision);
+	r = journeys_decided(d->journeys, packet, time_ns, &decision);
+	if (r < 0 && !d->error)
+		d->error = r;
 }
 
-int deciding_decide(struct deciding *d, struct journeys *j)
+int deciding_decide(struct deciding *d, uint64_t now_ns, struct journeys *j)
 {
-	struct traced *t;
-	int r = 0;
+	static const struct trace_join_ops ops = {.seen = seen, .decided = on_verdict};
 
-	if (!d->n_pending)
+	if (trace_join_wait_ms(d->join, now_ns) != 0)
 		return 0;
-	distribute(d);
-	for (t = d->packets; t && r == 0; t = t->hh.next)
-		if (t->fresh)
-			r = tell(d, t, j);
-	return r;
+	if (rules_live_get(d->live, &d->rules, NULL) < 0)
+		d->rules = NULL; /* then without the rules' texts */
+	d->journeys = j;
+	d->error = 0;
+	trace_join_due(d->join, now_ns, &ops, d);
+	return d->error;
 }
 
-void deciding_forget(struct deciding *d, uint32_t packet)
+int deciding_wait_ms(const struct deciding *d, uint64_t now_ns)
 {
-	struct traced *t;
-
-	HASH_FIND(hh, d->packets, &packet, sizeof(packet), t);
-	if (t)
-		traced_free(d, t);
+	return trace_join_wait_ms(d->join, now_ns);
 }

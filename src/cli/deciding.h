@@ -3,7 +3,7 @@
  * deciding.h - which rules decided over the packets that are followed: nf_tables' trace messages, joined
  * to packets by the tracer's events, folded to decisions, and given to the journeys.
  *
- * Next on the walk: path/nftrace.h, path/verdicts.h.
+ * Next on the walk: path/nftrace.h, path/trace_join.h.
  */
 #ifndef VMLANE_CLI_DECIDING_H
 #define VMLANE_CLI_DECIDING_H
@@ -35,14 +35,17 @@ int deciding_ask(struct deciding *d, const struct subject *s, const struct pcap_
 /* deciding_restart() - right after the tracer was started: both count messages from here on. */
 void deciding_restart(struct deciding *d);
 
-/* deciding_receive() - take the messages that are there; before tracer_read(). */
-int deciding_receive(struct deciding *d) __must_check;
+/* deciding_receive() - take the messages that are there at @now_ns; before tracer_read(). */
+int deciding_receive(struct deciding *d, uint64_t now_ns) __must_check;
 /* deciding_event() - a PATH_TRACE event: which packet message number so-and-so is about. */
 void deciding_event(struct deciding *d, const struct path_trace *t);
-/* deciding_decide() - tell the journeys what was decided; after tracer_read(). */
-int deciding_decide(struct deciding *d, struct journeys *j) __must_check;
-/* deciding_forget() - packet @packet is over. */
-void deciding_forget(struct deciding *d, uint32_t packet);
+/*
+ * deciding_decide() - tell the journeys what was decided, as far as it is known at @now_ns (UINT64_MAX:
+ * whatever is there); after tracer_read(), and before journeys_due().
+ */
+int deciding_decide(struct deciding *d, uint64_t now_ns, struct journeys *j) __must_check;
+/* deciding_wait_ms() - when deciding_decide() has something to tell; -1: not before a message. */
+int deciding_wait_ms(const struct deciding *d, uint64_t now_ns);
 
 /* deciding_lost() - messages that nobody will ever see. */
 uint64_t deciding_lost(const struct deciding *d);

@@ -23,7 +23,6 @@
  * @next_tick:	when tracer_tick() is due; @refreshed: when the interfaces were last read
  * @stale:	an interface was seen that is not known
  * @met:	more is known of the guest than its rules were asked for
- * @fn, @ctx:	the caller's, while tracing_run() is at work
  */
 struct tracing {
 	struct subject *subject;
@@ -39,8 +38,6 @@ struct tracing {
 	uint64_t refreshed;
 	bool stale;
 	bool met;
-	journey_fn fn;
-	void *ctx;
 	int error;
 };
 
@@ -233,41 +230,29 @@ static void refresh(struct tracing *t, uint64_t now)
 static int sleep_ms(const struct tracing *t, uint64_t now, int timeout_ms)
 {
 	int due = journeys_wait_ms(t->journeys, now);
+	int decided = deciding_wait_ms(t->deciding, now);
 	int tick = t->next_tick <= now ? 0 : (int)((t->next_tick - now) / 1000000 + 1);
 
 	if (due < 0 || tick < due)
 		due = tick;
+	if (decided >= 0 && decided < due)
+		due = decided;
 	return timeout_ms < 0 || due < timeout_ms ? due : timeout_ms;
 }
 
 /* The messages come first: the events that tell whose they are were told before them. */
-static int read_all(struct tracing *t)
+static int read_all(struct tracing *t, bool rest)
 {
-	int r = deciding_receive(t->deciding);
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	int r = deciding_receive(t->deciding, now);
 
 	if (r == 0)
 		r = tracer_read(t->tracer, on_event, t);
 	if (r >= 0)
-		r = deciding_decide(t->deciding, t->journeys);
+		r = deciding_decide(t->deciding, rest ? UINT64_MAX : now, t->journeys);
 	if (r >= 0 && t->o.snaplen)
 		r = tracer_read_frames(t->tracer, t->o.on_frame, t->o.ctx);
 	return r < 0 && r != -EINTR ? r : 0;
-}
-
-static void give(const struct journey *j, bool over, void *ctx)
-{
-	struct tracing *t = ctx;
-
-	t->fn(j, over, t->ctx);
-	if (over)
-		deciding_forget(t->deciding, j->packet);
-}
-
-static void give_due(struct tracing *t, uint64_t now, journey_fn fn, void *ctx)
-{
-	t->fn = fn;
-	t->ctx = ctx;
-	journeys_due(t->journeys, now, give, t);
 }
 
 int tracing_run(struct tracing *t, int wake_fd, int timeout_ms, journey_fn fn, void *ctx)
@@ -283,7 +268,7 @@ int tracing_run(struct tracing *t, int wake_fd, int timeout_ms, journey_fn fn, v
 
 	if (r < 0 && errno != EINTR)
 		return -errno;
-	r = read_all(t);
+	r = read_all(t, false);
 	if (r < 0)
 		return r;
 	now = clock_ns(CLOCK_MONOTONIC);
@@ -295,7 +280,7 @@ int tracing_run(struct tracing *t, int wake_fd, int timeout_ms, journey_fn fn, v
 	}
 	if (t->met)
 		t->error = ask_rules(t, NULL);
-	give_due(t, now, fn, ctx);
+	journeys_due(t->journeys, now, fn, ctx);
 	r = t->error;
 	t->error = 0;
 	return r;
@@ -303,8 +288,8 @@ int tracing_run(struct tracing *t, int wake_fd, int timeout_ms, journey_fn fn, v
 
 void tracing_rest(struct tracing *t, journey_fn fn, void *ctx)
 {
-	if (read_all(t) == 0)
-		give_due(t, UINT64_MAX, fn, ctx);
+	if (read_all(t, true) == 0)
+		journeys_due(t->journeys, UINT64_MAX, fn, ctx);
 }
 
 struct tracing_loss tracing_loss(const struct tracing *t)

@@ -135,6 +135,13 @@ static struct journey *journey_find(struct journeys *j, uint32_t packet)
 	return t ? &t->j : NULL;
 }
 
+const struct path_seen *journeys_seen(struct journeys *j, uint32_t packet)
+{
+	const struct journey *g = journey_find(j, packet);
+
+	return g ? &g->first : NULL;
+}
+
 static struct journey *journey_begin(struct journeys *j, const struct path_head *head)
 {
 	struct tracked *t;

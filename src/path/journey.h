@@ -214,6 +214,9 @@ int journeys_event(struct journeys *j, const struct path_head *head, size_t len)
 int journeys_decided(struct journeys *j, uint32_t packet, uint64_t time_ns,
 		     const struct path_decision *d) __must_check;
 
+/* journeys_seen() - packet @packet as it was first seen; NULL when it is not under way. */
+const struct path_seen *journeys_seen(struct journeys *j, uint32_t packet);
+
 /* What is new of a journey: its hops from @told on. The journey is gone after the call if @over. */
 typedef void (*journey_fn)(const struct journey *journey, bool over, void *ctx);
 

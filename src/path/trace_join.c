@@ -23,7 +23,7 @@
 #define DONE_MAX 4096
 #define MSGS_MAX 64 /* of an evaluation; those in between are left out */
 #define NEAR 2	    /* by how much numbers may be exchanged */
-#define SETTLE_NS 5000000u
+#define SETTLE_NS 2000000u
 #define GIVE_UP_NS 100000000u
 #define CANDIDATES_MAX 16
 

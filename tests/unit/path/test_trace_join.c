@@ -226,13 +226,13 @@ static void test_time(void **state)
 
 	assert_int_equal(trace_join_wait_ms(j, 0), -1);
 	message(j, 0, 7, 1, "a", NF_ACCEPT);
-	assert_int_equal(trace_join_wait_ms(j, 0), 5);
-	trace_join_due(j, 4999999, &ops, NULL);
+	assert_int_equal(trace_join_wait_ms(j, 0), 2);
+	trace_join_due(j, 1999999, &ops, NULL);
 	assert_int_equal(decided.n, 0);
 	event(j, 0, 7, 1); /* late, but not too late */
-	assert_int_equal(trace_join_wait_ms(j, 4500000), 1);
-	assert_int_equal(trace_join_wait_ms(j, 5000000), 0);
-	trace_join_due(j, 5000000, &ops, NULL);
+	assert_int_equal(trace_join_wait_ms(j, 1500000), 1);
+	assert_int_equal(trace_join_wait_ms(j, 2000000), 0);
+	trace_join_due(j, 2000000, &ops, NULL);
 	assert_int_equal(decided.n, 1);
 	/* One whose end was lost. */
 	event(j, 1, 8, 2);
