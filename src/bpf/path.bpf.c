@@ -196,8 +196,9 @@ int BPF_PROG(on_trace, const struct sock *sk)
 	skb = BPF_CORE_READ(sk, sk_receive_queue.prev);
 	data = BPF_CORE_READ(skb, data) + 20; /* behind nlmsghdr and nfgenmsg */
 	for (int i = 0; i < 8; i++) {
+		/* Its reader may have taken it already: told without an id then. */
 		if (bpf_probe_read_kernel(attr, sizeof(attr), data))
-			return 0;
+			break;
 		if ((attr[1] & 0x3fff) == 6) { /* NFTA_TRACE_ID */
 			bpf_probe_read_kernel(&e.id, 4, data + 4);
 			e.id = bpf_ntohl(e.id);

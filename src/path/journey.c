@@ -617,10 +617,10 @@ static uint64_t patience(const struct journey *g)
 /* ARP and the like end in the host without a word; all else has been lost from sight. */
 static enum journey_end silent_end(const struct journey *g)
 {
-	const struct hop *last = &g->hops[g->n_hops - 1];
+	const struct hop *last = g->n_hops ? &g->hops[g->n_hops - 1] : NULL;
 	bool ip = g->first.ethertype == ETHERTYPE_IP4 || g->first.ethertype == ETHERTYPE_IP6;
 
-	if (g->n_hops && last->kind == HOP_BRIDGE_IN && !ip)
+	if (last && last->kind == HOP_BRIDGE_IN && !ip)
 		return JOURNEY_DELIVERED;
 	return JOURNEY_LOST_SIGHT;
 }
