@@ -344,7 +344,7 @@ static void note_forward(struct journeys *j, struct journey *g, const struct pat
 {
 	struct hop *h = NULL;
 
-	for (size_t i = g->n_hops; i > g->told && !h; i--)
+	for (size_t i = g->hops ? g->n_hops : 0; i > g->told && !h; i--)
 		if (g->hops[i - 1].kind == HOP_BRIDGE_FWD)
 			h = &g->hops[i - 1];
 	if (!h)
