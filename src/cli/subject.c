@@ -287,7 +287,7 @@ static int view_locals(struct subject *s)
 
 static int view_make(const struct host *h, struct subject *s, struct err *e)
 {
-	struct stat st;
+	struct stat st = {0};
 	int r = view_devices(h, s);
 
 	if (r == 0)

@@ -165,7 +165,7 @@ static bool hops_grow(struct journey *g)
 	size_t room = g->n_room ? g->n_room * 2 : 8;
 	struct hop *hops;
 
-	if (g->n_hops < g->n_room)
+	if (g->hops && g->n_hops < g->n_room)
 		return true;
 	if (g->n_hops >= HOPS_MAX)
 		return false;
