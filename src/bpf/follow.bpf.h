@@ -144,6 +144,7 @@ static __always_inline struct track *begin(struct cpu *cpu, const struct packet 
 {
 	struct track t = {.finger = *finger, .time_ns = bpf_ktime_get_ns()};
 
+	following = 1;
 	t.packet = __sync_fetch_and_add(&last_packet, 1) + 1;
 	count(PATH_FOLLOWED);
 	if (!in)
@@ -254,14 +255,19 @@ static __always_inline void on_way(struct sk_buff *skb, const struct net_device 
 				   enum path_event_type type)
 {
 	struct place p = {.ifindex = dev->ifindex, .in = type == PATH_RX};
-	__u64 *current = current_of_cpu();
-	struct packet pk = {.skb = skb, .key = number_of(skb)};
-	struct track *t = track_find(pk.key);
+	__u64 *current;
+	struct packet pk = {.skb = skb};
 	struct finger finger;
+	struct track *t;
 	struct frame *f;
 	struct cpu *cpu;
 
+	if (!following && !bit_get(p.in ? watch_in : watch_out, p.ifindex))
+		return;
+	pk.key = number_of(skb);
 	pk.head = number_of(skb->head);
+	current = current_of_cpu();
+	t = track_find(pk.key);
 	if (!t && !bit_get(p.in ? watch_in : watch_out, p.ifindex) &&
 	    (p.in || (!*current && !bloom_has(skb_bloom, pk.head)))) {
 		if (*current && p.in)
@@ -276,6 +282,7 @@ static __always_inline void on_way(struct sk_buff *skb, const struct net_device 
 	if (!read_frame(&pk, p.in, f))
 		return;
 	if (!t && bit_get(guest_ports, p.ifindex) && !config.mark && filter_cannot_match(f)) {
+		counters[PATH_FILTERED]++; /* about right is enough */
 		if (p.in)
 			*current = 0;
 		return;
@@ -308,13 +315,17 @@ static __always_inline void on_way(struct sk_buff *skb, const struct net_device 
 static __always_inline void on_packet(struct sk_buff *skb, enum path_event_type type,
 				      __u64 location, __u32 reason, bool ends)
 {
-	struct packet pk = {.skb = skb, .key = number_of(skb)};
-	struct track *t = track_find(pk.key);
+	struct packet pk = {.skb = skb};
 	const struct net_device *dev;
 	struct place p = {};
 	struct finger finger;
+	struct track *t;
 	struct cpu *cpu;
 
+	if (!following)
+		return;
+	pk.key = number_of(skb);
+	t = track_find(pk.key);
 	pk.head = number_of(skb->head);
 	/* A copy may be dropped before it was seen at any device. */
 	if (!t && (type != PATH_DROP || !bloom_has(skb_bloom, pk.head)))

@@ -76,7 +76,7 @@ int BPF_PROG(on_icmp, struct sk_buff *skb, int type, int code)
 /* The current packet as it is now; NULL when none is, or its skb is another's meanwhile. */
 static __always_inline struct cpu *current_packet(void)
 {
-	return *current_of_cpu() ? this_cpu() : NULL;
+	return following && *current_of_cpu() ? this_cpu() : NULL;
 }
 
 static __always_inline bool same_address(const __u8 *a, const __u8 *b, __u32 n)

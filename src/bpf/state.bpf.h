@@ -49,6 +49,12 @@ __u64 current_skb[CPUS_MAX];
 /* Where number_of() makes numbers of pointers. */
 volatile __u64 numbers[CPUS_MAX];
 
+/*
+ * Set by the first packet that is followed, emptied by user space when there was none for long: as long
+ * as it is 0 only what comes in at a watched device needs a look.
+ */
+__u32 following;
+
 __u64 counters[PATH_COUNTERS];
 __u32 last_packet;
 __u32 last_trace;

@@ -81,7 +81,17 @@ static bool conntrack_in_use(void)
 	       strcmp(count, "0") != 0;
 }
 
-static void narrow(struct nftrace_flow *flow, const struct pcap_filter *filter)
+static bool is_guests(const struct subject *s, const struct pcap_filter_addr *a)
+{
+	for (size_t i = 0; i < s->n_addrs; i++)
+		if (s->addrs[i].family == a->family && memcmp(s->addrs[i].addr, a->addr, 16) == 0)
+			return true;
+	return false;
+}
+
+/* What of a plain filter the rules can ask for: a port, a protocol, whom the guest speaks with. */
+static void narrow(struct nftrace_flow *flow, const struct subject *s,
+		   const struct pcap_filter *filter)
 {
 	struct pcap_filter_flow f;
 
@@ -89,6 +99,16 @@ static void narrow(struct nftrace_flow *flow, const struct pcap_filter *filter)
 		return;
 	flow->proto = f.l4;
 	flow->port = f.port ? f.port : f.dport ? f.dport : f.sport;
+	for (size_t i = 0; i < 3; i++) {
+		const struct pcap_filter_addr *a = i == 0 ? &f.host : i == 1 ? &f.dst : &f.src;
+
+		if (!a->family || is_guests(s, a))
+			continue;
+		flow->has_peer = true;
+		flow->peer.family = a->family;
+		memcpy(flow->peer.addr, a->addr, sizeof(flow->peer.addr));
+		return;
+	}
 }
 
 int deciding_ask(struct deciding *d, const struct subject *s, const struct pcap_filter *filter,
@@ -105,8 +125,14 @@ int deciding_ask(struct deciding *d, const struct subject *s, const struct pcap_
 	if (!mark && !flow.has_mac && !flow.n_addrs)
 		return 0;
 	flow.conntrack = conntrack_in_use();
-	narrow(&flow, filter);
+	narrow(&flow, s, filter);
 	return nftrace_select(d->nftrace, &flow, e);
+}
+
+void deciding_pause(struct deciding *d)
+{
+	/* Should the kernel not let them go, packets go on paying a little. */
+	(void)!nftrace_select(d->nftrace, NULL, NULL);
 }
 
 void deciding_restart(struct deciding *d)

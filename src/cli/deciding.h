@@ -32,6 +32,9 @@ int deciding_fd(const struct deciding *d);
 int deciding_ask(struct deciding *d, const struct subject *s, const struct pcap_filter *filter,
 		 uint32_t mark, struct err *e) __must_check;
 
+/* deciding_pause() - nothing is asked for until deciding_ask(). */
+void deciding_pause(struct deciding *d);
+
 /* deciding_restart() - right after the tracer was started: both count messages from here on. */
 void deciding_restart(struct deciding *d);
 

@@ -13,6 +13,8 @@
 #include "path/symbols.h"
 
 #define TICK_NS 4000000000ull	    /* tracer_tick() */
+#define LOAD_NS 200000000ull	    /* how often mind_the_load() looks */
+#define LOAD_PACKETS 4000	    /* 20,000 a second that do not match are a load */
 #define REFRESH_MIN_NS 200000000ull /* not oftener, however many unknown interfaces there are */
 #define ETHERTYPE_IP4 0x0800
 #define ETHERTYPE_IP6 0x86dd
@@ -22,6 +24,8 @@
  * @offset_ns:	CLOCK_REALTIME less CLOCK_MONOTONIC, at the start
  * @next_tick:	when tracer_tick() is due; @refreshed: when the interfaces were last read
  * @stale:	an interface was seen that is not known
+ * @asked:	the rules are asked for; see mind_the_load()
+ * @counted_at:	when @filtered and @followed were last looked at
  * @met:	more is known of the guest than its rules were asked for
  */
 struct tracing {
@@ -38,6 +42,10 @@ struct tracing {
 	uint64_t refreshed;
 	bool stale;
 	bool met;
+	bool asked;
+	uint64_t counted_at;
+	uint64_t filtered;
+	uint64_t followed;
 	int error;
 };
 
@@ -69,6 +77,7 @@ static const char *word_function(uint64_t location, void *ctx)
 static int ask_rules(struct tracing *t, struct err *e)
 {
 	t->met = false;
+	t->asked = true;
 	return tracer_joins(t->tracer)
 		       ? deciding_ask(t->deciding, t->subject, t->o.filter, t->o.mark, e)
 		       : 0;
@@ -235,6 +244,8 @@ static int sleep_ms(const struct tracing *t, uint64_t now, int timeout_ms)
 
 	if (due < 0 || tick < due)
 		due = tick;
+	if (t->asked && due > (int)(LOAD_NS / 1000000))
+		due = (int)(LOAD_NS / 1000000);
 	if (decided >= 0 && decided < due)
 		due = decided;
 	return timeout_ms < 0 || due < timeout_ms ? due : timeout_ms;
@@ -253,6 +264,30 @@ static int read_all(struct tracing *t, bool rest)
 	if (r >= 0 && t->o.snaplen)
 		r = tracer_read_frames(t->tracer, t->o.on_frame, t->o.ctx);
 	return r < 0 && r != -EINTR ? r : 0;
+}
+
+/*
+ * Asking for rules costs each packet of the host a little, also those that are not followed. Where
+ * these are many, and nothing is followed, nobody asks; as soon as a packet is, its successors'
+ * rules are asked for again.
+ */
+static void mind_the_load(struct tracing *t, uint64_t now)
+{
+	uint64_t filtered, followed;
+
+	if (now < t->counted_at + LOAD_NS)
+		return;
+	filtered = tracer_counter(t->tracer, PATH_FILTERED);
+	followed = tracer_counter(t->tracer, PATH_FOLLOWED);
+	if (t->asked && followed == t->followed && filtered - t->filtered > LOAD_PACKETS) {
+		deciding_pause(t->deciding);
+		t->asked = false;
+	} else if (!t->asked && followed != t->followed) {
+		t->met = true;
+	}
+	t->counted_at = now;
+	t->filtered = filtered;
+	t->followed = followed;
 }
 
 int tracing_run(struct tracing *t, int wake_fd, int timeout_ms, journey_fn fn, void *ctx)
@@ -278,6 +313,7 @@ int tracing_run(struct tracing *t, int wake_fd, int timeout_ms, journey_fn fn, v
 		tracer_tick(t->tracer);
 		t->next_tick = now + TICK_NS;
 	}
+	mind_the_load(t, now);
 	if (t->met)
 		t->error = ask_rules(t, NULL);
 	journeys_due(t->journeys, now, fn, ctx);

@@ -73,6 +73,7 @@ uint64_t nftrace_broken(const struct nftrace *n);
  * @proto:	IPPROTO_*, 0 for any (ARP too)
  * @port:	of either side, 0 for any; host byte order. With @proto 0: TCP, UDP or SCTP.
  * @has_peer:	only packets to or from @peer
+ * @flood:	all of them; otherwise some 1,000 a second, since each costs the host microseconds
  * @conntrack:	also replies that only conntrack knows to be the guest's (they are addressed to the
  *		host). Asking it switches conntrack on in this namespace: only say so where it is on.
  */
@@ -86,6 +87,7 @@ struct nftrace_flow {
 	uint16_t port;
 	bool has_peer;
 	struct path_address peer;
+	bool flood;
 	bool conntrack;
 };
 

@@ -13,7 +13,14 @@
 #include <arpa/inet.h>
 #include "path/nftrace.h"
 
-#define MARK "meta nftrace set 1 accept\n" /* accept: only the base chain ends */
+/* accept: only the base chain ends. */
+#define MARK_ALL "meta nftrace set 1 accept\n"
+#define MARK_SOME "limit rate 1000/second burst 500 packets " MARK_ALL
+
+static const char *mark(const struct nftrace_flow *f)
+{
+	return f->flood ? MARK_ALL : MARK_SOME;
+}
 
 static const char *family_word(uint8_t family)
 {
@@ -51,14 +58,14 @@ static const char *then_packet(const struct nftrace_flow *f)
 {
 	if (f->has_peer)
 		return "jump peer\n";
-	return f->proto || f->port ? "jump port\n" : MARK;
+	return f->proto || f->port ? "jump port\n" : mark(f);
 }
 
 static const char *then_ct(const struct nftrace_flow *f)
 {
 	if (f->has_peer)
 		return "jump ct_peer\n";
-	return f->proto || f->port ? "jump ct_port\n" : MARK;
+	return f->proto || f->port ? "jump ct_port\n" : mark(f);
 }
 
 static void put_both_ways(struct buf *out, const struct nftrace_flow *f)
@@ -112,12 +119,12 @@ static void put_port(struct buf *out, const struct nftrace_flow *f)
 	for (size_t i = 0; f->port && i < ARRAY_SIZE(fields); i++) {
 		buf_puts(out, "\t\t");
 		put_proto(out, f, "meta l4proto");
-		buf_printf(out, "%s %u " MARK, fields[i], f->port);
+		buf_printf(out, "%s %u %s", fields[i], f->port, mark(f));
 	}
 	if (!f->port) {
 		buf_puts(out, "\t\t");
 		put_proto(out, f, "meta l4proto");
-		buf_puts(out, MARK);
+		buf_puts(out, mark(f));
 	}
 	buf_puts(out, "\t}\n");
 }
@@ -151,12 +158,12 @@ static void put_ct_port(struct buf *out, const struct nftrace_flow *f)
 		/* nft wants to know the protocol before it takes a port. */
 		buf_puts(out, "\t\t");
 		put_proto(out, f, "meta l4proto");
-		buf_printf(out, "ct %s %s %u " MARK, ct_ways[i / 2], fields[i % 2], f->port);
+		buf_printf(out, "ct %s %s %u %s", ct_ways[i / 2], fields[i % 2], f->port, mark(f));
 	}
 	buf_puts(out, f->port ? "\t\tct state related " : "\t\t");
 	if (f->proto)
 		buf_printf(out, "ct original protocol %u ", f->proto);
-	buf_puts(out, MARK "\t}\n");
+	buf_printf(out, "%s\t}\n", mark(f));
 }
 
 static void put_ct_peer(struct buf *out, const struct nftrace_flow *f)

@@ -29,6 +29,7 @@
  * @btf:	the kernel's types; for the names of drop reasons
  * @reasons:	enum skb_drop_reason in @btf, NULL when there is none
  * @joins:	see tracer_joins()
+ * @followed:	packets that were at the last tick; @quiet: ticks since there was another
  * @frames:	NULL without `snaplen`; @frame: room for one, to put it together
  */
 struct tracer {
@@ -44,6 +45,8 @@ struct tracer {
 	void *frame_ctx;
 	uint8_t *frame;
 	uint64_t frames_lost;
+	uint64_t followed;
+	unsigned int quiet;
 };
 
 _Static_assert(sizeof(((struct path_bpf__bss *)0)->flow_bloom[0]) == BLOOM_WORDS * 8,
@@ -350,6 +353,12 @@ void tracer_tick(struct tracer *t)
 
 	memset(bss->skb_bloom[next], 0, sizeof(bss->skb_bloom[next]));
 	bss->skb_generation = next;
+	/* What began to be followed before the last generation is over. */
+	if (bss->counters[PATH_FOLLOWED] == t->followed && t->quiet++ > 0)
+		bss->following = 0;
+	else if (bss->counters[PATH_FOLLOWED] != t->followed)
+		t->quiet = 0;
+	t->followed = bss->counters[PATH_FOLLOWED];
 	renew_flows(t);
 }
 
