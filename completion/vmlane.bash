@@ -8,7 +8,7 @@ _vmlane_table='
 status:
 network list:
 network show:
-network create:--subnet --gateway --range --lease --domain --dns --uplink --ports --mtu --bridge --no-dhcp --mode --inbound --no-host --confirm --force
+network create:--subnet --gateway --range --lease --domain --dns --uplink --ports --source --mtu --bridge --no-dhcp --mode --inbound --no-host --confirm --force
 network delete:--force
 network start:--confirm --force
 network stop:--force
@@ -58,7 +58,7 @@ _vmlane_reply() {
 _vmlane_takes_value() {
 	case $1 in
 	-o | --output | --socket | --network | --owner | --uplink | --mode | --confirm | --inbound | --model | --name | --mac | \
-		--subnet | --gateway | --range | --lease | --domain | --dns | --ports | --mtu | --bridge | \
+		--subnet | --gateway | --range | --lease | --domain | --dns | --ports | --source | --mtu | --bridge | \
 		--queues | --count | --enter | --cache) ;;
 	*) return 1 ;;
 	esac

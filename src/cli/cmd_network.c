@@ -161,6 +161,7 @@ static void print_network(const struct cli *cli, const json_t *network)
 	print_setting("take-over", out_str(json_object_get(network, "takeover"), "phase"));
 	print_setting("inbound", out_str(network, "inbound"));
 	print_setting("ports", out_str(network, "ports"));
+	print_setting("source", out_str(network, "source"));
 	printf("  %-9s %" PRId64 "%s\n", "mtu", out_int(network, "mtu", 0),
 	       json_is_true(json_object_get(network, "mtu_auto")) ? " (as the uplink)" : "");
 	print_switch(network);
@@ -208,6 +209,7 @@ enum {
 	CREATE_DNS,
 	CREATE_UPLINK,
 	CREATE_PORTS,
+	CREATE_SOURCE,
 	CREATE_MTU,
 	CREATE_BRIDGE,
 	CREATE_NO_DHCP,
@@ -228,6 +230,8 @@ static const struct verb_opt create_opts[] = {
 	[CREATE_DNS] = {"dns", "A,B", "resolvers for the guests; default: the host's own"},
 	[CREATE_UPLINK] = {"uplink", "IFACE", "way out; default: auto, follows the default route"},
 	[CREATE_PORTS] = {"ports", "A-B", "source ports that NAT uses; default: 1024-65535"},
+	[CREATE_SOURCE] = {"source", "A[-B]",
+			   "addresses of this host that NAT uses; default: the uplink's own"},
 	[CREATE_MTU] = {"mtu", "BYTES", "of the bridge and its guests; default: the uplink's"},
 	[CREATE_BRIDGE] = {"bridge", "IFACE", "the bridge's name; default: vl-NAME"},
 	[CREATE_NO_DHCP] = {"no-dhcp", NULL, "no DHCP server"},
@@ -252,7 +256,8 @@ static const struct {
 	{CREATE_SUBNET, "ipv4", "subnet"}, {CREATE_GATEWAY, "ipv4", "gateway"},
 	{CREATE_PORTS, "nat", "ports"},	   {CREATE_INBOUND, NULL, "inbound"},
 	{CREATE_RANGE, "dhcp", "range"},   {CREATE_LEASE, "dhcp", "lease"},
-	{CREATE_DOMAIN, "dns", "domain"},  {CREATE_MTU, NULL, "mtu"},
+	{CREATE_DOMAIN, "dns", "domain"},  {CREATE_SOURCE, "nat", "source"},
+	{CREATE_MTU, NULL, "mtu"},
 };
 
 static void put(json_t *body, const char *section, const char *key, json_t *value)

@@ -25,9 +25,14 @@ static void picture_no_uplink(const json_t *network, struct buf *out)
 
 static void picture_nat(const json_t *network, struct buf *out)
 {
+	const char *source = out_str(network, "source");
 	const json_t *u;
 	size_t i;
 
+	if (source) {
+		buf_printf(out, "[NAT: %s]", source);
+		return;
+	}
 	buf_puts(out, "[NAT: ");
 	json_array_foreach (json_object_get(network, "uplinks"), i, u)
 		buf_printf(out, "%s%s", i ? ", " : "", or_unknown(out_str(u, "address")));

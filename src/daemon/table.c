@@ -76,6 +76,8 @@ static int want_firewall(struct work *w)
 		f->subnet = c->subnet;
 		f->port_min = c->port_min;
 		f->port_max = c->port_max;
+		f->source_first = c->source_first;
+		f->source_last = c->source_last;
 		if (!network_has_uplink(c))
 			continue;
 		strcpy(w->fw_ways[i], want_way_out(w, c->uplink));

@@ -9,6 +9,7 @@
 #include "daemon/bridged.h"
 #include "daemon/reconcile.h"
 #include "daemon/service.h"
+#include "daemon/source.h"
 #include "kernel/tap.h"
 #include "kernel/vmm.h"
 
@@ -147,18 +148,30 @@ static const char *network_state(struct manager *m, const struct network_rt *n,
 static json_t *network_problem(struct manager *m, const struct network_rt *n,
 			       const struct actual *a)
 {
-	struct err nic;
+	struct err nic, source;
 
 	if (n->problem.code[0])
 		return err_json(&n->problem);
 	bridged_problem(m, n, a, &nic);
 	if (nic.code[0])
 		return err_json(&nic);
+	source_problem(m, n, a, &source);
+	if (source.code[0])
+		return err_json(&source);
 	if (n->stopped || n->ifindex)
 		return json_null();
 	return json_pack("{s:s, s:s, s:o}", "code", "bridge-gone", "where", n->name, "message",
 			 json_sprintf("its bridge %s is gone; `vmlane apply` makes it again",
 				      n->config->bridge));
+}
+
+static json_t *source_json(const struct network_config *c)
+{
+	char text[IP4_RANGE_STRLEN];
+
+	if (c->mode != NETWORK_NAT || !network_has_source(c))
+		return json_null();
+	return json_string(ip4_range_format(c->source_first, c->source_last, text));
 }
 
 /* The way out and the way in, as far as the mode has them. */
@@ -167,7 +180,7 @@ static json_t *way_json(const struct actual *a, const struct network_config *c)
 	bool routed = c->mode == NETWORK_ROUTED;
 	bool uplink = c->mode == NETWORK_BRIDGED ? c->uplink[0] != 0 : network_has_uplink(c);
 
-	return json_pack("{s:o, s:o, s:o, s:o}", "uplink",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "source", source_json(c), "uplink",
 			 uplink ? json_string(c->uplink[0] ? c->uplink : "auto") : json_null(),
 			 "uplinks", uplinks_json(a, c), "ports",
 			 c->mode == NETWORK_NAT ? json_sprintf("%u-%u", c->port_min, c->port_max)

@@ -25,6 +25,8 @@
  *		only): the host is not to be reached either
  * @port_min:	nat: lowest source port after translation of tcp and udp, host byte order
  * @port_max:	highest
+ * @source_first: nat: lowest address that its connections leave as; 0.0.0.0: the uplink's own
+ * @source_last: highest
  * @uplinks:	names of the interfaces it may go out by (resolved when `auto`); owned by the
  *		caller; none for a network that does not get out
  */
@@ -38,6 +40,8 @@ struct fw_network {
 	struct ip4_prefix subnet;
 	uint16_t port_min;
 	uint16_t port_max;
+	struct in_addr source_first;
+	struct in_addr source_last;
 	const char (*uplinks)[IFNAMSIZ];
 	size_t n_uplinks;
 };
@@ -70,7 +74,7 @@ struct fw_ruleset {
  * fw_ruleset_build() - the ruleset of @d, the same for every order of networks and uplinks
  *
  * -EINVAL: an interface name that nft's quotes cannot hold safely (wildcards, quotes, blanks), a
- * subnet length outside 1-32, no proper port range, a bridge that is its own uplink, or an uplink of
+ * subnet length outside 1-32, no proper range of ports or sources, a bridge that is its own uplink, or an uplink of
  * a network that does not get out.
  * -EEXIST: two networks contradict each other about one bridge. -E2BIG, -ENOMEM.
  */

@@ -114,7 +114,12 @@ static void emit_ipv4(const struct network_config *n, struct buf *out)
 
 static void emit_nat(const struct network_config *n, struct buf *out)
 {
+	char source[IP4_RANGE_STRLEN];
+
 	buf_printf(out, "nat:\n  ports: %u-%u\n", n->port_min, n->port_max);
+	if (network_has_source(n))
+		buf_printf(out, "  source: %s\n",
+			   ip4_range_format(n->source_first, n->source_last, source));
 	emit_uplink(n, "  ", out);
 }
 
@@ -303,7 +308,8 @@ static bool ipv4_equal(const struct network_config *a, const struct network_conf
 	return a->subnet_auto == b->subnet_auto && ip4_equal(a->subnet.addr, b->subnet.addr) &&
 	       a->subnet.len == b->subnet.len && ip4_equal(a->gateway, b->gateway) &&
 	       strcmp(a->uplink, b->uplink) == 0 && a->port_min == b->port_min &&
-	       a->port_max == b->port_max;
+	       a->port_max == b->port_max && ip4_equal(a->source_first, b->source_first) &&
+	       ip4_equal(a->source_last, b->source_last);
 }
 
 static bool dhcp_equal(const struct network_config *a, const struct network_config *b)

@@ -49,6 +49,11 @@ bool network_has_uplink(const struct network_config *n)
 	return n->mode == NETWORK_NAT || (n->mode == NETWORK_ROUTED && n->inbound != INBOUND_NONE);
 }
 
+bool network_has_source(const struct network_config *n)
+{
+	return ip4_host(n->source_first) != 0;
+}
+
 bool network_isolates(const struct network_config *n)
 {
 	for (size_t i = 0; i < n->n_guests; i++)

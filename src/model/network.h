@@ -21,6 +21,7 @@
 #define NETWORK_ACCESS_MAX 32
 #define NETWORK_PEERS_MAX 32
 #define GUEST_MACS_MAX 32
+#define NETWORK_SOURCES_MAX 256
 #define DOMAIN_MAX_LEN 253
 #define NETWORK_MTU_DEFAULT 1500 /* the kernel's, for bridges and taps */
 
@@ -130,6 +131,8 @@ struct access_entry {
  * @uplink:	"" follows the default route (`auto`), else the interface's name; bridged: the NIC
  * @port_min:	NAT: lowest source port used for tcp and udp, host byte order
  * @port_max:	NAT: highest
+ * @source_first: NAT: lowest address that guests leave the host as; 0.0.0.0: the uplink's own
+ * @source_last: NAT: highest; at most NETWORK_SOURCES_MAX in all
  * @adopted:	bridged: @bridge was named, so it is somebody else's and is only used
  * @mtu:	0: that of the uplinks, NETWORK_MTU_DEFAULT where there are none; bridged: the
  *		bridge's own
@@ -148,6 +151,7 @@ struct access_entry {
  *		they list this one too; @n_peers of them
  * @guests:	owned; @n_guests of them, sorted by name
  * @peers_at:	where the peers were written
+ * @source_at:	where the source was written
  * @subnet_at:	where the subnet was written, for overlap errors
  * @name_at:	where the name was written
  */
@@ -163,6 +167,8 @@ struct network_config {
 	char uplink[IFNAMSIZ];
 	uint16_t port_min;
 	uint16_t port_max;
+	struct in_addr source_first;
+	struct in_addr source_last;
 	bool adopted;
 	uint16_t mtu;
 	bool stp;
@@ -183,6 +189,7 @@ struct network_config {
 	struct guest_config *guests;
 	size_t n_guests;
 	struct location peers_at;
+	struct location source_at;
 	struct location subnet_at;
 	struct location name_at;
 };
@@ -194,6 +201,9 @@ DEFINE_CLEANUP(struct network_config *, network_config_free)
 bool network_has_ipv4(const struct network_config *n);
 /* network_has_uplink() - its guests get out of the host, or may be reached from there. */
 bool network_has_uplink(const struct network_config *n);
+
+/* network_has_source() - its guests leave as `nat.source` says, not as the uplink's own address. */
+bool network_has_source(const struct network_config *n);
 
 /* network_isolates() - it has guests with `isolate`. */
 bool network_isolates(const struct network_config *n);

@@ -66,6 +66,14 @@ static void read_ports(char *range, struct fw_network *n)
 	n->port_max = (uint16_t)max;
 }
 
+static void read_source(char *range, struct fw_network *n)
+{
+	assert_int_equal(ip4_parse(strsep(&range, "-"), &n->source_first), 0);
+	n->source_last = n->source_first;
+	if (range)
+		assert_int_equal(ip4_parse(range, &n->source_last), 0);
+}
+
 static void read_network(char *line, struct fw_network *n, char (*uplinks)[IFNAMSIZ])
 {
 	char *save, *word = strtok_r(line, " \n", &save);
@@ -83,6 +91,10 @@ static void read_network(char *line, struct fw_network *n, char (*uplinks)[IFNAM
 	while ((word = strtok_r(NULL, " \n", &save)) != NULL) {
 		if (mac_parse(word, &n->mac) == 0) {
 			n->isolates = true;
+			continue;
+		}
+		if (word[0] >= '0' && word[0] <= '9') {
+			read_source(word, n);
 			continue;
 		}
 		assert_true(n->n_uplinks < GOLDEN_UPLINKS);

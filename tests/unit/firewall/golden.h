@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * golden.h - the cases of tests/golden/ruleset: NAME.networks (the input, one network a line:
- * BRIDGE SUBNET MIN-MAX|MODE UPLINK... and, where guests are isolated, the bridge's MAC), NAME.nft
+ * BRIDGE SUBNET MIN-MAX|MODE UPLINK... and, among those, NAT's source A or A-B, and the bridge's MAC
+ * where guests are isolated), NAME.nft
  * (the transaction), NAME.listing (what the kernel then has). GOLDEN_UPDATE=1 in the environment
  * writes the expectations anew.
  */

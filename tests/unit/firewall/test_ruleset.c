@@ -81,6 +81,10 @@ static void test_refused(void **state)
 	n.port_max = 1999;
 	assert_int_equal(fw_ruleset_build(&d, &r), -EINVAL);
 	n = network("vl-a", "10.0.0.0/24");
+	n.source_first = ip4_from_host(0x0b000002);
+	n.source_last = ip4_from_host(0x0b000001);
+	assert_int_equal(fw_ruleset_build(&d, &r), -EINVAL);
+	n = network("vl-a", "10.0.0.0/24");
 	n.mode = NETWORK_ISOLATED; /* with a way out */
 	assert_int_equal(fw_ruleset_build(&d, &r), -EINVAL);
 	n = network("vl-a", "10.0.0.0/24");

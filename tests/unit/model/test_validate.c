@@ -44,6 +44,16 @@ static const struct set_case cases[] = {
 	 {{0}},
 	 {"/n/a.yaml:1:10: network \"z\" is already defined (/n/z.yaml:1:10); choose another "
 	  "name"}},
+	{"sources that are guests' own",
+	 {{"a.yaml", "network: a\nipv4: {subnet: 10.0.0.0/24}\nnat:\n  source: 10.0.1.255\n"},
+	  {"b.yaml", "network: b\nipv4: {subnet: 10.0.1.0/24}\nnat: {source: 10.0.2.0-10.0.2.9}\n"},
+	  {"c.yaml",
+	   "network: c\nipv4: {subnet: 10.0.3.0/24}\nnat: {source: 10.0.2.250-10.0.3.0}\n"}},
+	 {{"10.0.2.0/24", "eth0"}},
+	 {"a.yaml:4:11: `source`: 10.0.1.255 lies in the subnet 10.0.1.0/24 of network \"b\", "
+	  "which is not seen from outside; expected addresses of this host",
+	  "c.yaml:3:15: `source`: 10.0.2.250-10.0.3.0 lies in the subnet 10.0.3.0/24 of network "
+	  "\"c\", which is not seen from outside; expected addresses of this host"}},
 	{"wrong file names",
 	 {{"/n/a.yaml", "network: b\nipv4: {subnet: 10.0.0.0/24}\n"},
 	  {"c.yml", "network: c\nipv4: {subnet: 10.0.1.0/24}\n"},
