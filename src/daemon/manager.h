@@ -216,6 +216,9 @@ int network_add(struct manager *m, struct network_config *config, const char *fi
  */
 int network_replace_config(struct manager *m, struct network_rt *n, struct network_config *config,
 			   const char *file) __must_check;
+/* network_swap_config() - the same, with the old one handed over instead of freed. */
+int network_swap_config(struct manager *m, struct network_rt *n, struct network_config *config,
+			const char *file, struct network_config **ret_old) __must_check;
 /* network_store() - write a network to the state. */
 int network_store(struct manager *m, const struct network_config *config, const char *file,
 		  bool stopped, struct err *e) __must_check;

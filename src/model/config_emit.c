@@ -184,7 +184,8 @@ static void emit_macs(const struct guest_config *g, struct buf *out)
 		return;
 	buf_puts(out, "    macs: [");
 	for (size_t i = 0; i < g->n_macs; i++)
-		buf_printf(out, "%s\"%s\"", i ? ", " : "", mac_format(&g->macs[i], mac));
+		/* Without blanks, so that no file is longer when it is written than when it was read. */
+		buf_printf(out, "%s%s", i ? "," : "", mac_format(&g->macs[i], mac));
 	buf_puts(out, "]\n");
 }
 
