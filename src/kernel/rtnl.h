@@ -37,8 +37,6 @@ int rtnl_snapshot_counters(struct rtnl *r, struct actual *ret, struct err *e) __
  * else's queueing discipline. It costs a dump of the namespace's queueing disciplines.
  */
 int rtnl_rates(struct rtnl *r, struct actual *a, struct err *e) __must_check;
-/* rtnl_vlans() - fill in @a's port_vlans: of all bridges and their ports, sorted. */
-int rtnl_vlans(struct rtnl *r, struct actual *a, struct err *e) __must_check;
 /* rtnl_link_get() - one link by name or (when @name is NULL) by @ifindex; -ENODEV. */
 int rtnl_link_get(struct rtnl *r, const char *name, int ifindex, struct link_state *ret,
 		  struct err *e) __must_check;
@@ -66,16 +64,6 @@ int rtnl_port_set_isolated(struct rtnl *r, const char *name, bool isolated,
  */
 int rtnl_port_set_managed(struct rtnl *r, const char *name, bool managed,
 			  struct err *e) __must_check;
-/* rtnl_bridge_set_vlan_filtering() - -EOPNOTSUPP: this kernel cannot. */
-int rtnl_bridge_set_vlan_filtering(struct rtnl *r, const char *name, bool on,
-				   struct err *e) __must_check;
-/*
- * rtnl_port_vlan_add() - a bridge's port into VLAN @vid; @access: untagged, and for what comes
- * untagged. One that is in it already becomes so.
- */
-int rtnl_port_vlan_add(struct rtnl *r, const char *name, uint16_t vid, bool access,
-		       struct err *e) __must_check;
-int rtnl_port_vlan_del(struct rtnl *r, const char *name, uint16_t vid, struct err *e) __must_check;
 /*
  * rtnl_rate_set() - what leaves the host by @name, to the guest, is held to @bits a second, in place
  * of what there was; 0: no more. -ENOENT: this kernel cannot.
@@ -138,7 +126,7 @@ void kernel_write_counted(void);
 enum rtnl_event_kind {
 	RTNL_EVENT_LINK,     /* @link filled: new or changed */
 	RTNL_EVENT_LINK_DEL, /* @link.name, @link.ifindex filled */
-	RTNL_EVENT_ADDR,     /* some IPv4 address came or went; @link.ifindex filled */
+	RTNL_EVENT_ADDR,     /* some IPv4 address came or went: @addr, of @link.ifindex */
 	RTNL_EVENT_ROUTE,    /* some IPv4 route came or went */
 	RTNL_EVENT_FDB,	     /* @fdb filled: learned, moved or refreshed; only when asked for */
 	RTNL_EVENT_FDB_DEL,  /* @fdb filled */
@@ -152,6 +140,7 @@ struct rtnl_event {
 	bool default_route; /* RTNL_EVENT_ROUTE: it was one, or there is no telling */
 	struct link_state link;
 	struct fdb_entry fdb;
+	struct in_addr addr;
 };
 
 typedef void (*rtnl_event_fn)(const struct rtnl_event *ev, void *ctx);

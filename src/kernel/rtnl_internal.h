@@ -60,6 +60,9 @@ struct rtnl_array {
 	int filter;
 };
 
+/* rtnl_new_for() - as rtnl_new(), for another netlink family: NETLINK_NETFILTER, say. */
+int rtnl_new_for(int protocol, struct rtnl **ret) __must_check;
+
 /* rtnl_array_add() - append a copy of @entry; -ENOMEM, -E2BIG. */
 int rtnl_array_add(struct rtnl_array *a, const void *entry) __must_check;
 

@@ -98,6 +98,7 @@ static bool addr_event(const struct nlmsghdr *nlh, struct rtnl_event *ev)
 		return false;
 	ev->kind = RTNL_EVENT_ADDR;
 	ev->link.ifindex = a.ifindex;
+	ev->addr = a.prefix.addr;
 	return true;
 }
 

@@ -7,6 +7,7 @@
 
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -82,22 +83,15 @@ static void parse_bridge_data(const struct nlattr *data, struct link_state *l)
 	struct rtnl_attrs attrs = rtnl_attrs_in(data);
 	const struct nlattr *attr;
 	uint32_t stp = 0;
-	uint8_t filtering = 0;
 
 	while ((attr = rtnl_attrs_next(&attrs)) != NULL) {
 		if (mnl_attr_get_type(attr) == IFLA_BR_STP_STATE && attr_copy(attr, &stp, 4))
 			l->stp = stp != 0;
 		else if (mnl_attr_get_type(attr) == IFLA_BR_FORWARD_DELAY)
 			attr_copy(attr, &l->forward_delay, sizeof(l->forward_delay));
-		else if (mnl_attr_get_type(attr) == IFLA_BR_VLAN_FILTERING)
-			attr_copy(attr, &filtering, sizeof(filtering));
-		/* Only kernels that can filter VLANs tell of this one. */
-		else if (mnl_attr_get_type(attr) == IFLA_BR_VLAN_DEFAULT_PVID)
-			l->has_vlans = attr_copy(attr, &l->default_pvid, sizeof(l->default_pvid));
 		else if (mnl_attr_get_type(attr) == IFLA_BR_AGEING_TIME)
 			attr_copy(attr, &l->ageing, sizeof(l->ageing));
 	}
-	l->vlan_filtering = filtering != 0;
 }
 
 static void parse_port_data(const struct nlattr *data, struct link_state *l)
@@ -148,6 +142,24 @@ static void parse_linkinfo(const struct nlattr *info, struct link_state *l)
 		parse_port_data(slave_data, l);
 }
 
+/* IFLA_AF_SPEC: { AF_INET: { IFLA_INET_CONF: u32 for each IPV4_DEVCONF_*, which count from 1 } } */
+static void parse_af_spec(const struct nlattr *spec, struct link_state *l)
+{
+	struct rtnl_attrs families = rtnl_attrs_in(spec), attrs;
+	uint32_t conf[IPV4_DEVCONF_ROUTE_LOCALNET];
+	const struct nlattr *family, *attr;
+
+	while ((family = rtnl_attrs_next(&families)) != NULL) {
+		if (mnl_attr_get_type(family) != AF_INET)
+			continue;
+		attrs = rtnl_attrs_in(family);
+		while ((attr = rtnl_attrs_next(&attrs)) != NULL)
+			if (mnl_attr_get_type(attr) == IFLA_INET_CONF &&
+			    attr_copy(attr, conf, sizeof(conf)))
+				l->route_localnet = conf[IPV4_DEVCONF_ROUTE_LOCALNET - 1] != 0;
+	}
+}
+
 static void parse_stats(const struct nlattr *attr, struct link_state *l)
 {
 	struct rtnl_link_stats64 s = {0};
@@ -192,6 +204,9 @@ static void parse_link_attr(const struct nlattr *attr, struct link_state *l)
 		break;
 	case IFLA_LINKINFO:
 		parse_linkinfo(attr, l);
+		break;
+	case IFLA_AF_SPEC:
+		parse_af_spec(attr, l);
 		break;
 	}
 }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
@@ -78,6 +79,40 @@ static void test_port(void **state)
 	assert_int_equal(l.rx_packets, 1);
 	assert_int_equal(l.tx_bytes, 4);
 	assert_int_equal(l.tx_dropped, 6);
+}
+
+static struct nlmsghdr *conf_message(size_t n_conf, uint32_t localnet)
+{
+	uint32_t conf[IPV4_DEVCONF_MAX] = {0};
+	struct nlattr *spec, *family;
+	struct ifinfomsg *ifi;
+	struct nlmsghdr *nlh = begin(RTM_NEWLINK, sizeof(*ifi), (void **)&ifi);
+
+	conf[IPV4_DEVCONF_ROUTE_LOCALNET - 1] = localnet;
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, "vl-a");
+	spec = mnl_attr_nest_start(nlh, IFLA_AF_SPEC);
+	family = mnl_attr_nest_start(nlh, AF_INET6);
+	mnl_attr_put_u32(nlh, IFLA_INET6_FLAGS, 1);
+	mnl_attr_nest_end(nlh, family);
+	family = mnl_attr_nest_start(nlh, AF_INET);
+	mnl_attr_put(nlh, IFLA_INET_CONF, n_conf * sizeof(conf[0]), conf);
+	mnl_attr_nest_end(nlh, family);
+	mnl_attr_nest_end(nlh, spec);
+	return nlh;
+}
+
+static void test_route_localnet(void **state)
+{
+	struct link_state l;
+
+	(void)state;
+	assert_int_equal(rtnl_parse_link(conf_message(IPV4_DEVCONF_MAX, 1), &l), 1);
+	assert_true(l.route_localnet);
+	assert_int_equal(rtnl_parse_link(conf_message(IPV4_DEVCONF_MAX, 0), &l), 1);
+	assert_false(l.route_localnet);
+	/* A kernel that has fewer of them. */
+	assert_int_equal(rtnl_parse_link(conf_message(IPV4_DEVCONF_ROUTE_LOCALNET - 1, 1), &l), 1);
+	assert_false(l.route_localnet);
 }
 
 static void test_bridge(void **state)
@@ -292,6 +327,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_port),
+		cmocka_unit_test(test_route_localnet),
 		cmocka_unit_test(test_bridge),
 		cmocka_unit_test(test_long_alias_is_cut),
 		cmocka_unit_test(test_bridge_family_is_passed_over),
