@@ -77,7 +77,8 @@ struct host_route {
  *
  * Two networks with one name or bridge, file name that is not NAME.yaml, overlapping subnets (both
  * places named), overlap with a route (its interface named), two guests with one MAC (all networks)
- * or one IPv4 (one network) or one name, a guest whose tap would have a bridge's name. Each is told
+ * or one IPv4 (one network) or one name, a guest whose tap would have a bridge's name, two forwards of one port
+ * of the host, forwards of ports where the host serves the guests. Each is told
  * once, at the later place. Returns 0, -EINVAL, or -ENOMEM.
  */
 int config_set_validate(const struct config_set *set, const struct host_route *routes,

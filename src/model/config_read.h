@@ -74,6 +74,11 @@ void config_read_block(struct reader *r, const struct key *keys, size_t n, const
 void config_read_list(struct reader *r, const struct key *key, const struct node *v, size_t max,
 		      void (*item)(struct reader *r, const struct key *key, const struct node *v));
 
+/* config_forward_set() - the setter of a guest's `forward` (config_forward.c). */
+void config_forward_set(struct reader *r, const struct key *key, const struct node *v);
+/* config_forward_finish() - forwards where they cannot be, and those that want the same ports. */
+void config_forward_finish(struct reader *r);
+
 /* config_finish() - what needs more than one value, and the defaults that follow from others. */
 void config_finish(struct reader *r);
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "model/claim.h"
+#include "model/forward_check.h"
 
 void config_set_done(struct config_set *set)
 {
@@ -306,7 +307,7 @@ static int check_uplinks(const struct config_set *set, struct err_list *errs)
 int config_set_validate(const struct config_set *set, const struct host_route *routes,
 			size_t n_routes, struct err_list *errs)
 {
-	int claims, names, overlaps;
+	int claims, names, overlaps, forwards;
 
 	if (set->n > CONFIG_NETWORKS_MAX)
 		return err_add(errs, -EINVAL, "too-big", "", "%zu networks; at most %d are taken",
@@ -318,7 +319,11 @@ int config_set_validate(const struct config_set *set, const struct host_route *r
 	overlaps = check_overlaps(set, routes, n_routes, errs);
 	if (overlaps < 0)
 		return overlaps;
-	return check_uplinks(set, errs) + check_sources(set, errs) || claims || names || overlaps
+	forwards = forward_check_files(set, errs);
+	if (forwards < 0)
+		return forwards;
+	return check_uplinks(set, errs) + check_sources(set, errs) + forwards || claims || names ||
+			       overlaps
 		       ? -EINVAL
 		       : 0;
 }

@@ -62,11 +62,21 @@ bool network_isolates(const struct network_config *n)
 	return false;
 }
 
-bool network_has_vlans(const struct network_config *n)
+size_t network_forwards(const struct network_config *n)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n->n_guests; i++)
+		count += n->guests[i].n_forwards;
+	return count;
+}
+
+bool network_has_forward(const struct network_config *n, const struct forward *f)
 {
 	for (size_t i = 0; i < n->n_guests; i++)
-		if (n->guests[i].vlan)
-			return true;
+		for (size_t k = 0; k < n->guests[i].n_forwards; k++)
+			if (forward_same(&n->guests[i].forwards[k], f))
+				return true;
 	return false;
 }
 
@@ -82,6 +92,8 @@ void network_config_free(struct network_config *n)
 {
 	if (!n)
 		return;
+	for (size_t i = 0; i < n->n_guests; i++)
+		free(n->guests[i].forwards);
 	free(n->guests);
 	free(n);
 }
