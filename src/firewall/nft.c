@@ -114,7 +114,8 @@ int nft_lifetimes(struct nft *n, const uint32_t seconds[static FW_STATE_COUNT])
 
 static int list_table(struct nft *n, const char *command, struct buf *out, struct err *e)
 {
-	int r = run(n, command, NFT_CTX_OUTPUT_STATELESS, "list the rules", e);
+	int r = run(n, command, NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_PROTO,
+		    "list the rules", e);
 
 	if (r == -ENOENT)
 		return 0;

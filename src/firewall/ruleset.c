@@ -17,6 +17,7 @@
  *             network -> shut_out: the bridge has no address, but the host would answer for each
  *             other one of its own.
  *   postrouting  bridge . uplink -> snat_MIN_MAX, in mode nat; translate.c has those chains.
+ *   prerouting, output  the host's own addresses -> port forwards; see forwards.h.
  *
  * LEN is the subnet's prefix length: `sources` holds bridge . network address, and the chain masks
  * the source before it looks. One interval set would save those chains, but costs every packet
@@ -40,6 +41,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/text.h"
+#include "firewall/forwards.h"
 #include "firewall/lines.h"
 #include "firewall/translate.h"
 
@@ -101,6 +103,8 @@ static int check_network(const struct fw_network *n)
 		return -EINVAL;
 	if (n->subnet.len > 32 || (n->subnet.len < 1 && n->mode != NETWORK_ISOLATED))
 		return -EINVAL;
+	if (!fw_forwards_possible(n, is_shut(n)))
+		return -EINVAL;
 	return n->mode == NETWORK_NAT ? fw_translate_check(n) : 0;
 }
 
@@ -160,8 +164,9 @@ static const char table_head[] =
 	"	set sources { type ifname . ipv4_addr; }\n"
 	"	set turned { type ifname . ether_addr; }\n"
 	"	set ways_out { type ifname . ifname; }\n"
-	"	set ways_in { type ifname . ifname; }\n"
-	"	chain refuse_out {\n" TURNED "		iifname . oifname @bridged accept\n"
+	"	set ways_in { type ifname . ifname; }\n" FORWARDS_SETS
+	"	chain refuse_out {\n" TURNED
+	"		iifname . oifname @bridged accept\n" FORWARDS_VISIT
 	"		counter name refused_out reject with icmpx admin-prohibited\n"
 	"	}\n"
 	"	chain stranger {\n" TURNED "		iifname . oifname @bridged accept\n"
@@ -173,7 +178,7 @@ static const char table_head[] =
 	"	}\n"
 	"	chain to_guest {\n" CLAMP "		ct state established,related accept\n"
 	"		ct state invalid counter name invalid drop\n"
-	"		iifname . oifname @ways_in accept\n"
+	"		iifname . oifname @ways_in accept\n" FORWARDS_IN
 	"		counter name refused_in reject with icmpx admin-prohibited\n"
 	"	}\n"
 	"	chain shut_in {\n"
@@ -198,11 +203,9 @@ static const char table_tail[] =
 	"	chain input {\n"
 	"		type filter hook input priority filter; policy accept;\n"
 	"		iifname vmap @hosts\n"
-	"	}\n"
-	"	chain postrouting {\n"
+	"	}\n" FORWARDS_HOOKS "	chain postrouting {\n"
 	"		type nat hook postrouting priority srcnat; policy accept;\n"
-	"		iifname . oifname vmap @translate\n"
-	"	}\n"
+	"		iifname . oifname vmap @translate\n" FORWARDS_BACK "	}\n"
 	"}\n";
 
 /*
@@ -231,9 +234,10 @@ static void source_chains(unsigned int len, struct buf *out)
 		      "		goto refuse_out\n"
 		      "	}\n");
 	buf_printf(out, "	chain host_%u {\n", len);
-	buf_puts(out, "		ip saddr 0.0.0.0 accept\n");
+	buf_puts(out, FORWARDS_LOOPBACK "		ip saddr 0.0.0.0 accept\n");
 	source_rules(len, "counter name spoofed drop", out);
 	buf_puts(out, "	}\n");
+	fw_forwards_chain(len, out);
 }
 
 static int build_skeleton(const struct fw_desired *d, char **ret)
@@ -262,8 +266,14 @@ static int build_elements(const struct fw_desired *d, struct lines *ret)
 {
 	struct lines l = {0};
 
-	for (size_t i = 0; i < d->n; i++)
+	for (size_t i = 0; i < d->n; i++) {
 		network_elements(&d->networks[i], &l);
+		fw_forwards_elements(&d->networks[i], &l);
+	}
+	if (fw_forwards_exist(d))
+		for (size_t i = 0; i < d->n; i++)
+			if (!is_shut(&d->networks[i]))
+				lines_add(&l, "visitors\t\"%s\"", d->networks[i].bridge);
 	for (size_t i = 0; i < d->n_peers; i++)
 		lines_add(&l, "ways_out\t\"%s\" . \"%s\"", d->peers[i].from, d->peers[i].to);
 	lines_sort_unique(&l);

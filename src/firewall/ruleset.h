@@ -27,6 +27,7 @@
  * @port_max:	highest
  * @source_first: nat: lowest address that its connections leave as; 0.0.0.0: the uplink's own
  * @source_last: highest
+ * @guests:	those with a fixed address may have forwards; @n_guests; not owned
  * @uplinks:	names of the interfaces it may go out by (resolved when `auto`); owned by the
  *		caller; none for a network that does not get out
  */
@@ -42,6 +43,8 @@ struct fw_network {
 	uint16_t port_max;
 	struct in_addr source_first;
 	struct in_addr source_last;
+	const struct guest_config *guests;
+	size_t n_guests;
 	const char (*uplinks)[IFNAMSIZ];
 	size_t n_uplinks;
 };
@@ -74,9 +77,11 @@ struct fw_ruleset {
  * fw_ruleset_build() - the ruleset of @d, the same for every order of networks and uplinks
  *
  * -EINVAL: an interface name that nft's quotes cannot hold safely (wildcards, quotes, blanks), a
- * subnet length outside 1-32, no proper range of ports or sources, a bridge that is its own uplink, or an uplink of
- * a network that does not get out.
- * -EEXIST: two networks contradict each other about one bridge. -E2BIG, -ENOMEM.
+ * subnet length outside 1-32, no proper range of ports or sources, a bridge that is its own uplink,
+ * or an uplink of a network that does not get out; a forward to a guest without an address, or of a
+ * network that nothing gets into.
+ * -EEXIST: two networks contradict each other about one bridge, or two forwards about one port.
+ * -E2BIG, -ENOMEM.
  */
 int fw_ruleset_build(const struct fw_desired *d, struct fw_ruleset *ret) __must_check;
 void fw_ruleset_done(struct fw_ruleset *r);

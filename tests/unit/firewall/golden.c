@@ -102,6 +102,28 @@ static void read_network(char *line, struct fw_network *n, char (*uplinks)[IFNAM
 	}
 }
 
+/* "+ 192.168.122.10 tcp 8080 -> 80": a guest of the network in the line above, and its forward. */
+static void read_forward(char *line, struct fw_network *n, struct golden_input *in)
+{
+	struct guest_config *g = &in->guests[in->n_guests];
+	struct forward *f = &in->forwards[in->n_guests];
+	const char *why;
+	char *blank = strchr(line, ' ');
+
+	assert_true(++in->n_guests <= GOLDEN_GUESTS);
+	line[strcspn(line, "\n")] = '\0';
+	*blank = '\0';
+	assert_int_equal(ip4_parse(line, &g->ipv4), 0);
+	g->has_ipv4 = true;
+	if (forward_parse(blank + 1, f, &why) != 0)
+		fail_msg("%s", blank + 1);
+	g->forwards = f;
+	g->n_forwards = 1;
+	if (!n->guests)
+		n->guests = g;
+	n->n_guests++;
+}
+
 void golden_input_read(const char *name, struct golden_input *ret)
 {
 	FILE *f = open_case(name, "networks", "r");
@@ -112,6 +134,11 @@ void golden_input_read(const char *name, struct golden_input *ret)
 	while (fgets(line, sizeof(line), f)) {
 		if (line[0] == '#')
 			continue;
+		if (line[0] == '+') {
+			assert_true(n > 0);
+			read_forward(line + 2, &ret->networks[n - 1], ret);
+			continue;
+		}
 		assert_true(n < GOLDEN_NETWORKS);
 		read_network(line, &ret->networks[n], ret->uplinks[n]);
 		n++;

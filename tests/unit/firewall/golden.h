@@ -2,7 +2,7 @@
 /*
  * golden.h - the cases of tests/golden/ruleset: NAME.networks (the input, one network a line:
  * BRIDGE SUBNET MIN-MAX|MODE UPLINK... and, among those, NAT's source A or A-B, and the bridge's MAC
- * where guests are isolated), NAME.nft
+ * where guests are isolated; below it its forwards, each as "+ ADDRESS FORWARD"), NAME.nft
  * (the transaction), NAME.listing (what the kernel then has). GOLDEN_UPDATE=1 in the environment
  * writes the expectations anew.
  */
@@ -12,6 +12,7 @@
 #include "firewall/ruleset.h"
 
 #define GOLDEN_NETWORKS 16
+#define GOLDEN_GUESTS 16
 #define GOLDEN_UPLINKS 8
 #define GOLDEN_TEXT_MAX (1 << 20)
 
@@ -19,6 +20,9 @@
 struct golden_input {
 	struct fw_network networks[GOLDEN_NETWORKS];
 	char uplinks[GOLDEN_NETWORKS][GOLDEN_UPLINKS][IFNAMSIZ];
+	struct guest_config guests[GOLDEN_GUESTS];
+	struct forward forwards[GOLDEN_GUESTS];
+	size_t n_guests;
 	struct fw_desired desired;
 };
 
