@@ -5,6 +5,7 @@
 
 #include "cli/output.h"
 #include "cli/request.h"
+#include "cli/socket_name.h"
 #include "cli/verb.h"
 
 /* The column of what stands left; values begin behind it. */
@@ -67,9 +68,12 @@ static void print_problems(const struct cli *cli, const json_t *status)
 	json_array_foreach (json_object_get(status, "problems"), i, p) {
 		const char *where = out_str(p, "where"), *message = out_str(p, "message");
 		bool placed = where && *where;
+		char text[sizeof(((struct err *)NULL)->message)];
 
+		snprintf(text, sizeof(text), "%s", message ? message : "?");
+		socket_name(text, sizeof(text));
 		printf("%s" LEFT "%s%s%s%s\n", out_color(cli->color, OUT_RED), "problem",
-		       placed ? where : "", placed ? ": " : "", message ? message : "?",
+		       placed ? where : "", placed ? ": " : "", text,
 		       out_color(cli->color, OUT_PLAIN));
 	}
 }

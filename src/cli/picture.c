@@ -94,6 +94,23 @@ static void picture_out(const json_t *network, struct buf *out)
 		picture_way(network, out);
 }
 
+/* The ways in that @of, a network or guest, has by ports of the host. */
+static void picture_forwards(const json_t *of, struct buf *out)
+{
+	const json_t *f;
+	size_t i;
+
+	json_array_foreach (json_object_get(of, "forwards"), i, f) {
+		const char *address = out_str(f, "address"), *proto = out_str(f, "protocol");
+
+		buf_printf(out, "\n[host %s %s%s%s]" ARROW "[guest %s %s %s %s]", or_unknown(proto),
+			   address ? address : "", address ? ":" : "",
+			   or_unknown(out_str(f, "ports")), or_unknown(out_str(f, "guest")),
+			   or_unknown(out_str(f, "to")), or_unknown(proto),
+			   or_unknown(out_str(f, "to_ports")));
+	}
+}
+
 void picture_network(const json_t *network, struct buf *out)
 {
 	if (json_array_size(json_object_get(network, "guests")) == 0) {
@@ -104,6 +121,7 @@ void picture_network(const json_t *network, struct buf *out)
 		buf_puts(out, "]" ARROW);
 	}
 	picture_out(network, out);
+	picture_forwards(network, out);
 }
 
 void picture_guest(const json_t *guest, const json_t *network, struct buf *out)
@@ -114,11 +132,12 @@ void picture_guest(const json_t *guest, const json_t *network, struct buf *out)
 		   ipv4 ? ipv4 : "");
 	if (!tap) {
 		buf_puts(out, "(not plugged in)");
-		return;
+	} else {
+		buf_printf(out, "[tap %s]" ARROW, tap);
+		if (network)
+			picture_out(network, out);
+		else
+			buf_printf(out, "[bridge %s]", or_unknown(out_str(guest, "bridge")));
 	}
-	buf_printf(out, "[tap %s]" ARROW, tap);
-	if (network)
-		picture_out(network, out);
-	else
-		buf_printf(out, "[bridge %s]", or_unknown(out_str(guest, "bridge")));
+	picture_forwards(guest, out);
 }

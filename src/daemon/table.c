@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/forwards.h"
 #include "base/text.h"
 #include "daemon/test_hooks.h"
 #include "kernel/sysctl.h"
@@ -78,6 +79,8 @@ static int want_firewall(struct work *w)
 		f->port_max = c->port_max;
 		f->source_first = c->source_first;
 		f->source_last = c->source_last;
+		f->guests = c->guests;
+		f->n_guests = c->n_guests;
 		if (!network_has_uplink(c))
 			continue;
 		strcpy(w->fw_ways[i], want_way_out(w, c->uplink));
@@ -308,6 +311,8 @@ int table_do(struct work *w)
 	if (w->fw_changes || w->fw_mortal)
 		r = commit_firewall(w, &e);
 	if (r == 0) {
+		if (w->fw_changes)
+			forwards_settle(w);
 		fw_ruleset_done(&m->fw);
 		m->fw = w->fw;
 		w->fw = (struct fw_ruleset){0};

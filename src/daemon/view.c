@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "config.h"
 #include "daemon/bridged.h"
+#include "daemon/forwards.h"
 #include "daemon/reconcile.h"
 #include "daemon/service.h"
 #include "daemon/source.h"
@@ -237,6 +238,7 @@ static json_t *network_json(struct manager *m, const struct actual *a, struct ne
 	json_object_set_new(j, "mtu_auto", json_boolean(follows_uplink(c)));
 	json_object_set_new(j, "notes", notes_json(m, n, a));
 	json_object_set_new(j, "peers", peers_json(c));
+	json_object_set_new(j, "forwards", view_forwards(n, NULL));
 	json_object_set_new(j, "stp", json_boolean(c->stp));
 	json_object_set_new(j, "learning", json_boolean(c->learning));
 	json_object_set_new(j, "ageing_s", json_integer(c->ageing_s));
@@ -392,12 +394,12 @@ static json_t *guest_json(const struct guest_view *v, const struct actual *a)
 		      text_or_null(mac ? mac_format(mac, text) : NULL), "ipv4",
 		      has_ip ? addr_json(ip) : json_null(), "ipv4_source",
 		      text_or_null(has_ip ? source : NULL));
-	json_object_set_new(
-		j, "vlan", v->known && v->known->vlan ? json_integer(v->known->vlan) : json_null());
 	json_object_set_new(j, "rate", rate_json(v->known));
 	json_object_set_new(j, "problem",
 			    v->rt && v->rt->problem.code[0] ? err_json(&v->rt->problem)
 							    : json_null());
+	json_object_set_new(j, "forwards",
+			    v->network ? view_forwards(v->network, v->name) : json_array());
 	if (v->rt)
 		add_plug(j, &v->rt->g, a, bridge);
 	else
@@ -642,6 +644,16 @@ static void add_clashes(struct manager *m, json_t *list)
 	}
 }
 
+static void add_forwards(struct manager *m, const struct actual *a, json_t *list)
+{
+	_cleanup_(freep) struct err_list *errs = calloc(1, sizeof(*errs));
+
+	if (!errs)
+		return;
+	forwards_problems(m, a, errs);
+	add_errors(list, errs);
+}
+
 static json_t *problems_json(struct manager *m)
 {
 	json_t *list = json_array();
@@ -670,6 +682,7 @@ static json_t *problems_json(struct manager *m)
 		if (store)
 			json_array_append_new(list, err_json(store));
 	}
+	add_forwards(m, &a, list);
 	actual_done(&a);
 	add_differences(m, list);
 	for (const struct guest_rt *g = m->guests; g; g = g->hh.next)

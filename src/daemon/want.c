@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "daemon/bridged.h"
+#include "daemon/forwards.h"
 #include "kernel/sysctl.h"
 
 static int want_networks(struct work *w)
@@ -66,9 +67,8 @@ static int want_taps(struct work *w)
 	return 0;
 }
 
-/* @key of @ifname's directory in net/@family/conf shall be @value. */
-static int want_sysctl(struct desired *d, const char *family, const char *ifname, const char *key,
-		       const char *value)
+int want_sysctl(struct desired *d, const char *family, const char *ifname, const char *key,
+		const char *value)
 {
 	struct sysctl_state want = {0}, now = {0}, *p;
 
@@ -112,11 +112,23 @@ static void use_uplink(struct work *w, const char *ifname)
 		snprintf(w->used[w->n_used++], IFNAMSIZ, "%s", ifname);
 }
 
+/* What comes to a forward's own address comes in by the interface that has it. */
+static void use_forwards(struct work *w, const struct network_config *c)
+{
+	for (size_t i = 0; i < c->n_guests; i++)
+		for (size_t k = 0; k < c->guests[i].n_forwards; k++) {
+			const char *ifname = forwards_uplink(w, &c->guests[i].forwards[k]);
+
+			if (ifname)
+				use_uplink(w, ifname);
+		}
+}
+
 static int want_uplinks(struct work *w)
 {
 	bool follow = false;
 
-	w->used = calloc(w->target->n + w->n_uplinks + 1, sizeof(*w->used));
+	w->used = calloc(w->target->n + w->n_uplinks + w->actual.n_links + 1, sizeof(*w->used));
 	if (!w->used)
 		return -ENOMEM;
 	for (size_t i = 0; i < w->target->n; i++) {
@@ -128,6 +140,7 @@ static int want_uplinks(struct work *w)
 			use_uplink(w, want_way_out(w, t->config->uplink));
 		else
 			follow = true;
+		use_forwards(w, t->config);
 	}
 	for (size_t u = 0; follow && u < w->n_uplinks; u++)
 		use_uplink(w, w->uplinks[u]);
@@ -195,6 +208,8 @@ static int want_sysctls(struct work *w)
 		if (!w->desired.networks[i].external)
 			r = want_bridge_sysctls(w, w->desired.networks[i].config, ipv6);
 	}
+	if (r == 0)
+		r = forwards_want(w);
 	for (size_t i = 0; i < w->actual.n_links && r == 0; i++) {
 		if (want_uplink(w, w->actual.links[i].name))
 			r = want_sysctl(&w->desired, "ipv4", w->actual.links[i].name, "forwarding",

@@ -87,6 +87,9 @@ void work_say(struct work *w, const char *op, const char *object, const char *te
 /* ---- want.c ---- */
 /* want_all() - fill @w->desired from the target; @w->actual and @w->uplinks are known. */
 int want_all(struct work *w) __must_check;
+/* want_sysctl() - @key of @ifname's directory in net/@family/conf shall be @value. */
+int want_sysctl(struct desired *d, const char *family, const char *ifname, const char *key,
+		const char *value) __must_check;
 /* want_uplink() - some running network goes out by @ifname. */
 bool want_uplink(const struct work *w, const char *ifname);
 /* want_way_out() - where what is configured to leave by @ifname leaves: the bridge that took it. */
@@ -97,10 +100,6 @@ const char *want_way_out(const struct work *w, const char *ifname);
 uint32_t mtu_want(const struct work *w, const struct network_config *c);
 /* mtu_follow() - keep what running networks have now, and tell their DHCP servers. */
 void mtu_follow(struct work *w);
-
-/* ---- port.c ---- */
-/* port_vlans_look() - the ports' VLANs to @w->actual, and which guests cannot be in theirs. */
-int port_vlans_look(struct work *w, struct err *e) __must_check;
 
 /* ---- steps.c ---- */
 /* steps_plan() - fill @w->plan; a name of ours that is somebody else's leaves that network out. */
