@@ -9,6 +9,9 @@ status:
 network list:
 network show:
 network create:--subnet --gateway --range --lease --domain --dns --uplink --ports --source --mtu --bridge --no-dhcp --mode --inbound --no-host --confirm --force
+network set:--confirm --force
+network export:
+network import:--replace --confirm --force
 network delete:--force
 network start:--confirm --force
 network stop:--force
@@ -30,6 +33,10 @@ check:
 demo:--no-vm --keep --enter --stop --cache
 help:
 '
+
+# Keys that `network set` often gets; all of them are in vmlane.yaml(5).
+_vmlane_keys='mtu mode uplink inbound host bridge access peers switch.stp switch.learning switch.ageing
+ipv4.subnet ipv4.gateway nat.ports nat.uplink dhcp.enabled dhcp.range dhcp.lease dns.domain dns.servers'
 
 # The values of key $1 in the objects of the list that the other arguments ask for. The command
 # indents its JSON, so that the keys of the list's own objects, and no others, stand at column 7.
@@ -85,7 +92,7 @@ _vmlane_option_value() {
 # What may stand as the $2-th argument of "noun verb" $1; $3 is the argument before it.
 _vmlane_argument() {
 	case "$1 $2" in
-	'network show 1' | 'network delete 1' | 'network start 1' | 'network stop 1' | 'lease release 1')
+	'network show 1' | 'network set 1' | 'network export 1' | 'network delete 1' | 'network start 1' | 'network stop 1' | 'lease release 1')
 		_vmlane_reply -W "$(_vmlane_values name network list)"
 		;;
 	'guest show 1' | 'guest detach 1' | 'guest attach 1')
@@ -94,7 +101,8 @@ _vmlane_argument() {
 	'lease release 2')
 		_vmlane_reply -W "$(_vmlane_values address lease list --network "$3")"
 		;;
-	check\ *)
+	'network set '*) _vmlane_reply -S = -W "$_vmlane_keys" && compopt -o nospace 2>/dev/null ;;
+	check\ * | 'network import 1')
 		_vmlane_reply -f
 		compopt -o filenames 2>/dev/null
 		;;

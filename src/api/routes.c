@@ -89,6 +89,23 @@ static int post_network(struct call *c, json_t **ret)
 				      c->errs);
 }
 
+static int get_config(struct call *c, json_t **ret)
+{
+	return c->svc->network_config(c->svc->ctx, c->arg[0], ret, c->errs);
+}
+
+static int put_network(struct call *c, json_t **ret)
+{
+	return c->svc->network_replace(c->svc->ctx, c->peer, c->arg[0], c->raw, c->raw_len,
+				       &c->options, ret, c->errs);
+}
+
+static int patch_network(struct call *c, json_t **ret)
+{
+	return c->svc->network_change(c->svc->ctx, c->peer, c->arg[0], c->raw, c->raw_len,
+				      &c->options, ret, c->errs);
+}
+
 static int delete_network(struct call *c, json_t **ret)
 {
 	return c->svc->network_delete(c->svc->ctx, c->peer, c->arg[0], c->options.force, ret,
@@ -210,6 +227,9 @@ static const struct route routes[] = {
 	{"GET",    "/v1/networks",         ACCESS_READ,       0,                BODY_NONE,  200, get_networks},
 	{"POST",   "/v1/networks",         ACCESS_ADMIN,      FORCE | CONFIRM,  BODY_RAW,   201, post_network},
 	{"GET",    "/v1/networks/*",       ACCESS_READ,       0,                BODY_NONE,  200, get_network},
+	{"PUT",    "/v1/networks/*",       ACCESS_ADMIN,      FORCE | CONFIRM,  BODY_RAW,   200, put_network},
+	{"PATCH",  "/v1/networks/*",       ACCESS_ADMIN,      FORCE | CONFIRM,  BODY_RAW,   200, patch_network},
+	{"GET",    "/v1/networks/*/config", ACCESS_READ,      0,                BODY_NONE,  200, get_config},
 	{"DELETE", "/v1/networks/*",       ACCESS_ADMIN,      FORCE,            BODY_NONE,  200, delete_network},
 	{"POST",   "/v1/networks/*/start", ACCESS_ADMIN,      FORCE | CONFIRM,  BODY_NONE,  200, start_network},
 	{"POST",   "/v1/networks/*/stop",  ACCESS_ADMIN,      FORCE,            BODY_NONE,  200, stop_network},

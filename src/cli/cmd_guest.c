@@ -220,6 +220,7 @@ static void print_guest(const struct cli *cli, const json_t *guest, const json_t
 	print_ipv4(guest);
 	print_setting("link", out_cell_link, guest, "carrier");
 	print_setting("queues", out_cell_text, guest, "queues");
+	print_setting("vlan", out_cell_text, guest, "vlan");
 	print_setting("rate", cell_rate, guest, "rate");
 	print_owner(guest);
 	print_problem(cli, guest);

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cmd_network.c - vmlane network: list, show, create, delete, start, stop. */
+/*
+ * cmd_network.c - vmlane network: its verbs, and list, show, create, delete, start, stop. The others
+ * are in cmd_change.c.
+ */
 #include <inttypes.h>
 #include <string.h>
 
+#include "cli/network.h"
 #include "cli/output.h"
 #include "cli/picture.h"
 #include "cli/request.h"
@@ -329,8 +333,7 @@ static void print_done(const struct cli *cli, const json_t *network)
 	       subnet ? subnet : "");
 }
 
-/* What all changing verbs do with the network that came back; takes the reference over. */
-static int finish(struct cli *cli, json_t *network)
+int network_finish(struct cli *cli, json_t *network)
 {
 	int r = takeover_await(cli, &network);
 
@@ -362,7 +365,7 @@ static int run_create(struct cli *cli, const struct verb_args *a)
 			   "/v1/networks", path, sizeof(path));
 	if (r == EXIT_OK)
 		r = cli_call(cli, "POST", path, create_body(a), &network);
-	return r == EXIT_OK ? finish(cli, network) : r;
+	return r == EXIT_OK ? network_finish(cli, network) : r;
 }
 
 static const struct verb_opt force_opts[] = {
@@ -389,7 +392,7 @@ static int run_start(struct cli *cli, const struct verb_args *a)
 
 	if (r == EXIT_OK)
 		r = ask(cli, "POST", a->arg[0], rest, &network);
-	return r == EXIT_OK ? finish(cli, network) : r;
+	return r == EXIT_OK ? network_finish(cli, network) : r;
 }
 
 static int run_stop(struct cli *cli, const struct verb_args *a)
@@ -397,12 +400,26 @@ static int run_stop(struct cli *cli, const struct verb_args *a)
 	json_t *network = NULL;
 	int r = ask(cli, "POST", a->arg[0], a->opt[0] ? "/stop?force=1" : "/stop", &network);
 
-	return r == EXIT_OK ? finish(cli, network) : r;
+	return r == EXIT_OK ? network_finish(cli, network) : r;
 }
 
 static const struct verb_opt start_opts[] = {
 	{"confirm", "TIME", "bridged: undo it unless 'vmlane confirm' comes in time, such as 30s"},
 	{"force", NULL, "although a DHCP client is on the NIC, or listeners on forwarded ports"},
+};
+
+static const struct verb_opt set_opts[] = {
+	[SET_CONFIRM] = {"confirm", "TIME",
+			 "bridged: undo it unless 'vmlane confirm' comes in time, such as 30s"},
+	[SET_FORCE] = {"force", NULL, "bridged: although a DHCP client runs on the NIC"},
+};
+
+static const struct verb_opt import_opts[] = {
+	[IMPORT_REPLACE] = {"replace", NULL,
+			    "the network is there, and becomes what the file says"},
+	[IMPORT_CONFIRM] = {"confirm", "TIME",
+			    "bridged: undo it unless 'vmlane confirm' comes in time, such as 30s"},
+	[IMPORT_FORCE] = {"force", NULL, "bridged: although a DHCP client runs on the NIC"},
 };
 
 static const struct verb verbs[] = {
@@ -415,6 +432,18 @@ static const struct verb verbs[] = {
 		 "  vmlane network create lan --mode bridged --uplink eth0 --confirm 30s\n",
 	 .opts = create_opts, .n_opts = ARRAY_SIZE(create_opts), .min = 1, .max = 1,
 	 .run = run_create},
+	{"set", "NAME KEY=VALUE...", "change keys in a network's file and apply it",
+	 .more = "Keys are those of vmlane.yaml(5), with dots for blocks; without a value a key "
+		 "is\n"
+		 "taken away. Examples:\n  vmlane network set lab mtu=1400 switch.stp=on\n"
+		 "  vmlane network set lab guests.web1.ipv4=192.168.5.10 dhcp.lease=\n"
+		 "  vmlane network set lab 'dns.servers=[192.0.2.53, 192.0.2.54]'\n",
+	 .opts = set_opts, .n_opts = ARRAY_SIZE(set_opts), .min = 2, .max = VERB_ANY,
+	 .run = change_set},
+	{"export", "NAME", "print a network's file", .min = 1, .max = 1, .run = change_export},
+	{"import", "FILE [OPTION...]", "make a network of a file, or of standard input: -",
+	 .opts = import_opts, .n_opts = ARRAY_SIZE(import_opts), .min = 1, .max = 1,
+	 .run = change_import},
 	{"delete", "NAME [--force]", "stop a network and remove its file", .opts = force_opts,
 	 .n_opts = ARRAY_SIZE(force_opts), .min = 1, .max = 1, .run = run_delete},
 	{"start", "NAME [--confirm TIME] [--force]", "make a stopped network run",

@@ -43,9 +43,12 @@ int cli_fail(int r, const struct err_list *errs)
 /* A place in the request's JSON ("request:1:34") tells nothing to who typed options. */
 static void forget_request_places(struct err_list *errs)
 {
-	for (size_t i = 0; i < errs->n; i++)
-		if (strncmp(errs->items[i].where, "request:", strlen("request:")) == 0)
-			errs->items[i].where[0] = '\0';
+	for (size_t i = 0; i < errs->n; i++) {
+		char *where = errs->items[i].where;
+
+		if (strcmp(where, "request") == 0 || strncmp(where, "request:", 8) == 0)
+			where[0] = '\0';
+	}
 }
 
 int cli_call(struct cli *cli, const char *method, const char *path, json_t *body, json_t **ret)

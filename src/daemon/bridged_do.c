@@ -282,6 +282,18 @@ static int move_in(struct manager *m, const struct takeover_row *row, struct err
 	return r;
 }
 
+/* Now that there is a bridge it can be told whether guests can be kept in their VLANs. */
+static int check_vlans(struct manager *m, const struct network_config *c, struct err *e)
+{
+	struct link_state bridge;
+	int r = rtnl_link_get(m->rtnl, c->bridge, 0, &bridge, e);
+
+	for (size_t i = 0; r == 0 && i < c->n_guests; i++)
+		if (plan_vlan_refused(c, &bridge, c->guests[i].vlan, e))
+			r = -EOPNOTSUPP;
+	return r;
+}
+
 int bridged_take(struct manager *m, const struct network_config *c, struct takeover_rt *ret,
 		 struct err *e)
 {
@@ -306,6 +318,8 @@ int bridged_take(struct manager *m, const struct network_config *c, struct takeo
 	if (r < 0)
 		return r;
 	r = make_bridge(m, row, &nic, e);
+	if (r == 0)
+		r = check_vlans(m, c, e);
 	if (r == 0)
 		r = move_in(m, row, e);
 	if (r < 0 && bridged_return(m, ret, NULL, &ignored) < 0)

@@ -216,6 +216,9 @@ int network_add(struct manager *m, struct network_config *config, const char *fi
  */
 int network_replace_config(struct manager *m, struct network_rt *n, struct network_config *config,
 			   const char *file) __must_check;
+/* network_swap_config() - the same, with the old one handed over instead of freed. */
+int network_swap_config(struct manager *m, struct network_rt *n, struct network_config *config,
+			const char *file, struct network_config **ret_old) __must_check;
 /* network_store() - write a network to the state. */
 int network_store(struct manager *m, const struct network_config *config, const char *file,
 		  bool stopped, struct err *e) __must_check;
@@ -289,6 +292,9 @@ void guests_free(struct manager *m);
 void port_want(const struct network_config *c, const char *name, const struct mac *mac,
 	       struct desired_tap *t);
 /* port_set() - @t->name, which is a new port of its bridge, gets what @t says of it. */
+/* port_vlan_check() - @n's bridge can keep guest @name in its VLAN; -EOPNOTSUPP. */
+int port_vlan_check(struct manager *m, const struct network_rt *n, const char *name,
+		    struct err *e) __must_check;
 int port_set(struct manager *m, const struct desired_tap *t, struct err *e) __must_check;
 /*
  * port_check_macs() - whether guests of @set's networks claim MACs that others on this host have:

@@ -234,8 +234,8 @@ void network_refresh_dhcp(struct manager *m, struct network_rt *n)
 			  n->name);
 }
 
-int network_replace_config(struct manager *m, struct network_rt *n, struct network_config *config,
-			   const char *file)
+int network_swap_config(struct manager *m, struct network_rt *n, struct network_config *config,
+			const char *file, struct network_config **ret_old)
 {
 	struct network_config *old = n->config;
 	char *copy = strdup(file);
@@ -248,8 +248,19 @@ int network_replace_config(struct manager *m, struct network_rt *n, struct netwo
 	n->problem = (struct err){0};
 	if (!config->dhcp || tell_dhcp(m, n) < 0)
 		services_off(n);
-	network_config_free(old);
+	*ret_old = old;
 	return 0;
+}
+
+int network_replace_config(struct manager *m, struct network_rt *n, struct network_config *config,
+			   const char *file)
+{
+	struct network_config *old = NULL;
+	int r = network_swap_config(m, n, config, file, &old);
+
+	if (r == 0)
+		network_config_free(old);
+	return r;
 }
 
 static void on_lease(const struct lease_event *ev, void *ctx)

@@ -141,6 +141,8 @@ static int look(struct work *w)
 		r = want_all(w);
 	}
 	if (r == 0)
+		r = port_vlans_look(w, &e);
+	if (r == 0)
 		r = rates_look(w, &e);
 	if (r == 0)
 		r = steps_plan(w);

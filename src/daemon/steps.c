@@ -189,6 +189,12 @@ static int do_step(struct work *w, const struct plan_step *s, struct err *e)
 		return rtnl_fdb_remove(r, s->ifname, &s->mac, e);
 	case STEP_MAC_ADD:
 		return rtnl_fdb_pin(r, s->ifname, &s->mac, e);
+	case STEP_BRIDGE_VLANS:
+		return rtnl_bridge_set_vlan_filtering(r, s->ifname, s->on, e);
+	case STEP_VLAN_ADD:
+		return rtnl_port_vlan_add(r, s->ifname, s->vid, s->on, e);
+	case STEP_VLAN_DEL:
+		return rtnl_port_vlan_del(r, s->ifname, s->vid, e);
 	case STEP_TAP_RATE:
 		return rtnl_rate_set(r, s->ifname, s->rate_down, e);
 	case STEP_ADDR_DEL:

@@ -394,6 +394,8 @@ static json_t *guest_json(const struct guest_view *v, const struct actual *a)
 		      text_or_null(mac ? mac_format(mac, text) : NULL), "ipv4",
 		      has_ip ? addr_json(ip) : json_null(), "ipv4_source",
 		      text_or_null(has_ip ? source : NULL));
+	json_object_set_new(
+		j, "vlan", v->known && v->known->vlan ? json_integer(v->known->vlan) : json_null());
 	json_object_set_new(j, "rate", rate_json(v->known));
 	json_object_set_new(j, "problem",
 			    v->rt && v->rt->problem.code[0] ? err_json(&v->rt->problem)

@@ -101,6 +101,10 @@ uint32_t mtu_want(const struct work *w, const struct network_config *c);
 /* mtu_follow() - keep what running networks have now, and tell their DHCP servers. */
 void mtu_follow(struct work *w);
 
+/* ---- port.c ---- */
+/* port_vlans_look() - the ports' VLANs to @w->actual, and which guests cannot be in theirs. */
+int port_vlans_look(struct work *w, struct err *e) __must_check;
+
 /* ---- steps.c ---- */
 /* steps_plan() - fill @w->plan; a name of ours that is somebody else's leaves that network out. */
 int steps_plan(struct work *w) __must_check;

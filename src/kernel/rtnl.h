@@ -37,6 +37,8 @@ int rtnl_snapshot_counters(struct rtnl *r, struct actual *ret, struct err *e) __
  * else's queueing discipline. It costs a dump of the namespace's queueing disciplines.
  */
 int rtnl_rates(struct rtnl *r, struct actual *a, struct err *e) __must_check;
+/* rtnl_vlans() - fill in @a's port_vlans: of all bridges and their ports, sorted. */
+int rtnl_vlans(struct rtnl *r, struct actual *a, struct err *e) __must_check;
 /* rtnl_link_get() - one link by name or (when @name is NULL) by @ifindex; -ENODEV. */
 int rtnl_link_get(struct rtnl *r, const char *name, int ifindex, struct link_state *ret,
 		  struct err *e) __must_check;
@@ -64,6 +66,16 @@ int rtnl_port_set_isolated(struct rtnl *r, const char *name, bool isolated,
  */
 int rtnl_port_set_managed(struct rtnl *r, const char *name, bool managed,
 			  struct err *e) __must_check;
+/* rtnl_bridge_set_vlan_filtering() - -EOPNOTSUPP: this kernel cannot. */
+int rtnl_bridge_set_vlan_filtering(struct rtnl *r, const char *name, bool on,
+				   struct err *e) __must_check;
+/*
+ * rtnl_port_vlan_add() - a bridge's port into VLAN @vid; @access: untagged, and for what comes
+ * untagged. One that is in it already becomes so.
+ */
+int rtnl_port_vlan_add(struct rtnl *r, const char *name, uint16_t vid, bool access,
+		       struct err *e) __must_check;
+int rtnl_port_vlan_del(struct rtnl *r, const char *name, uint16_t vid, struct err *e) __must_check;
 /*
  * rtnl_rate_set() - what leaves the host by @name, to the guest, is held to @bits a second, in place
  * of what there was; 0: no more. -ENOENT: this kernel cannot.

@@ -83,15 +83,22 @@ static void parse_bridge_data(const struct nlattr *data, struct link_state *l)
 	struct rtnl_attrs attrs = rtnl_attrs_in(data);
 	const struct nlattr *attr;
 	uint32_t stp = 0;
+	uint8_t filtering = 0;
 
 	while ((attr = rtnl_attrs_next(&attrs)) != NULL) {
 		if (mnl_attr_get_type(attr) == IFLA_BR_STP_STATE && attr_copy(attr, &stp, 4))
 			l->stp = stp != 0;
 		else if (mnl_attr_get_type(attr) == IFLA_BR_FORWARD_DELAY)
 			attr_copy(attr, &l->forward_delay, sizeof(l->forward_delay));
+		else if (mnl_attr_get_type(attr) == IFLA_BR_VLAN_FILTERING)
+			attr_copy(attr, &filtering, sizeof(filtering));
+		/* Only kernels that can filter VLANs tell of this one. */
+		else if (mnl_attr_get_type(attr) == IFLA_BR_VLAN_DEFAULT_PVID)
+			l->has_vlans = attr_copy(attr, &l->default_pvid, sizeof(l->default_pvid));
 		else if (mnl_attr_get_type(attr) == IFLA_BR_AGEING_TIME)
 			attr_copy(attr, &l->ageing, sizeof(l->ageing));
 	}
+	l->vlan_filtering = filtering != 0;
 }
 
 static void parse_port_data(const struct nlattr *data, struct link_state *l)

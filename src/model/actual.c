@@ -23,6 +23,7 @@ void actual_done(struct actual *a)
 	free(a->links);
 	free(a->addrs);
 	free(a->routes);
+	free(a->port_vlans);
 	free(a->fdb);
 	*a = (struct actual){0};
 }

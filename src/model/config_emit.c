@@ -173,7 +173,7 @@ static bool has_rate(const struct guest_config *g)
 static bool guest_is_plain(const struct guest_config *g)
 {
 	return !g->has_mac && !g->has_ipv4 && !g->isolate && !g->pinned && g->n_macs == 0 &&
-	       !has_rate(g) && g->n_forwards == 0;
+	       !has_rate(g) && g->vlan == 0 && g->n_forwards == 0;
 }
 
 static void emit_macs(const struct guest_config *g, struct buf *out)
@@ -184,7 +184,8 @@ static void emit_macs(const struct guest_config *g, struct buf *out)
 		return;
 	buf_puts(out, "    macs: [");
 	for (size_t i = 0; i < g->n_macs; i++)
-		buf_printf(out, "%s\"%s\"", i ? ", " : "", mac_format(&g->macs[i], mac));
+		/* Without blanks, so that no file is longer when it is written than when it was read. */
+		buf_printf(out, "%s%s", i ? "," : "", mac_format(&g->macs[i], mac));
 	buf_puts(out, "]\n");
 }
 
@@ -226,6 +227,8 @@ static void emit_guest(const struct guest_config *g, struct buf *out)
 	if (g->pinned)
 		buf_puts(out, "    static: true\n");
 	emit_macs(g, out);
+	if (g->vlan)
+		buf_printf(out, "    vlan: %u\n", g->vlan);
 	if (has_rate(g))
 		emit_rate(&g->rate, out);
 	emit_forwards(g, out);
@@ -284,7 +287,8 @@ static bool guest_equal(const struct guest_config *a, const struct guest_config 
 	return strcmp(a->name, b->name) == 0 && a->has_mac == b->has_mac &&
 	       (!a->has_mac || mac_equal(&a->mac, &b->mac)) && a->has_ipv4 == b->has_ipv4 &&
 	       (!a->has_ipv4 || ip4_equal(a->ipv4, b->ipv4)) && a->isolate == b->isolate &&
-	       a->rate.up == b->rate.up && a->rate.down == b->rate.down && macs_equal(a, b) &&
+	       a->vlan == b->vlan && a->rate.up == b->rate.up && a->rate.down == b->rate.down &&
+	       macs_equal(a, b) &&
 	       forwards_equal(a->forwards, a->n_forwards, b->forwards, b->n_forwards);
 }
 

@@ -103,6 +103,18 @@ static void check_bridged(struct reader *r, const struct node *root)
 	n->dhcp = false;
 }
 
+/* Where a network is not of the LAN's, it is one of its own already. */
+static void check_no_vlans(struct reader *r)
+{
+	for (size_t i = 0; i < r->n->n_guests; i++)
+		if (r->n->guests[i].vlan)
+			document_mistake(r->doc, r->places_of[i].vlan, "bad-value",
+					 "`vlan` has no meaning in mode %s: guests that shall not "
+					 "see each other are put into networks of their own; leave "
+					 "it out, or choose `mode: bridged`",
+					 network_mode_name(r->n->mode));
+}
+
 static void finish_mode(struct reader *r)
 {
 	const struct node *root = r->doc->root, *mode = find_node(root, "mode");
@@ -129,6 +141,8 @@ static void finish_mode(struct reader *r)
 	if (n->name[0] && network_has_peer(n, n->name))
 		document_mistake(r->doc, n->peers_at, "bad-value",
 				 "`peers`: %s is this network itself; leave it out", n->name);
+	if (n->mode != NETWORK_BRIDGED)
+		check_no_vlans(r);
 	if (n->mode == NETWORK_BRIDGED)
 		check_bridged(r, root);
 	else if (n->mode == NETWORK_ISOLATED && !n->host)

@@ -381,6 +381,18 @@ static void set_rate(struct reader *r, const struct key *key, const struct node 
 	READ_BLOCK(r, rate_keys, v, " in `rate`", v->at);
 }
 
+static void set_vlan(struct reader *r, const struct key *key, const struct node *v)
+{
+	uint32_t vlan;
+
+	if (text_u32(v->text, 2, VLAN_MAX, &vlan) < 0) {
+		config_not_expected(r, key, v);
+		return;
+	}
+	r->guest->vlan = (uint16_t)vlan;
+	r->places->vlan = v->at;
+}
+
 static const struct key guest_keys[] = {
 	{"mac", NODE_TEXT, false, "a unicast MAC such as 52:54:00:39:d3:fe", set_mac},
 	{"ipv4", NODE_TEXT, false, "an address inside the subnet such as 192.168.122.10",
@@ -388,6 +400,8 @@ static const struct key guest_keys[] = {
 	{"isolate", NODE_TEXT, false, "`true` or `false`", set_isolate},
 	{"static", NODE_TEXT, false, "`true` or `false`", set_pinned},
 	{"macs", NODE_LIST, false, "a list of MACs such as [ \"52:54:00:39:d3:fe\" ]", set_macs},
+	{"vlan", NODE_TEXT, false, "a number from 2 to 4094; untagged is where `vlan` is left out",
+	 set_vlan},
 	{"rate", NODE_MAP, false, "a block with `up` and `down`, such as { down: 100mbit }",
 	 set_rate},
 	{"forward", NODE_LIST, false, "a list such as [ \"tcp 8080 -> 80\" ]", config_forward_set},

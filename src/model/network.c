@@ -62,6 +62,14 @@ bool network_isolates(const struct network_config *n)
 	return false;
 }
 
+bool network_has_vlans(const struct network_config *n)
+{
+	for (size_t i = 0; i < n->n_guests; i++)
+		if (n->guests[i].vlan)
+			return true;
+	return false;
+}
+
 size_t network_forwards(const struct network_config *n)
 {
 	size_t count = 0;

@@ -21,6 +21,7 @@
 #define NETWORK_DNS_MAX 4
 #define NETWORK_ACCESS_MAX 32
 #define NETWORK_PEERS_MAX 32
+#define VLAN_MAX 4094 /* IEEE 802.1Q; 0 and 4095 are reserved */
 #define GUEST_MACS_MAX 32
 #define NETWORK_SOURCES_MAX 256
 #define DOMAIN_MAX_LEN 253
@@ -95,6 +96,7 @@ const char *rate_format(uint64_t bits, char buf[static RATE_STRLEN]);
  * @pinned:	`static`: its MAC is behind its own port and nowhere else, for ever
  * @macs:	further MACs behind its port, of VMs inside it; @n_macs of them, pinned too
  * @rate:	its limits
+ * @vlan:	bridged: the VLAN of the LAN that it is in; 0: it is where the host is
  * @forwards:	ports of the host that lead to it; owned, @n_forwards of them, as written
  * @at:		where it was written
  */
@@ -109,6 +111,7 @@ struct guest_config {
 	struct mac macs[GUEST_MACS_MAX];
 	size_t n_macs;
 	struct guest_rate rate;
+	uint16_t vlan;
 	struct forward *forwards;
 	size_t n_forwards;
 	struct location at;
@@ -211,6 +214,9 @@ bool network_has_source(const struct network_config *n);
 
 /* network_isolates() - it has guests with `isolate`. */
 bool network_isolates(const struct network_config *n);
+
+/* network_has_vlans() - it has guests with `vlan`. */
+bool network_has_vlans(const struct network_config *n);
 
 /* network_forwards() - how many forwards its guests have. */
 size_t network_forwards(const struct network_config *n);

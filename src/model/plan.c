@@ -12,6 +12,7 @@
 #include <string.h>
 #include "model/node.h"
 #include "model/plan_fdb.h"
+#include "model/plan_vlan.h"
 
 /* struct sysctl_ref - the sysctl of @index, by the interface its path names ("" for none). */
 struct sysctl_ref {
@@ -564,6 +565,27 @@ static void add_switch(struct differ *x, const struct network_config *c, const s
 	snprintf(s->replaces, sizeof(s->replaces), "%us", ageing / 100);
 }
 
+static void add_vlan_step(void *ctx, const char *ifname, bool wanted, const struct port_vlan *v)
+{
+	struct plan_step *s = add(ctx, wanted ? STEP_VLAN_ADD : STEP_VLAN_DEL, ifname);
+
+	s->vid = v->vid;
+	s->on = v->access;
+}
+
+/* The bridge @l that has taken a NIC filters VLANs where guests have one. */
+static void add_taken_vlans(struct differ *x, const struct network_config *c,
+			    const struct link_state *l)
+{
+	const struct link_state *nic = find_link(x, c->uplink);
+	bool wanted = network_has_vlans(c);
+
+	if (wanted != l->vlan_filtering)
+		add(x, STEP_BRIDGE_VLANS, c->bridge)->on = wanted;
+	if ((wanted || l->vlan_filtering) && nic && nic->master == l->ifindex)
+		vlan_diff_uplink(x->a, l, nic, c, add_vlan_step, x);
+}
+
 static void add_network(struct differ *x, const struct desired_network *n)
 {
 	const struct network_config *c = n->config;
@@ -573,6 +595,8 @@ static void add_network(struct differ *x, const struct desired_network *n)
 		/* It may be another network's way out. */
 		if (l)
 			add_sysctls(x, c->bridge, false);
+		if (vlan_is_taken(c, l) && l->has_vlans)
+			add_taken_vlans(x, c, l);
 		return;
 	}
 	if (!l)
@@ -643,12 +667,13 @@ static void add_mac_step(void *ctx, const struct desired_tap *t, bool wanted, co
 	add(ctx, wanted ? STEP_MAC_ADD : STEP_MAC_DEL, t->name)->mac = *mac;
 }
 
-/* A port that is new on its bridge has nothing in the MAC table. */
-static void add_macs(struct differ *x, const struct desired_tap *t, const struct link_state *l)
+/* A port that is @fresh on its bridge, or in its VLAN, has nothing in the MAC table. */
+static void add_macs(struct differ *x, const struct desired_tap *t, const struct link_state *l,
+		     bool fresh)
 {
 	bool port = is_port_of(l, find_link(x, t->bridge));
 
-	fdb_diff(&x->fdb, port ? l->ifindex : 0, t, add_mac_step, x);
+	fdb_diff(&x->fdb, port && !fresh ? l->ifindex : 0, t, add_mac_step, x);
 }
 
 static void add_rate(struct differ *x, const struct desired_tap *t, const struct link_state *l)
@@ -664,10 +689,34 @@ static void add_rate(struct differ *x, const struct desired_tap *t, const struct
 		rate_format(now, s->replaces);
 }
 
+/* Of the LAN's VLANs; in other networks there are none. True when it comes into another. */
+static bool add_vlans(struct differ *x, const struct desired_tap *t, const struct link_state *l,
+		      const struct desired_network *n)
+{
+	const struct link_state *bridge = find_link(x, t->bridge);
+	size_t before = x->plan.n;
+
+	if (n->external && bridge && (t->vlan || bridge->vlan_filtering))
+		vlan_diff_tap(x->a, bridge, is_port_of(l, bridge) ? l->ifindex : 0, t,
+			      add_vlan_step, x);
+	return x->plan.n != before;
+}
+
+/* Where it cannot be kept in its VLAN it is in no bridge. */
+static void add_unplug(struct differ *x, const struct desired_tap *t, const struct link_state *l)
+{
+	const struct link_state *bridge = find_link(x, t->bridge);
+
+	if (is_port_of(l, bridge))
+		snprintf(add(x, STEP_TAP_ENSLAVE, t->name)->replaces, REPLACES_MAX, "%s",
+			 bridge->name);
+}
+
 static void add_tap(struct differ *x, const struct desired_tap *t)
 {
 	const struct desired_network *n = find_network(x, t->bridge);
 	const struct link_state *l = find_link(x, t->name);
+	bool moved;
 
 	if (n && n->external && !find_link(x, t->bridge))
 		n = NULL; /* it has to come first */
@@ -678,6 +727,10 @@ static void add_tap(struct differ *x, const struct desired_tap *t)
 	else if (tap_owner(l, t) == OWNER_US_HALF_MADE)
 		add_alias(x, t->name, ALIAS_GUEST, t->guest);
 	add_sysctls(x, t->name, !l);
+	if (n && plan_vlan_refused(n->config, find_link(x, t->bridge), t->vlan, NULL)) {
+		add_unplug(x, t, l);
+		n = NULL;
+	}
 	if (!n) {
 		add_rate(x, t, l);
 		return;
@@ -685,9 +738,10 @@ static void add_tap(struct differ *x, const struct desired_tap *t)
 	/* Before it becomes a port: a bridge takes the lowest MTU of its ports for its own. */
 	add_mtu(x, t->name, l, n);
 	add_enslave(x, t, l);
+	moved = add_vlans(x, t, l, n);
 	add_isolate(x, t, l);
 	add_managed(x, t, l);
-	add_macs(x, t, l);
+	add_macs(x, t, l, moved);
 	add_rate(x, t, l);
 	add_up(x, t->name, l);
 }

@@ -45,6 +45,8 @@ const char *port_state_name(enum port_state s);
  * @rate_down:	taps: our limit on what goes to the guest, in bits a second; 0: there is none
  * @foreign_qdisc: somebody has put a queueing discipline on it
  *		(both are known only when they were asked for: rtnl_rates())
+ * @has_vlans:	bridges: this kernel can filter VLANs; @vlan_filtering: it does
+ * @default_pvid: bridges: the VLAN of untagged frames at a new port, 0 for none
  * @route_localnet: sysctl net.ipv4.conf.NAME.route_localnet
  * @stp:	bridges: STP is on; @forward_delay, @ageing: bridges, in 1/100 s
  */
@@ -65,6 +67,9 @@ struct link_state {
 	bool no_flood;
 	uint64_t rate_down;
 	bool foreign_qdisc;
+	bool has_vlans;
+	bool vlan_filtering;
+	uint16_t default_pvid;
 	bool route_localnet;
 	bool stp;
 	uint32_t forward_delay;
@@ -107,6 +112,16 @@ struct fdb_entry {
 	uint32_t age_s;
 };
 
+/*
+ * struct port_vlan - bridge port @port (its ifindex) is in VLAN @vid; @access: frames of it are
+ * untagged there, coming and going.
+ */
+struct port_vlan {
+	int port;
+	uint16_t vid;
+	bool access;
+};
+
 #define SYSCTL_PATH_MAX 96
 #define SYSCTL_VALUE_MAX 16
 
@@ -117,7 +132,8 @@ struct sysctl_state {
 };
 
 /*
- * struct actual - a snapshot of the namespace; the arrays are owned. @addrs stand in the order of
+ * struct actual - a snapshot of the namespace; the arrays are owned. @port_vlans, by port, are known
+ * only when they were asked for: rtnl_vlans(). @addrs stand in the order of
  * the kernel's dump, in which a primary address comes before its secondaries. @fdb has the MAC
  * tables of all bridges, where they were asked for.
  */
@@ -130,6 +146,8 @@ struct actual {
 	size_t n_routes;
 	struct fdb_entry *fdb;
 	size_t n_fdb;
+	struct port_vlan *port_vlans;
+	size_t n_port_vlans;
 };
 
 void actual_done(struct actual *a);
@@ -167,6 +185,7 @@ struct desired_network {
  * @managed:	the port learns no MACs, and gets no frames to unknown ones
  * @pinned:	@mac has a static, sticky entry at this port
  * @macs:	so have these; @n_macs of them, not owned
+ * @vlan:	that the port is in, alone and untagged; 0: the bridge's own for untagged frames
  * @rate:	of the guest; the plan has @rate.down only, as @rate.up is the firewall's
  * @persistent:	false: a VMM holds it by fd; it is never created by a plan, only put right
  */
@@ -183,6 +202,7 @@ struct desired_tap {
 	const struct mac *macs;
 	size_t n_macs;
 	struct guest_rate rate;
+	uint16_t vlan;
 	bool persistent;
 };
 
@@ -223,6 +243,9 @@ enum step_kind {
 	STEP_PORT_MANAGE,  /* @on: neither learning nor flooding of unknown MACs */
 	STEP_MAC_DEL,	   /* of @ifname's MAC table: @mac */
 	STEP_MAC_ADD,	   /* static and sticky; takes it from any other port */
+	STEP_BRIDGE_VLANS, /* VLAN filtering @on, or off */
+	STEP_VLAN_ADD,	   /* @ifname into @vid, @on: untagged */
+	STEP_VLAN_DEL,	   /* @ifname out of @vid */
 	STEP_TAP_RATE,	   /* @rate_down; 0 takes it off */
 	STEP_KIND_COUNT,
 };
@@ -258,6 +281,7 @@ struct plan_step {
 	unsigned int queues;
 	uint32_t owner_uid;
 	uint64_t rate_down;
+	uint16_t vid;
 	char replaces[REPLACES_MAX];
 };
 
@@ -277,6 +301,9 @@ void plan_done(struct plan *p);
  *
  * Bridges and taps of ours (by alias) that @desired does not have are deleted, taps also when a VMM
  * holds them: @desired must list all known guests.
+ * A guest with a VLAN whose bridge cannot keep it there (plan_vlan_refused()) is in no bridge: it
+ * must not see another VLAN instead. On bridges that filter VLANs, guests' ports and the NICs of
+ * bridges that have taken one are in the VLANs that they should be in and no others.
  * A queueing discipline that somebody else has put on a tap stays, and the guest has no limit then.
  * Foreign ports on our bridges and foreign addresses elsewhere are never touched; on our bridges
  * IPv4 addresses other than the gateway are removed.
@@ -309,6 +336,13 @@ int plan_diff(const struct desired *desired, const struct actual *actual, struct
 bool plan_network_blocked(const struct desired_network *n, const struct actual *actual,
 			  struct err *e);
 bool plan_tap_blocked(const struct desired_tap *t, const struct actual *actual, struct err *e);
+
+/*
+ * plan_vlan_refused() - why @bridge (NULL for none) of @c cannot keep a guest in @vlan, in @e; false
+ * when it can, or is not there.
+ */
+bool plan_vlan_refused(const struct network_config *c, const struct link_state *bridge,
+		       uint16_t vlan, struct err *e);
 
 /* plan_step_text() - one line for `diff`: "+ bridge vl-default (52:54:00:1:2:3)". */
 void plan_step_text(const struct plan_step *s, struct buf *out);

@@ -93,6 +93,21 @@ static void mac_add(const struct plan_step *s, struct buf *out)
 	mac_line(s, out, '+');
 }
 
+static void bridge_vlans(const struct plan_step *s, struct buf *out)
+{
+	buf_printf(out, "~ %s: VLAN filtering %s", s->ifname, s->on ? "on" : "off");
+}
+
+static void vlan_add(const struct plan_step *s, struct buf *out)
+{
+	buf_printf(out, "+ VLAN %u %s at %s", s->vid, s->on ? "untagged" : "tagged", s->ifname);
+}
+
+static void vlan_del(const struct plan_step *s, struct buf *out)
+{
+	buf_printf(out, "- VLAN %u at %s", s->vid, s->ifname);
+}
+
 static void tap_rate(const struct plan_step *s, struct buf *out)
 {
 	char rate[RATE_STRLEN];
@@ -152,7 +167,7 @@ static void tap_enslave(const struct plan_step *s, struct buf *out)
 {
 	buf_printf(out, "~ %s: bridge ", s->ifname);
 	replaced(s, out);
-	buf_puts(out, s->bridge);
+	buf_puts(out, s->bridge[0] ? s->bridge : "none");
 }
 
 /* struct step_words - how a kind of step is told. */
@@ -174,6 +189,9 @@ static const struct step_words words[] = {
 	[STEP_PORT_MANAGE] = {"change", port_manage},
 	[STEP_MAC_DEL] = {"delete", mac_del},
 	[STEP_MAC_ADD] = {"create", mac_add},
+	[STEP_BRIDGE_VLANS] = {"change", bridge_vlans},
+	[STEP_VLAN_ADD] = {"create", vlan_add},
+	[STEP_VLAN_DEL] = {"delete", vlan_del},
 	[STEP_TAP_RATE] = {"change", tap_rate},
 	[STEP_ADDR_DEL] = {"delete", addr_del},
 	[STEP_ADDR_ADD] = {"create", addr_add},

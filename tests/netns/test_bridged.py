@@ -507,6 +507,33 @@ def test_guest_on_the_lan(world, daemon, guest):
     assert "LAN" in d.vmlane("network", "show", "lan", json_out=False)
 
 
+def test_vlans_where_the_kernel_has_none(world, daemon):
+    """Refused before the NIC is touched; tests/platform has the kernel that can."""
+    world.host.run("ip", "link", "add", "br7", "type", "bridge")
+    if "vlan_default_pvid" in world.host.links()["br7"]["linkinfo"]["info_data"]:
+        pytest.skip("this kernel's bridges filter VLANs: tests/platform/test_vlans.py shows that")
+    before, d = picture(world), daemon({})
+    status, answer = d.api("POST", "/v1/networks", {**LAN, "guests": {"web1": {"vlan": 20}}})
+    assert status >= 400 and answer["code"] == "no-vlan-filtering", answer
+    assert "type vlan id 20" in answer["message"] and d.api("GET", "/v1/networks/lan")[0] == 404
+    assert picture(world) == before and "vl-lan" not in world.host.links()
+    # With a network that is there already: the guest, and only that, is refused.
+    assert take(d)[0] == 201
+    d.vmlane("guest", "attach", "web1", "--network", "lan")
+    with open(f"{d.config}/lan.yaml", "a", encoding="utf-8") as f:
+        f.write("guests:\n  web1: {vlan: 20}\n  web2: {vlan: 20}\n")
+    code, said = d.errors("apply")
+    assert code == 2 and "cannot filter VLANs" in said, said
+    assert "master" not in world.host.links()["vl-web1"] and d.network("lan")["state"] == "running"
+    assert d.vmlane("guest", "show", "web1")["problem"]["code"] == "no-vlan-filtering"
+    assert "cannot filter VLANs" in d.errors("guest", "attach", "web2", "--network", "lan")[1]
+    assert "vl-web2" not in world.host.links()
+    take_out = open(f"{d.config}/lan.yaml", encoding="utf-8").read().split("guests:")[0]
+    d.write("lan.yaml", take_out)
+    d.vmlane("apply")
+    assert world.host.links()["vl-web1"]["master"] == "vl-lan" and d.status()["problems"] == []
+
+
 def test_frames_that_the_host_filters(world, daemon):
     """br_netfilter and a chain that drops what it does not know: named, with what to do."""
     path = "/proc/sys/net/bridge/bridge-nf-call-iptables"

@@ -171,6 +171,7 @@ def test_static_keeps_a_mac_at_its_port(daemon, guest, pinned):
     """Without it, whoever sends last with a MAC has it; that is what learning means."""
     d = daemon({"default.yaml": DEFAULT + (f"guests:\n  a: {{ static: {str(pinned).lower()} }}\n")})
     a, b, c = three(d, guest)
+    a.ns.run("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6")  # it says nothing by itself
     send(a, frame(a.mac, BROADCAST, b"here"))
     wait_for("the MAC to be known", lambda: a.mac in {m["mac"] for m in d.get("/v1/macs")["macs"]})
     thief = Wire(b.ns)

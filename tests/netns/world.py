@@ -189,7 +189,8 @@ class Monitor:
             line = self.p.line()
             if mark in line:
                 return found
-            if line.strip() and not any(w in line for w in ("127.9.", "netdev mark", "# new generation",
+            # A link-local address tells when nobody else has it, a second after its link came up.
+            if line.strip() and not any(w in line for w in ("127.9.", "netdev mark", "# new generation", "inet6 fe80:",
                                                             "valid_lft forever")) and \
                     not ("lo" in line.split() and "inet" in line.split()):
                 found.append(line)

@@ -38,6 +38,12 @@ static const struct try tries[] = {
 	{"GET", "/v1/networks", NULL, "", USER, 200, "network_list", NULL, NULL},
 	{"POST", "/v1/networks", NULL, "{\"network\": \"lab\"}", 0, 201, "network_create 18:{\"network\": \"lab\"} uid=0", NULL, NULL},
 	{"GET", "/v1/networks/default", NULL, "", USER, 200, "network_show default", NULL, NULL},
+	{"GET", "/v1/networks/default/config", NULL, "", USER, 200, "network_config default", NULL, NULL},
+	{"PUT", "/v1/networks/default", NULL, "network: default", 0, 200, "network_replace default 16:network: default confirm=0 uid=0", NULL, NULL},
+	{"PUT", "/v1/networks/default", "confirm=9&force=1", "x", 0, 200, "network_replace default 1:x force confirm=9 uid=0", NULL, NULL},
+	{"PUT", "/v1/networks/default", NULL, "network: default", USER, 403, "", "not-allowed", NULL},
+	{"PATCH", "/v1/networks/default", NULL, "{\"mtu\":1400}", 0, 200, "network_change default 12:{\"mtu\":1400} confirm=0 uid=0", NULL, NULL},
+	{"PATCH", "/v1/networks/default", NULL, "{}", USER, 403, "", "not-allowed", NULL},
 	{"DELETE", "/v1/networks/default", NULL, "", 0, 200, "network_delete default uid=0", NULL, NULL},
 	{"DELETE", "/v1/networks/default", "force=1", "", 0, 200, "network_delete default force uid=0", NULL, NULL},
 	{"DELETE", "/v1/networks/default", "force=0", "", 0, 200, "network_delete default uid=0", NULL, NULL},
@@ -108,7 +114,7 @@ static const struct try tries[] = {
 	{"GET", "/v1/networks/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL, "", 0, 400, "", "bad-name", ""},
 	{"PUT", "/v1/networks", NULL, "", 0, 405, "", "method", ""},
 	{"get", "/v1/networks", NULL, "", 0, 405, "", "method", ""},
-	{"PATCH", "/v1/networks/x", NULL, "", 0, 405, "", "method", ""},
+	{"PATCH", "/v1/guests/x", NULL, "", 0, 405, "", "method", ""},
 
 	/* queries */
 	{"GET", "/v1/status", "", "", 0, 200, "status", NULL, NULL},
