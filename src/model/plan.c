@@ -702,21 +702,22 @@ static bool add_vlans(struct differ *x, const struct desired_tap *t, const struc
 	return x->plan.n != before;
 }
 
-/* Where it cannot be kept in its VLAN it is in no bridge. */
+/* Out of its bridge, unless that goes, and the tap is out of it by that. */
 static void add_unplug(struct differ *x, const struct desired_tap *t, const struct link_state *l)
 {
-	const struct link_state *bridge = find_link(x, t->bridge);
+	const struct link_state *master =
+		l && l->master ? actual_link_by_index(x->a, l->master) : NULL;
 
-	if (is_port_of(l, bridge))
+	if (master && (!is_our_bridge(master, NULL) || find_network(x, master->name)))
 		snprintf(add(x, STEP_TAP_ENSLAVE, t->name)->replaces, REPLACES_MAX, "%s",
-			 bridge->name);
+			 master->name);
 }
 
 static void add_tap(struct differ *x, const struct desired_tap *t)
 {
 	const struct desired_network *n = find_network(x, t->bridge);
 	const struct link_state *l = find_link(x, t->name);
-	bool moved;
+	bool moved, out;
 
 	if (n && n->external && !find_link(x, t->bridge))
 		n = NULL; /* it has to come first */
@@ -727,11 +728,12 @@ static void add_tap(struct differ *x, const struct desired_tap *t)
 	else if (tap_owner(l, t) == OWNER_US_HALF_MADE)
 		add_alias(x, t->name, ALIAS_GUEST, t->guest);
 	add_sysctls(x, t->name, !l);
-	if (n && plan_vlan_refused(n->config, find_link(x, t->bridge), t->vlan, NULL)) {
+	/* Its network was stopped; or it would come into another VLAN than its own. */
+	out = !t->bridge[0] ||
+	      (n && plan_vlan_refused(n->config, find_link(x, t->bridge), t->vlan, NULL));
+	if (out)
 		add_unplug(x, t, l);
-		n = NULL;
-	}
-	if (!n) {
+	if (out || !n) {
 		add_rate(x, t, l);
 		return;
 	}

@@ -315,7 +315,8 @@ void plan_done(struct plan *p);
  * Sticky static MACs at our taps are ours; any other entry there is left alone, but where the port is
  * managed: there is nothing then that is not wanted.
  *
- * A tap whose bridge @desired does not have is left out of bridges and not set up. A sysctl that
+ * A tap whose bridge @desired does not have is left out of bridges and not set up; one that belongs
+ * on none comes out of that of somebody else. A sysctl that
  * has no file, of an interface that this plan does not make, is passed over.
  *
  * Order: deletions; each network whole (bridge, mtu, stp, mac, alias, addresses, sysctls, up); the

@@ -372,6 +372,10 @@ static void test_vlans(void **state)
 	assert_non_null(strstr(e.message, "as somebody else's"));
 	w.taps[0].vlan = 0;
 	expect_plan(&w, "");
+	/* Nor does it go when the network does. */
+	w.taps[0].bridge[0] = '\0';
+	w.d.n_networks = 0;
+	expect_plan(&w, "~ vl-w: bridge vl-a -> none\n");
 }
 
 static void test_bent_bridge(void **state)
