@@ -97,12 +97,27 @@ static int want_firewall(struct work *w)
 }
 
 /*
+ * known_skeleton() - ours of which the kernel's listing was remembered: of our last transaction, or
+ * the one that shall be, for a daemon that has just started; NULL when it is none of these.
+ */
+static const char *known_skeleton(const struct work *w)
+{
+	const char *candidates[] = {w->m->fw.skeleton, w->fw.skeleton};
+
+	for (size_t i = 0; i < ARRAY_SIZE(candidates); i++)
+		if (candidates[i] && hash_str(HASH_INIT, candidates[i]) == w->m->fw_skeleton)
+			return candidates[i];
+	return NULL;
+}
+
+/*
  * table_read() - the table in the kernel as a ruleset that w->fw can be compared with. -ESTALE
- * when its skeleton is not the one that w->fw has, or somebody changed it.
+ * when its skeleton is not one that we know, or somebody changed it.
  */
 static int table_read(struct work *w, struct fw_ruleset *ret, struct err *e)
 {
 	struct buf listing = BUF_INIT(FW_TEXT_MAX);
+	const char *skeleton = known_skeleton(w);
 	struct fw_ruleset table = {0};
 	int r = nft_list(w->m->nft, &listing, e);
 
@@ -113,13 +128,12 @@ static int table_read(struct work *w, struct fw_ruleset *ret, struct err *e)
 		r = fw_listing_read(buf_str(&listing), &table) < 0 ? -ESTALE : 0;
 	w->fw_mortal = r == 0 && !strstr(table.skeleton, "ct timeout set");
 	buf_done(&listing);
-	if (r == 0 && (hash_str(HASH_INIT, table.skeleton) != w->m->fw_listing ||
-		       hash_str(HASH_INIT, w->fw.skeleton) != w->m->fw_skeleton))
+	if (r == 0 && (hash_str(HASH_INIT, table.skeleton) != w->m->fw_listing || !skeleton))
 		r = -ESTALE;
 	if (r == 0) {
 		/* The same skeleton, in the kernel's words: put it into ours. */
 		free(table.skeleton);
-		table.skeleton = strdup(w->fw.skeleton);
+		table.skeleton = strdup(skeleton);
 		r = table.skeleton ? 0 : -ENOMEM;
 	}
 	if (r < 0)
@@ -129,7 +143,13 @@ static int table_read(struct work *w, struct fw_ruleset *ret, struct err *e)
 	return r;
 }
 
-/* firewall_delta() - from what is in the kernel to w->fw by elements; -ESTALE: it can't be. */
+static int delta_from(struct work *w, const struct fw_ruleset *table)
+{
+	w->fw_relist = strcmp(table->skeleton, w->fw.skeleton) != 0;
+	return fw_ruleset_delta(table, &w->fw, &w->fw_text);
+}
+
+/* firewall_delta() - from what is in the kernel to w->fw in small steps; -ESTALE: it can't be. */
 static int firewall_delta(struct work *w, struct err *e)
 {
 	struct manager *m = w->m;
@@ -141,11 +161,11 @@ static int firewall_delta(struct work *w, struct err *e)
 		w->fw_seen = 0;
 	if (w->fw_seen && w->fw_seen == m->fw_generation) {
 		w->fw_present = true;
-		return fw_ruleset_delta(&m->fw, &w->fw, &w->fw_text);
+		return delta_from(w, &m->fw);
 	}
 	r = table_read(w, &table, e);
 	if (r == 0)
-		r = fw_ruleset_delta(&table, &w->fw, &w->fw_text);
+		r = delta_from(w, &table);
 	/* What others did was not to our table: it need not be read again. */
 	if (r >= 0 && nft_generation(m->nft, &after) == 0 && after == w->fw_seen) {
 		fw_ruleset_done(&m->fw);
@@ -289,7 +309,7 @@ static int commit_firewall(struct work *w, struct err *e)
 		r = nft_run(m->nft, buf_str(&w->fw_text), e);
 		if (r < 0)
 			return r;
-		w->fw_relist = w->fw_full;
+		w->fw_relist = w->fw_relist || w->fw_full;
 		ours++;
 	}
 	if (w->n_fw_nets && (w->fw_full || w->fw_mortal) && set_lifetimes(m)) {

@@ -41,6 +41,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/text.h"
+#include "firewall/chains.h"
 #include "firewall/forwards.h"
 #include "firewall/lines.h"
 #include "firewall/translate.h"
@@ -399,14 +400,20 @@ static int difference(const struct fw_ruleset *a, const struct fw_ruleset *b, st
 
 int fw_ruleset_delta(const struct fw_ruleset *from, const struct fw_ruleset *to, struct buf *out)
 {
+	_cleanup_(buf_done) struct buf gone = BUF_INIT(SKELETON_MAX), come = BUF_INIT(SKELETON_MAX);
 	struct command del = {.out = out, .verb = "delete"};
 	struct command add = {.out = out, .verb = "add"};
-	int n;
+	int n = chains_diff(TABLE, from->skeleton, to->skeleton, &come, &gone);
 
-	if (strcmp(from->skeleton, to->skeleton) != 0)
-		return -ESTALE;
-	/* Deletions come first: a changed verdict is the same key once more. */
-	n = difference(from, to, &del);
+	if (n < 0)
+		return n;
+	/*
+	 * Deletions come first: a changed verdict is the same key once more. A chain is there before
+	 * the verdicts that lead to it, and goes after them.
+	 */
+	n += difference(from, to, &del);
+	buf_puts(out, buf_str(&come));
 	n += difference(to, from, &add);
+	buf_puts(out, buf_str(&gone));
 	return out->error ? out->error : n;
 }

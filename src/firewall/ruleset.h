@@ -89,9 +89,9 @@ void fw_ruleset_done(struct fw_ruleset *r);
 /* fw_ruleset_full() - a transaction that replaces the table as a whole, atomically. */
 void fw_ruleset_full(const struct fw_ruleset *r, struct buf *out);
 /*
- * fw_ruleset_delta() - a transaction that turns @from into @to by elements only. Returns the
- * number of changes (0: nothing to do), -ESTALE when the skeletons differ (use _full(); the
- * counters start at 0 again then), or @out->error.
+ * fw_ruleset_delta() - a transaction that turns @from into @to by elements, and by chains that come
+ * and go whole. Returns the number of changes (0: nothing to do), -ESTALE when the skeletons differ
+ * in anything else (use _full(); the counters start at 0 again then), @out->error, or -ENOMEM.
  */
 int fw_ruleset_delta(const struct fw_ruleset *from, const struct fw_ruleset *to,
 		     struct buf *out) __must_check;

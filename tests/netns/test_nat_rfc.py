@@ -305,7 +305,7 @@ def test_lifetimes_stay(world, vmlaned, guest, web1, how):
     elif how == "apply":
         vmlaned.vmlane("apply")
     elif how == "another":
-        vmlaned.vmlane("network", "create", "lab", "--subnet", "192.168.5.0/24")
+        vmlaned.vmlane("network", "create", "lab", "--subnet", "192.168.5.0/25", "--ports", "20000-29999")
         vmlaned.vmlane("network", "delete", "lab")
     else:  # somebody took the rules out
         world.host.nft("flush chain inet vmlane lifetimes")

@@ -326,25 +326,86 @@ static void test_delta_of_a_verdict(void **state)
 	buf_done(&out);
 }
 
-static void test_delta_needs_the_same_chains(void **state)
+/* A chain comes before what leads to it, and goes after that. */
+static void test_delta_of_chains(void **state)
 {
 	struct fw_network n = network("vl-a", "10.0.0.0/24");
-	struct buf out = BUF_INIT(4096);
-	struct fw_ruleset from, ports, length;
+	struct buf out = BUF_INIT(8192);
+	struct fw_ruleset from, to;
+	const char *text, *goes, *chain, *leads;
 
 	(void)state;
-	build(&n, 1, &from);
 	n.port_min = 5000;
-	build(&n, 1, &ports);
-	n = network("vl-a", "10.0.0.0/25");
-	build(&n, 1, &length);
-	assert_int_equal(fw_ruleset_delta(&from, &ports, &out), -ESTALE);
-	assert_int_equal(fw_ruleset_delta(&from, &length, &out), -ESTALE);
-	assert_string_equal(buf_str(&out), "");
-	fw_ruleset_done(&from);
-	fw_ruleset_done(&ports);
-	fw_ruleset_done(&length);
+	build(&n, 1, &from);
+	n.port_min = 6000;
+	build(&n, 1, &to);
+	assert_int_equal(fw_ruleset_delta(&from, &to, &out), 4);
+	text = buf_str(&out);
+	goes = strstr(text, "delete element inet vmlane translate { \"vl-a\" . \"eth0\" }\n");
+	chain = strstr(text, "table inet vmlane {\n\tchain snat_6000_65535 {\n");
+	leads = strstr(text, "}\nadd element inet vmlane translate { \"vl-a\" . \"eth0\" : goto "
+			     "snat_6000_65535 }\n");
+	assert_ptr_equal(goes, text);
+	assert_true(chain > goes && leads > chain);
+	text = strstr(text, "delete chain");
+	assert_string_equal(text, "delete chain inet vmlane snat_5000_65535\n");
+	assert_true(text > leads);
 	buf_done(&out);
+	fw_ruleset_done(&to);
+	n = network("vl-a", "10.0.0.0/25");
+	build(&n, 1, &to);
+	out = BUF_INIT(8192);
+	assert_true(fw_ruleset_delta(&from, &to, &out) > 0);
+	assert_non_null(strstr(buf_str(&out), "\tchain guest_25 {\n"));
+	assert_non_null(strstr(buf_str(&out), "\tchain host_25 {\n"));
+	buf_done(&out);
+	fw_ruleset_done(&from);
+	fw_ruleset_done(&to);
+}
+
+/* struct skeleton_case - two skeletons, and what leads from one to the other, or the error */
+struct skeleton_case {
+	const char *from;
+	const char *to;
+	int r;
+	const char *commands;
+};
+
+#define A "\tchain a {\n\t\taccept\n\t}\n"
+#define AB "\tchain ab {\n\t\tgoto a\n\t}\n"
+#define BASE "\tchain b {\n\t\ttype filter hook input priority 0;\n\t}\n"
+#define SET "\tset a { type ifname; }\n"
+
+static void test_delta_of_skeletons(void **state)
+{
+	static const struct skeleton_case cases[] = {
+		{"", "", 0, ""},
+		{SET A, SET A, 0, ""},
+		{SET, SET A AB, 2, "table inet vmlane {\n" A "}\ntable inet vmlane {\n" AB "}\n"},
+		{SET A AB, SET, 2, "delete chain inet vmlane ab\ndelete chain inet vmlane a\n"},
+		{A SET, SET A, 0, ""}, /* the order of chains means nothing */
+		{SET A BASE, SET AB BASE, 2,
+		 "table inet vmlane {\n" AB "}\ndelete chain inet vmlane a\n"},
+		{SET A, A, -ESTALE, NULL},
+		{A, A SET, -ESTALE, NULL},
+		{A, A BASE, -ESTALE, NULL},
+		{A BASE, A, -ESTALE, NULL},
+		{A, "\tchain a {\n\t\tdrop\n\t}\n", -ESTALE, NULL},
+		{A, "\tchain a {\n", -ESTALE, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct fw_ruleset from = {.skeleton = strdup(cases[i].from)};
+		struct fw_ruleset to = {.skeleton = strdup(cases[i].to)};
+		struct buf out = BUF_INIT(4096);
+
+		assert_int_equal(fw_ruleset_delta(&from, &to, &out), cases[i].r);
+		assert_string_equal(buf_str(&out), cases[i].commands ? cases[i].commands : "");
+		fw_ruleset_done(&from);
+		fw_ruleset_done(&to);
+		buf_done(&out);
+	}
 }
 
 static void test_full_buffer_is_told(void **state)
@@ -375,7 +436,8 @@ int main(void)
 		cmocka_unit_test(test_forwards_refused),
 		cmocka_unit_test(test_delta_of_an_uplink),
 		cmocka_unit_test(test_delta_of_a_verdict),
-		cmocka_unit_test(test_delta_needs_the_same_chains),
+		cmocka_unit_test(test_delta_of_chains),
+		cmocka_unit_test(test_delta_of_skeletons),
 		cmocka_unit_test(test_full_buffer_is_told),
 	};
 
