@@ -411,7 +411,8 @@ static const struct verb_opt start_opts[] = {
 static const struct verb_opt set_opts[] = {
 	[SET_CONFIRM] = {"confirm", "TIME",
 			 "bridged: undo it unless 'vmlane confirm' comes in time, such as 30s"},
-	[SET_FORCE] = {"force", NULL, "bridged: although a DHCP client runs on the NIC"},
+	[SET_FORCE] = {"force", NULL,
+		       "although a DHCP client is on the NIC, or listeners on forwarded ports"},
 };
 
 static const struct verb_opt import_opts[] = {
@@ -419,7 +420,8 @@ static const struct verb_opt import_opts[] = {
 			    "the network is there, and becomes what the file says"},
 	[IMPORT_CONFIRM] = {"confirm", "TIME",
 			    "bridged: undo it unless 'vmlane confirm' comes in time, such as 30s"},
-	[IMPORT_FORCE] = {"force", NULL, "bridged: although a DHCP client runs on the NIC"},
+	[IMPORT_FORCE] = {"force", NULL,
+			  "although a DHCP client is on the NIC, or listeners on forwarded ports"},
 };
 
 static const struct verb verbs[] = {

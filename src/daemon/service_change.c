@@ -12,6 +12,7 @@
 #include "daemon/bridged.h"
 #include "daemon/events.h"
 #include "daemon/files.h"
+#include "daemon/forwards.h"
 #include "daemon/reconcile.h"
 #include "daemon/service.h"
 #include "model/config_edit.h"
@@ -87,7 +88,7 @@ int service_network_config(void *ctx, const char *name, json_t **ret, struct err
 
 /* ---- checking ---- */
 
-static int check(struct manager *m, const struct network_rt *n, struct change *c,
+static int check(struct manager *m, const struct network_rt *n, struct change *c, bool force,
 		 struct err_list *errs)
 {
 	const struct guest_rt *g = manager_guest_by_tap(m, c->config->bridge);
@@ -103,7 +104,11 @@ static int check(struct manager *m, const struct network_rt *n, struct change *c
 			       "bridge %s has the name of guest %s's tap; choose another name",
 			       c->config->bridge, g->g.name);
 	r = subnet_settle(m, &(struct config_set){&file, 1}, errs);
-	return r < 0 ? r : load_check_more(m, &file, errs);
+	if (r == 0)
+		r = load_check_more(m, &file, errs);
+	if (r == 0 && !force)
+		r = forwards_check_ports(m, &(struct config_set){&file, 1}, false, errs);
+	return r;
 }
 
 /* ---- doing, and undoing ---- */
@@ -176,7 +181,7 @@ static int carry_out(struct manager *m, struct network_rt *n, struct change *c,
 static int change(struct manager *m, const struct peer *p, struct network_rt *n, struct change *c,
 		  const struct change_options *o, json_t **ret, struct err_list *errs)
 {
-	int r = check(m, n, c, errs);
+	int r = check(m, n, c, o->force, errs);
 
 	c->stopped = n->stopped;
 	if (r == 0)

@@ -88,6 +88,40 @@ def test_set_the_mode(world, daemon, guest):
     settled(d)
 
 
+def test_set_takes_a_nic_and_gives_it_back(world, daemon, guest):
+    """A NIC that is not there: all as before. One that is: taken, and with the mode it comes back."""
+    d = daemon({"lab.yaml": LAB})
+    g = guest("a", d=d, network="lab")
+    g.dhcp()
+    code, text = d.errors("network", "set", "lab", "mode=bridged", "uplink=eth7", "ipv4=")
+    assert code == 2 and "eth7" in text
+    assert file_of(d, "lab") == LAB and d.network("lab")["state"] == "running" and d.network("lab")["mode"] == "nat"
+    assert g.ping("192.168.5.1") and g.http()
+    settled(d)
+    shown = d.vmlane("network", "set", "lab", "mode=bridged", "uplink=eth0", "ipv4=")
+    assert shown["mode"] == "bridged" and shown["takeover"]["phase"] == "held"
+    assert world.host.links()["eth0"]["master"] == "vl-lab" and "203.0.113.2/24" in world.host.addresses("vl-lab")
+    settled(d)
+    d.vmlane("network", "set", "lab", "mode=nat", "uplink=", "ipv4.subnet=192.168.5.0/24")
+    assert "master" not in world.host.links()["eth0"] and world.host.addresses("eth0") == ["203.0.113.2/24"]
+    assert g.ping("192.168.5.1") and g.http()["address"] == "203.0.113.2"
+    settled(d)
+
+
+def test_set_forwards(world, daemon, guest):
+    d = daemon({"default.yaml": COMMENTED})
+    guest("web1", d=d).dhcp()
+    with world.host.enter():
+        taken = socket.create_server(("0.0.0.0", 8080))
+    with taken:
+        code, text = d.errors("network", "set", "default", "guests.web1.forward=[tcp 8080 -> 80]")
+        assert code == 2 and "8080" in text and file_of(d) == COMMENTED and d.network()["forwards"] == []
+    shown = d.vmlane("network", "set", "default", "guests.web1.forward=[tcp 8080 -> 80, udp 5300 -> 53]")
+    assert [(f["protocol"], f["ports"]) for f in shown["forwards"]] == [("tcp", "8080"), ("udp", "5300")]
+    assert 'forward: ["tcp 8080 -> 80", "udp 5300 -> 53"]' in file_of(d)
+    settled(d)
+
+
 def test_set_keeps_the_files_mode_and_link(world, daemon):
     d = daemon()
     real = f"{world.tmp}/real.yaml"

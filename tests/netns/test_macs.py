@@ -224,6 +224,21 @@ def test_what_others_pin_where_macs_are_learned_stays(world, daemon, guest):
     assert table(d, "static") == {(STRANGER, "vl-a")}
 
 
+def test_macs_on_a_bridge_of_the_lan(world, daemon, guest):
+    """Of a bridge that somebody else makes, our own ports' entries are ours too, and nothing else."""
+    world.host.run("ip", "link", "add", "br0", "type", "bridge")
+    world.host.run("ip", "link", "set", "br0", "up")
+    world.host.run("ip", "link", "add", "other", "type", "veth", "peer", "name", "other0")
+    world.host.run("ip", "link", "set", "other", "master", "br0", "up")
+    world.host.run("bridge", "fdb", "add", "02:00:00:00:00:79", "dev", "other", "master", "static", "sticky")
+    d = daemon({"lan.yaml": f"network: lan\nmode: bridged\nbridge: br0\nguests: {{ a: {{ macs: [ '{STRANGER}' ] }} }}\n"})
+    a, b = guest("a", d=d, network="lan"), guest("b", d=d, network="lan")
+    assert {(STRANGER, "vl-a"), ("02:00:00:00:00:79", "other")} <= table(d, "static")
+    assert who_hears(b, [a], STRANGER) == {"a"} and changes(d) == []
+    d.vmlane("network", "set", "lan", "guests.a.macs=")
+    assert table(d, "static") == {("02:00:00:00:00:79", "other")}
+
+
 # ---- plugging in and out, restarts ----
 
 
