@@ -183,7 +183,8 @@ class Monitor:
         return f"delete table netdev mark{self.count}"
 
     def lines(self):
-        """All lines since the last call, without the marks."""
+        """All lines since the last call, without the marks, and without the link-local addresses of
+        the uplinks, which the kernel declares free of duplicates when it likes."""
         mark, found = self._mark(), []
         while True:
             line = self.p.line()
@@ -192,7 +193,8 @@ class Monitor:
             # A link-local address tells when nobody else has it, a second after its link came up.
             if line.strip() and not any(w in line for w in ("127.9.", "netdev mark", "# new generation", "inet6 fe80:",
                                                             "valid_lft forever")) and \
-                    not ("lo" in line.split() and "inet" in line.split()):
+                    not ("lo" in line.split() and "inet" in line.split()) and \
+                    not ("fe80:" in line and set(line.split()) & {"eth0", "eth1"}):
                 found.append(line)
 
 
