@@ -33,7 +33,8 @@ static const struct verb verbs[] = {
 	{"list", "[--network NAME]", "which ports of this host lead to which guest",
 	 .more = "Without an address it is all of the host's. Forwards are written in the "
 		 "networks' "
-		 "files,\nsee vmlane.yaml(5): forward: [ \"tcp 8080 -> 80\" ]\n",
+		 "files,\nsee vmlane.yaml(5), also by:\n"
+		 "  vmlane network set lab 'guests.web1.forward=[tcp 8080 -> 80]'\n",
 	 .opts = network_opts, .n_opts = ARRAY_SIZE(network_opts), .run = run_list},
 };
 

@@ -399,6 +399,23 @@ def test_create_and_start_ask_too(world, daemon):
     assert [x["code"] for x in d.status()["problems"]] == ["port-in-use"]
 
 
+def test_set_by_command(world, daemon, machine):
+    """A listener is asked after here too, and nothing is half done."""
+    d = daemon({"a.yaml": net_a()})
+    web = machine(d, "web", "a")
+    serve(web, "tcp", 80)
+    p = listen(world.host, "tcp", "127.0.0.1", 8080)
+    before = d.vmlane("network", "export", "a", json_out=False)
+    key = "guests.web.forward=[tcp 8080 -> 80]"
+    code, text = d.errors("network", "set", "a", key)
+    assert code == 2 and f"python3 (pid {p.pid})" in text
+    assert d.vmlane("network", "export", "a", json_out=False) == before and elements(world, "forward_any") == []
+    d.vmlane("network", "set", "a", "--force", key)
+    assert reached(world.internet, "tcp", UPLINK, 8080) == ("203.0.113.1", 80)
+    d.vmlane("network", "set", "a", "guests.web.forward=")
+    assert reached(world.internet, "tcp", UPLINK, 8080) == "refused"
+
+
 def test_an_address_that_is_not_there_yet(world, daemon, machine):
     d = daemon({"a.yaml": net_a(web=["tcp 203.0.113.9:8080 -> 80"])})
     web = machine(d, "web", "a")
