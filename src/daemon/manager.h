@@ -25,12 +25,14 @@
  * struct options - the command line
  * @resolv_conf: where the host's resolvers are read; "": /etc/resolv.conf, and systemd-resolved's
  *		upstream list when that only names a local stub
+ * @saved_rules: the nftables rules that the host loads when it boots; "": /etc/nftables.conf
  */
 struct options {
 	char config_dir[OPTION_DIR_MAX];
 	char state_dir[OPTION_DIR_MAX];
 	char run_dir[OPTION_DIR_MAX];
 	char resolv_conf[OPTION_DIR_MAX];
+	char saved_rules[OPTION_DIR_MAX];
 	bool foreground;
 	bool debug;
 };
@@ -248,6 +250,9 @@ uint32_t network_mtu(const struct network_rt *n);
  */
 bool mtu_note(struct manager *m, const struct network_rt *n, const struct actual *a,
 	      struct err *ret);
+/* saved_rules_problem() - the host's rules for its next boot would not load, because of our table. */
+bool saved_rules_problem(const struct manager *m, struct err *e);
+
 /* resolvers_load() - read the host's upstream resolvers; every server learns of a change. */
 void resolvers_load(struct manager *m);
 /* resolvers_watch() - from now on learn of changes; as far as there is something to be watched. */

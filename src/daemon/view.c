@@ -661,11 +661,14 @@ static json_t *problems_json(struct manager *m)
 	json_t *list = json_array();
 	struct network_rt *n, *next;
 	struct actual a = {0};
+	struct err saved;
 
 	add_errors(list, &m->config_errors);
 	add_clashes(m, list);
 	if (m->fw_lifetimes.code[0])
 		json_array_append_new(list, err_json(&m->fw_lifetimes));
+	if (saved_rules_problem(m, &saved))
+		json_array_append_new(list, err_json(&saved));
 	if (rtnl_snapshot(m->rtnl, &a, NULL) < 0)
 		return list;
 	HASH_ITER (hh, m->networks, n, next) {
