@@ -8,7 +8,7 @@ _vmlane_table='
 status:
 network list:
 network show:
-network create:--subnet --gateway --range --lease --domain --dns --uplink --ports --source --mtu --bridge --no-dhcp --mode --inbound --no-host --confirm --force
+network create:--subnet --gateway --range --lease --domain --dns --uplink --ports --source --mtu --bridge --no-dhcp --mode --inbound --no-host --confirm --force --ipv6
 network set:--confirm --force
 network export:
 network import:--replace --confirm --force
@@ -67,7 +67,7 @@ _vmlane_takes_value() {
 	case $1 in
 	-o | --output | --socket | --network | --owner | --uplink | --mode | --confirm | --inbound | --model | --name | --mac | \
 		--subnet | --gateway | --range | --lease | --domain | --dns | --ports | --source | --mtu | --bridge | \
-		--queues | --count | --enter | --cache) ;;
+		--queues | --count | --enter | --cache | --ipv6) ;;
 	*) return 1 ;;
 	esac
 }
@@ -81,6 +81,7 @@ _vmlane_option_value() {
 	--name) _vmlane_reply -W "$(_vmlane_values name guest list)" ;;
 	--owner) _vmlane_reply -u ;;
 	--uplink) _vmlane_reply -W "auto $(ls /sys/class/net 2>/dev/null)" ;;
+	--ipv6 | --subnet) _vmlane_reply -W auto ;;
 	--enter) _vmlane_reply -W 'host internet web2' ;;
 	--cache) _vmlane_reply -d ;;
 	--mode) _vmlane_reply -W 'nat routed isolated bridged' ;;

@@ -127,6 +127,21 @@ static void print_dhcp(const json_t *network)
 	print_setting("dhcp", buf_str(&text));
 }
 
+static void print_ipv6(const json_t *network)
+{
+	_cleanup_(buf_done) struct buf text = BUF_INIT(OUT_TEXT_MAX);
+	const json_t *ipv6 = json_object_get(network, "ipv6");
+	const char *subnet = out_str(ipv6, "subnet");
+
+	if (!subnet)
+		return;
+	buf_printf(&text, "%s%s", subnet,
+		   json_is_true(json_object_get(ipv6, "subnet_auto")) ? " (auto)" : "");
+	print_setting("ipv6", buf_str(&text));
+	print_setting("gateway6", out_str(ipv6, "gateway"));
+	print_list_setting("dns6", ipv6, "dns");
+}
+
 static void print_switch(const json_t *network)
 {
 	_cleanup_(buf_done) struct buf text = BUF_INIT(OUT_TEXT_MAX);
@@ -159,6 +174,7 @@ static void print_network(const struct cli *cli, const json_t *network)
 	else
 		print_setting("subnet", out_str(network, "subnet"));
 	print_setting("gateway", out_str(network, "gateway"));
+	print_ipv6(network);
 	if (json_is_false(json_object_get(network, "host")))
 		print_setting("host", "not in the network");
 	print_setting("uplink", out_str(network, "uplink"));
@@ -222,6 +238,7 @@ enum {
 	CREATE_NO_HOST,
 	CREATE_CONFIRM,
 	CREATE_FORCE,
+	CREATE_IPV6,
 	CREATE_COUNT,
 };
 
@@ -247,6 +264,7 @@ static const struct verb_opt create_opts[] = {
 			    "bridged: undo it unless 'vmlane confirm' comes in time, such as 30s"},
 	[CREATE_FORCE] = {"force", NULL,
 			  "although a DHCP client is on the NIC, or listeners on forwarded ports"},
+	[CREATE_IPV6] = {"ipv6", "CIDR", "IPv6 too: auto, or a prefix of 64 bits; default: none"},
 };
 _Static_assert(ARRAY_SIZE(create_opts) == CREATE_COUNT, "an option without a row");
 _Static_assert(CREATE_COUNT <= VERB_OPTS_MAX, "verb_args.opt is too small");
@@ -262,7 +280,7 @@ static const struct {
 	{CREATE_PORTS, "nat", "ports"},	   {CREATE_INBOUND, NULL, "inbound"},
 	{CREATE_RANGE, "dhcp", "range"},   {CREATE_LEASE, "dhcp", "lease"},
 	{CREATE_DOMAIN, "dns", "domain"},  {CREATE_SOURCE, "nat", "source"},
-	{CREATE_MTU, NULL, "mtu"},
+	{CREATE_MTU, NULL, "mtu"},	   {CREATE_IPV6, "ipv6", "subnet"},
 };
 
 static void put(json_t *body, const char *section, const char *key, json_t *value)

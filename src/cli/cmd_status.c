@@ -99,6 +99,7 @@ static const struct counter counters[] = {
 	{"firewall", "refused_out", "from guests refused"},
 	{"firewall", "spoofed", "with a false source", .bad = true},
 	{"firewall", "invalid", "belonging to no connection"},
+	{"firewall", "closed", "IPv6 between other interfaces, kept closed"},
 	{"dhcp", "received", "received", .always = true},
 	{"dhcp", "sent", "sent", .always = true},
 	{"dhcp", "bad", "malformed", .bad = true},
@@ -134,6 +135,8 @@ static void print_status(const struct cli *cli, const json_t *status, const json
 	print_daemon(cli, status);
 	print_networks(cli, json_object_get(networks, "networks"));
 	print_words("uplinks", status, "uplinks", "none: the host has no default route");
+	if (json_array_size(json_object_get(status, "uplinks6")))
+		print_words("uplinks v6", status, "uplinks6", "");
 	print_words("resolvers", status, "resolvers", "none: guests are told no DNS server");
 	print_counters(cli, status, "firewall", "packets");
 	print_counters(cli, status, "dhcp", "dhcp");

@@ -43,17 +43,42 @@ static int want_peers(struct work *w, size_t *ret_n)
 			if (!other || !network_has_peer(other, c->name))
 				continue;
 			strcpy(w->fw_peers[n].from, c->bridge);
-			strcpy(w->fw_peers[n++].to, other->bridge);
+			strcpy(w->fw_peers[n].to, other->bridge);
+			w->fw_peers[n++].ipv6 =
+				w->ipv6 && c->ipv6.subnet.len && other->ipv6.subnet.len;
 		}
 	}
 	*ret_n = n;
 	return 0;
 }
 
+/* Without IPv6 on the host the network is as one that was not given any. */
+static void want_firewall6(struct work *w, const struct desired_network *n, struct fw_network *f,
+			   char (*named)[IFNAMSIZ])
+{
+	const struct network_config *c = n->config;
+
+	if (!n->ipv6)
+		return;
+	f->ipv6 = true;
+	f->subnet6 = c->ipv6.subnet;
+	f->gateway6 = c->ipv6.gateway;
+	if (!network_has_uplink(c))
+		return;
+	f->uplinks6 = (const char(*)[IFNAMSIZ])(c->uplink[0] ? named : w->uplinks6);
+	f->n_uplinks6 = c->uplink[0] ? 1 : w->n_uplinks6;
+}
+
 static int want_firewall(struct work *w)
 {
 	size_t n = w->desired.n_networks;
-	struct fw_desired d = {0};
+	struct fw_desired d = {
+		.closed = (const char(*)[IFNAMSIZ])w->closed6,
+		.n_closed = w->n_closed6,
+		.closed_all = w->closed_all6,
+		.switches = (const char(*)[IFNAMSIZ])w->switches,
+		.n_switches = w->n_switches,
+	};
 	int r;
 
 	w->fw_nets = calloc(n + 1, sizeof(*w->fw_nets));
@@ -81,6 +106,7 @@ static int want_firewall(struct work *w)
 		f->source_last = c->source_last;
 		f->guests = c->guests;
 		f->n_guests = c->n_guests;
+		want_firewall6(w, &w->desired.networks[i], f, &w->fw_ways[i]);
 		if (!network_has_uplink(c))
 			continue;
 		strcpy(w->fw_ways[i], want_way_out(w, c->uplink));

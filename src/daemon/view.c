@@ -11,6 +11,7 @@
 #include "daemon/reconcile.h"
 #include "daemon/service.h"
 #include "daemon/source.h"
+#include "daemon/view_ipv6.h"
 #include "kernel/tap.h"
 #include "kernel/vmm.h"
 
@@ -37,6 +38,10 @@ int view_snapshot(struct manager *m, struct actual *ret, struct err_list *errs)
 	struct err e = {0};
 	int r = rtnl_snapshot(m->rtnl, ret, &e);
 
+	if (r == 0)
+		r = view_ipv6_look(m, ret, &e);
+	if (r < 0)
+		actual_done(ret);
 	if (r < 0)
 		err_list_push(errs, &e);
 	return r;
@@ -154,7 +159,7 @@ static json_t *network_problem(struct manager *m, const struct network_rt *n,
 	if (n->problem.code[0])
 		return err_json(&n->problem);
 	bridged_problem(m, n, a, &nic);
-	if (nic.code[0])
+	if (nic.code[0] || ipv6_note(n, &nic))
 		return err_json(&nic);
 	source_problem(m, n, a, &source);
 	if (source.code[0])
@@ -239,6 +244,7 @@ static json_t *network_json(struct manager *m, const struct actual *a, struct ne
 	json_object_set_new(j, "notes", notes_json(m, n, a));
 	json_object_set_new(j, "peers", peers_json(c));
 	json_object_set_new(j, "forwards", view_forwards(n, NULL));
+	json_object_set_new(j, "ipv6", view_ipv6_json(m, a, n));
 	json_object_set_new(j, "stp", json_boolean(c->stp));
 	json_object_set_new(j, "learning", json_boolean(c->learning));
 	json_object_set_new(j, "ageing_s", json_integer(c->ageing_s));
@@ -289,12 +295,14 @@ int view_network_show(void *ctx, const char *name, json_t **ret, struct err_list
 
 /**
  * struct guest_view - a guest to be shown, plugged in (@rt) or only configured (@known)
+ * @seen:	who was seen with which IPv6 address
  */
 struct guest_view {
 	const char *name;
 	struct network_rt *network;
 	const struct guest_rt *rt;
 	const struct guest_config *known;
+	const struct neighbours *seen;
 };
 
 static bool guest_address(const struct guest_view *v, const struct mac *mac, struct in_addr *ret,
@@ -402,6 +410,7 @@ static json_t *guest_json(const struct guest_view *v, const struct actual *a)
 							    : json_null());
 	json_object_set_new(j, "forwards",
 			    v->network ? view_forwards(v->network, v->name) : json_array());
+	json_object_set_new(j, "ipv6", view_ipv6_addresses(v->seen, v->network, mac));
 	if (v->rt)
 		add_plug(j, &v->rt->g, a, bridge);
 	else
@@ -435,9 +444,10 @@ static json_t *args_json(const struct state_guest *g)
 					"host_dev_name", g->tap));
 }
 
-static struct guest_view view_of(struct manager *m, const struct guest_rt *g)
+static struct guest_view view_of(struct manager *m, const struct guest_rt *g,
+				 const struct neighbours *seen)
 {
-	struct guest_view v = {.name = g->g.name, .rt = g};
+	struct guest_view v = {.name = g->g.name, .rt = g, .seen = seen};
 
 	v.network = manager_network(m, g->g.network);
 	if (v.network)
@@ -445,14 +455,16 @@ static struct guest_view view_of(struct manager *m, const struct guest_rt *g)
 	return v;
 }
 
-static void add_configured(struct manager *m, const struct actual *a, json_t *list)
+static void add_configured(struct manager *m, const struct actual *a, const struct neighbours *seen,
+			   json_t *list)
 {
 	struct network_rt *n, *next;
 
 	HASH_ITER (hh, m->networks, n, next) {
 		for (size_t i = 0; i < n->config->n_guests; i++) {
 			const struct guest_config *c = &n->config->guests[i];
-			struct guest_view v = {.name = c->name, .network = n, .known = c};
+			struct guest_view v = {
+				.name = c->name, .network = n, .known = c, .seen = seen};
 
 			if (!manager_guest(m, c->name))
 				json_array_append_new(list, guest_json(&v, a));
@@ -464,18 +476,21 @@ int view_guest_list(void *ctx, json_t **ret, struct err_list *errs)
 {
 	struct manager *m = ctx;
 	struct actual a = {0};
+	struct neighbours seen;
 	json_t *list;
 	int r = view_snapshot(m, &a, errs);
 
 	if (r < 0)
 		return r;
+	view_ipv6_neighbours(m, &seen);
 	list = json_array();
 	for (const struct guest_rt *g = m->guests; g; g = g->hh.next) {
-		struct guest_view v = view_of(m, g);
+		struct guest_view v = view_of(m, g, &seen);
 
 		json_array_append_new(list, guest_json(&v, &a));
 	}
-	add_configured(m, &a, list);
+	add_configured(m, &a, &seen, list);
+	free(seen.v);
 	actual_done(&a);
 	return give(json_pack("{s:o}", "guests", list), ret);
 }
@@ -486,7 +501,7 @@ static bool find_guest(struct manager *m, const char *name, struct guest_view *r
 	struct network_rt *n, *next;
 
 	if (g) {
-		*ret = view_of(m, g);
+		*ret = view_of(m, g, NULL);
 		return true;
 	}
 	HASH_ITER (hh, m->networks, n, next) {
@@ -503,6 +518,7 @@ static bool find_guest(struct manager *m, const char *name, struct guest_view *r
 int view_guest_show(void *ctx, const char *name, json_t **ret, struct err_list *errs)
 {
 	struct manager *m = ctx;
+	struct neighbours seen;
 	struct guest_view v;
 	struct actual a = {0};
 	json_t *j;
@@ -515,7 +531,10 @@ int view_guest_show(void *ctx, const char *name, json_t **ret, struct err_list *
 	r = view_snapshot(m, &a, errs);
 	if (r < 0)
 		return r;
+	view_ipv6_neighbours(m, &seen);
+	v.seen = &seen;
 	j = guest_json(&v, &a);
+	free(seen.v);
 	actual_done(&a);
 	if (j && v.rt && v.rt->g.kind == GUEST_ATTACHED)
 		json_object_set_new(j, "args", args_json(&v.rt->g));
@@ -559,9 +578,10 @@ static json_t *counters_json(struct manager *m)
 	json_t *firewall = json_null();
 
 	if (known)
-		firewall = json_pack("{s:I, s:I, s:I, s:I}", "spoofed", (json_int_t)f.spoofed,
+		firewall = json_pack("{s:I, s:I, s:I, s:I, s:I}", "spoofed", (json_int_t)f.spoofed,
 				     "refused_in", (json_int_t)f.refused_in, "refused_out",
-				     (json_int_t)f.refused_out, "invalid", (json_int_t)f.invalid);
+				     (json_int_t)f.refused_out, "invalid", (json_int_t)f.invalid,
+				     "closed", (json_int_t)f.closed);
 	return json_pack("{s:I, s:I, s:o, s:o}", "kernel_writes", (json_int_t)kernel_write_count(),
 			 "firewall_transactions", (json_int_t)nft_transactions(m->nft), "firewall",
 			 firewall, "dhcp", dhcp_counters(m));
@@ -696,19 +716,14 @@ static json_t *problems_json(struct manager *m)
 	return list;
 }
 
-static json_t *default_uplinks(struct manager *m)
+static json_t *default_uplinks(const struct actual *a)
 {
 	json_t *list = json_array();
 	char names[8][IFNAMSIZ];
-	struct actual a = {0};
-	size_t n;
+	size_t n = actual_uplinks(a, names, ARRAY_SIZE(names));
 
-	if (rtnl_snapshot(m->rtnl, &a, NULL) < 0)
-		return list;
-	n = actual_uplinks(&a, names, ARRAY_SIZE(names));
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(list, json_string(names[i]));
-	actual_done(&a);
 	return list;
 }
 
@@ -724,20 +739,29 @@ static size_t all_leases(struct manager *m)
 
 int view_status(void *ctx, json_t **ret, struct err_list *errs)
 {
+	json_t *resolvers = json_array(), *uplinks, *uplinks6;
 	struct manager *m = ctx;
-	json_t *resolvers = json_array();
+	char text[IP6_STRLEN];
+	struct actual a = {0};
 
 	(void)errs;
 	for (size_t i = 0; i < m->n_resolvers; i++)
 		json_array_append_new(resolvers, addr_json(m->resolvers[i]));
+	for (size_t i = 0; i < m->n_resolvers6; i++)
+		json_array_append_new(resolvers, json_string(ip6_format(&m->resolvers6[i], text)));
+	if (rtnl_snapshot(m->rtnl, &a, NULL) < 0 || rtnl_snapshot_ipv6(m->rtnl, &a, NULL) < 0)
+		actual_done(&a);
+	uplinks = default_uplinks(&a);
+	uplinks6 = view_ipv6_uplinks(&a);
+	actual_done(&a);
 	return give(
-		json_pack("{s:s, s:i, s:I, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "version",
-			  VMLANE_VERSION, "pid", (int)getpid(), "uptime_s",
+		json_pack("{s:s, s:i, s:I, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}",
+			  "version", VMLANE_VERSION, "pid", (int)getpid(), "uptime_s",
 			  (json_int_t)((clock_boot_us() - m->started_us) / 1000000), "config_dir",
 			  m->options->config_dir, "state_dir", m->options->state_dir, "networks",
 			  (json_int_t)HASH_COUNT(m->networks), "guests",
 			  (json_int_t)HASH_COUNT(m->guests), "leases", (json_int_t)all_leases(m),
-			  "uplinks", default_uplinks(m), "resolvers", resolvers, "problems",
-			  problems_json(m), "counters", counters_json(m)),
+			  "uplinks", uplinks, "uplinks6", uplinks6, "resolvers", resolvers,
+			  "problems", problems_json(m), "counters", counters_json(m)),
 		ret);
 }

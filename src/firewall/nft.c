@@ -219,6 +219,7 @@ static const struct {
 	{"refused_in", offsetof(struct fw_counters, refused_in)},
 	{"refused_out", offsetof(struct fw_counters, refused_out)},
 	{"invalid", offsetof(struct fw_counters, invalid)},
+	{"closed", offsetof(struct fw_counters, closed)},
 };
 _Static_assert(ARRAY_SIZE(counter_fields) * sizeof(uint64_t) == sizeof(struct fw_counters),
 	       "a counter of struct fw_counters is not read");

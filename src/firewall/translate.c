@@ -37,6 +37,12 @@ static struct way way_of(const struct fw_network *n)
 	};
 }
 
+/* IPv6 (NAT66): into the same ports, as the uplink's own address; `source` has IPv4 ones. */
+static struct way way6_of(const struct fw_network *n)
+{
+	return (struct way){.port_min = n->port_min, .port_max = n->port_max};
+}
+
 #define WAY_NAME_MAX 64
 
 /* way_name() - its chain: snat_MIN_MAX, with the source behind it where there is one. */
@@ -66,6 +72,10 @@ void fw_translate_elements(const struct fw_network *n, struct lines *out)
 
 	for (size_t i = 0; i < n->n_uplinks; i++)
 		lines_add(out, "translate\t\"%s\" . \"%s\" : goto %s", n->bridge, n->uplinks[i],
+			  way_name(&w, name));
+	w = way6_of(n);
+	for (size_t i = 0; i < n->n_uplinks6; i++)
+		lines_add(out, "translate6\t\"%s\" . \"%s\" : goto %s", n->bridge, n->uplinks6[i],
 			  way_name(&w, name));
 }
 
@@ -123,7 +133,7 @@ int fw_translate_chains(const struct fw_desired *d, struct buf *out)
 {
 	static const struct way usual = {.port_min = DEFAULT_PORT_MIN,
 					 .port_max = DEFAULT_PORT_MAX};
-	struct way *ways = calloc(d->n + 1, sizeof(*ways));
+	struct way *ways = calloc(2 * d->n + 1, sizeof(*ways));
 	size_t n = 0;
 
 	if (!ways)
@@ -131,6 +141,9 @@ int fw_translate_chains(const struct fw_desired *d, struct buf *out)
 	for (size_t i = 0; i < d->n; i++)
 		if (d->networks[i].mode == NETWORK_NAT)
 			ways[n++] = way_of(&d->networks[i]);
+	for (size_t i = 0; i < d->n; i++)
+		if (d->networks[i].mode == NETWORK_NAT && d->networks[i].ipv6)
+			ways[n++] = way6_of(&d->networks[i]);
 	ways[n++] = usual;
 	qsort(ways, n, sizeof(*ways), compare_ways);
 	buf_puts(out, lifetimes_chain);

@@ -8,6 +8,7 @@
 #include "model/config.h"
 
 #include <string.h>
+#include "model/config_read.h"
 #include "model/config_value.h"
 
 /* Words that YAML readers, ours or others, take for something else than text. */
@@ -241,6 +242,7 @@ void network_config_emit(const struct network_config *n, struct buf *out)
 	emit_head(n, out);
 	if (ipv4)
 		emit_ipv4(n, out);
+	config_emit_ipv6(&n->ipv6, out);
 	if (n->mode == NETWORK_NAT)
 		emit_nat(n, out);
 	if (ipv4)
@@ -337,6 +339,7 @@ static bool dhcp_equal(const struct network_config *a, const struct network_conf
 
 bool network_config_equal(const struct network_config *a, const struct network_config *b)
 {
-	return link_equal(a, b) && ipv4_equal(a, b) && dhcp_equal(a, b) && dns_equal(a, b) &&
-	       access_equal(a, b) && peers_equal(a, b) && guests_equal(a, b);
+	return link_equal(a, b) && ipv4_equal(a, b) && config_ipv6_equal(&a->ipv6, &b->ipv6) &&
+	       dhcp_equal(a, b) && dns_equal(a, b) && access_equal(a, b) && peers_equal(a, b) &&
+	       guests_equal(a, b);
 }

@@ -512,6 +512,7 @@ static void set_mtu(struct reader *r, const struct key *key, const struct node *
 		config_not_expected(r, key, v);
 	else
 		r->n->mtu = (uint16_t)mtu;
+	r->mtu = v;
 }
 
 static void add_access(struct reader *r, const struct key *key, const struct node *v)
@@ -577,6 +578,7 @@ static const struct key network_keys[] = {
 	{"access", NODE_LIST, false, "a list such as [ \"user:alice\", \"group:students\" ]",
 	 set_access},
 	{"ipv4", NODE_MAP, false, CONFIG_IPV4_EXPECTED, set_ipv4},
+	{"ipv6", NODE_MAP, false, CONFIG_IPV6_EXPECTED, config_set_ipv6},
 	{"nat", NODE_MAP, false, "a block with `ports`, `source` and `uplink`", set_nat},
 	{"dhcp", NODE_MAP, false, "a block with `enabled`, `range` and `lease`", set_dhcp},
 	{"dns", NODE_MAP, false, "a block with `domain` and `servers`", set_dns},

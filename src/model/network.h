@@ -123,6 +123,29 @@ struct access_entry {
 	char name[NAME_MAX_LEN + 1];
 };
 
+#define IPV6_PREFIX_LEN                                                                            \
+	64 /* what SLAAC needs: RFC 4862 5.5.3 d, with the interface IDs of RFC 2464 */
+#define IPV6_MTU_MIN 1280 /* RFC 8200 5 */
+
+/**
+ * struct network_ipv6 - the block `ipv6` of a network
+ * @on:		there is one; else nothing of IPv6 passes, and the rest does not matter
+ * @subnet:	the guests' prefix, host bits clear; length 64, or 0 while @subnet_auto is not chosen
+ * @subnet_auto: `subnet: auto`: a ULA (RFC 4193) is chosen
+ * @gateway:	the bridge's own address, inside @subnet; default: the first
+ * @dns:	resolvers to hand out; @n_dns 0 means the host's own upstream resolvers
+ * @at:		where the subnet was written, for overlap errors
+ */
+struct network_ipv6 {
+	bool on;
+	struct ip6_prefix subnet;
+	bool subnet_auto;
+	struct in6_addr gateway;
+	struct in6_addr dns[NETWORK_DNS_MAX];
+	size_t n_dns;
+	struct location at;
+};
+
 /**
  * struct network_config - one network as its file describes it, defaults filled in
  * @name:	the network's name; its file is NAME.yaml
@@ -135,6 +158,7 @@ struct access_entry {
  *		network_has_ipv4()
  * @subnet_auto: `subnet: auto`: @subnet is chosen, and what follows from it has its defaults
  * @gateway:	the bridge's own address, inside @subnet; default: first address
+ * @ipv6:	see struct network_ipv6
  * @uplink:	"" follows the default route (`auto`), else the interface's name; bridged: the NIC
  * @port_min:	NAT: lowest source port used for tcp and udp, host byte order
  * @port_max:	NAT: highest
@@ -171,6 +195,7 @@ struct network_config {
 	struct ip4_prefix subnet;
 	bool subnet_auto;
 	struct in_addr gateway;
+	struct network_ipv6 ipv6;
 	char uplink[IFNAMSIZ];
 	uint16_t port_min;
 	uint16_t port_max;

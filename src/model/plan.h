@@ -122,6 +122,24 @@ struct port_vlan {
 	bool access;
 };
 
+/* struct addr6_state - one IPv6 address of an interface. */
+struct addr6_state {
+	int ifindex;
+	struct ip6_prefix prefix;
+};
+
+/*
+ * struct route6_state - an IPv6 unicast route, or a nexthop of one; @by_ra: from a router
+ * advertisement
+ */
+struct route6_state {
+	struct ip6_prefix dst;
+	int oif;
+	bool by_ra;
+	uint32_t table;
+	uint32_t metric;
+};
+
 #define SYSCTL_PATH_MAX 96
 #define SYSCTL_VALUE_MAX 16
 
@@ -135,7 +153,8 @@ struct sysctl_state {
  * struct actual - a snapshot of the namespace; the arrays are owned. @port_vlans, by port, are known
  * only when they were asked for: rtnl_vlans(). @addrs stand in the order of
  * the kernel's dump, in which a primary address comes before its secondaries. @fdb has the MAC
- * tables of all bridges, where they were asked for.
+ * tables of all bridges, @addrs6 (sorted by ifindex) and @routes6 the same of IPv6, where they were
+ * asked for.
  */
 struct actual {
 	struct link_state *links;
@@ -148,6 +167,10 @@ struct actual {
 	size_t n_fdb;
 	struct port_vlan *port_vlans;
 	size_t n_port_vlans;
+	struct addr6_state *addrs6;
+	size_t n_addrs6;
+	struct route6_state *routes6;
+	size_t n_routes6;
 };
 
 void actual_done(struct actual *a);
@@ -160,6 +183,10 @@ const struct link_state *actual_link_by_index(const struct actual *a, int ifinde
  * most @max); their number.
  */
 size_t actual_uplinks(const struct actual *a, char (*ret)[IFNAMSIZ], size_t max);
+/* actual_uplinks6() - the same of IPv6. */
+size_t actual_uplinks6(const struct actual *a, char (*ret)[IFNAMSIZ], size_t max);
+/* actual_first_addr6() - the index of the first of @a->addrs6 on @ifindex, or where it would be. */
+size_t actual_first_addr6(const struct actual *a, int ifindex);
 
 /* ---- what it should have ---- */
 
@@ -167,12 +194,14 @@ size_t actual_uplinks(const struct actual *a, char (*ret)[IFNAMSIZ], size_t max)
  * struct desired_network - a network that shall run
  * @config:	not owned
  * @mac:	the bridge's MAC (mac_derive() with guest "")
+ * @ipv6:	the bridge has the addresses of @config->ipv6: the host has IPv6
  * @external:	the bridge is made elsewhere, or is somebody else's: only taps are plugged in
  * @mtu:	of the bridge and its taps (@external: of the taps only); 0: the kernel's default
  */
 struct desired_network {
 	const struct network_config *config;
 	struct mac mac;
+	bool ipv6;
 	bool external;
 	uint32_t mtu;
 };
@@ -237,6 +266,8 @@ enum step_kind {
 	STEP_ADDR_ADD,
 	STEP_SYSCTL_SET,
 	STEP_LINK_UP,
+	STEP_ADDR6_DEL,
+	STEP_ADDR6_ADD,	 /* valid at once, without looking for duplicates */
 	STEP_TAP_CREATE, /* name, queues, owner_uid, alias; persistent, down */
 	STEP_TAP_ENSLAVE,
 	STEP_PORT_ISOLATE, /* @on */
@@ -277,6 +308,7 @@ struct plan_step {
 	bool on;
 	uint32_t ageing_s;
 	struct ip4_prefix addr;
+	struct ip6_prefix addr6;
 	struct sysctl_state sysctl;
 	unsigned int queues;
 	uint32_t owner_uid;
@@ -306,7 +338,8 @@ void plan_done(struct plan *p);
  * bridges that have taken one are in the VLANs that they should be in and no others.
  * A queueing discipline that somebody else has put on a tap stays, and the guest has no limit then.
  * Foreign ports on our bridges and foreign addresses elsewhere are never touched; on our bridges
- * IPv4 addresses other than the gateway are removed.
+ * IPv4 addresses other than the gateway are removed, and IPv6 addresses other than the gateway and
+ * the link-local one.
  *
  * What a daemon that was killed left half made is taken over: the kernel gives an interface its
  * alias only after it was made, so a bridge of the wanted name without an alias but with the
@@ -319,10 +352,10 @@ void plan_done(struct plan *p);
  * on none comes out of that of somebody else. A sysctl that
  * has no file, of an interface that this plan does not make, is passed over.
  *
- * Order: deletions; each network whole (bridge, mtu, stp, mac, alias, addresses, sysctls, up); the
- * other sysctls; each tap whole (tap, alias, mtu, bridge, isolation, rate, up); the MTU of bridges
- * where it grows. So a bridge never has a larger MTU than a port of it, which would drop what the
- * host sends.
+ * Order: deletions; `accept_ra` that becomes 2 (plan.c: turn_of()); each network whole (bridge, mtu,
+ * stp, mac, alias, addresses, sysctls, up, IPv6 addresses); the other sysctls; each tap whole (tap,
+ * alias, mtu, bridge, isolation, rate, up); the MTU of bridges where it grows. So a bridge never has a
+ * larger MTU than a port of it, which would drop what the host sends.
  *
  * Returns 0, -EEXIST (see @errs; .where is "network NAME" or "guest NAME", so that the caller can
  * leave that one out and ask again), -ENOMEM.

@@ -134,6 +134,23 @@ static void addr_add(const struct plan_step *s, struct buf *out)
 	addr_line(s, out, '+');
 }
 
+static void addr6_line(const struct plan_step *s, struct buf *out, char sign)
+{
+	char addr[IP6_PREFIX_STRLEN];
+
+	buf_printf(out, "%c address %s on %s", sign, ip6_prefix_format(&s->addr6, addr), s->ifname);
+}
+
+static void addr6_del(const struct plan_step *s, struct buf *out)
+{
+	addr6_line(s, out, '-');
+}
+
+static void addr6_add(const struct plan_step *s, struct buf *out)
+{
+	addr6_line(s, out, '+');
+}
+
 /* As sysctl(8) writes names: dots for slashes, and the dot of "eth0.5" as a slash. */
 static void sysctl_set(const struct plan_step *s, struct buf *out)
 {
@@ -197,6 +214,8 @@ static const struct step_words words[] = {
 	[STEP_ADDR_ADD] = {"create", addr_add},
 	[STEP_SYSCTL_SET] = {"change", sysctl_set},
 	[STEP_LINK_UP] = {"change", link_up},
+	[STEP_ADDR6_DEL] = {"delete", addr6_del},
+	[STEP_ADDR6_ADD] = {"create", addr6_add},
 	[STEP_TAP_CREATE] = {"create", tap_create},
 	[STEP_TAP_ENSLAVE] = {"change", tap_enslave},
 };
