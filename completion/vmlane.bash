@@ -8,7 +8,10 @@ _vmlane_table='
 status:
 network list:
 network show:
-network create:--subnet --gateway --range --lease --domain --dns --uplink --ports --mtu --bridge --no-dhcp --mode --inbound --no-host --confirm --force
+network create:--subnet --gateway --range --lease --domain --dns --uplink --ports --source --mtu --bridge --no-dhcp --mode --inbound --no-host --confirm --force --ipv6
+network set:--confirm --force
+network export:
+network import:--replace --confirm --force
 network delete:--force
 network start:--confirm --force
 network stop:--force
@@ -19,6 +22,7 @@ guest detach:
 run:--network --name --mac --queues --model
 port list:--network
 mac list:--network
+forward list:--network
 lease list:--network
 lease release:
 monitor:--network --count
@@ -29,6 +33,10 @@ check:
 demo:--no-vm --keep --enter --stop --cache
 help:
 '
+
+# Keys that `network set` often gets; all of them are in vmlane.yaml(5).
+_vmlane_keys='mtu mode uplink inbound host bridge access peers switch.stp switch.learning switch.ageing
+ipv4.subnet ipv4.gateway nat.ports nat.source nat.uplink dhcp.enabled dhcp.range dhcp.lease dns.domain dns.servers'
 
 # The values of key $1 in the objects of the list that the other arguments ask for. The command
 # indents its JSON, so that the keys of the list's own objects, and no others, stand at column 7.
@@ -58,8 +66,8 @@ _vmlane_reply() {
 _vmlane_takes_value() {
 	case $1 in
 	-o | --output | --socket | --network | --owner | --uplink | --mode | --confirm | --inbound | --model | --name | --mac | \
-		--subnet | --gateway | --range | --lease | --domain | --dns | --ports | --mtu | --bridge | \
-		--queues | --count | --enter | --cache) ;;
+		--subnet | --gateway | --range | --lease | --domain | --dns | --ports | --source | --mtu | --bridge | \
+		--queues | --count | --enter | --cache | --ipv6) ;;
 	*) return 1 ;;
 	esac
 }
@@ -73,6 +81,7 @@ _vmlane_option_value() {
 	--name) _vmlane_reply -W "$(_vmlane_values name guest list)" ;;
 	--owner) _vmlane_reply -u ;;
 	--uplink) _vmlane_reply -W "auto $(ls /sys/class/net 2>/dev/null)" ;;
+	--ipv6 | --subnet) _vmlane_reply -W auto ;;
 	--enter) _vmlane_reply -W 'host internet web2' ;;
 	--cache) _vmlane_reply -d ;;
 	--mode) _vmlane_reply -W 'nat routed isolated bridged' ;;
@@ -84,7 +93,7 @@ _vmlane_option_value() {
 # What may stand as the $2-th argument of "noun verb" $1; $3 is the argument before it.
 _vmlane_argument() {
 	case "$1 $2" in
-	'network show 1' | 'network delete 1' | 'network start 1' | 'network stop 1' | 'lease release 1')
+	'network show 1' | 'network set 1' | 'network export 1' | 'network delete 1' | 'network start 1' | 'network stop 1' | 'lease release 1')
 		_vmlane_reply -W "$(_vmlane_values name network list)"
 		;;
 	'guest show 1' | 'guest detach 1' | 'guest attach 1')
@@ -93,7 +102,8 @@ _vmlane_argument() {
 	'lease release 2')
 		_vmlane_reply -W "$(_vmlane_values address lease list --network "$3")"
 		;;
-	check\ *)
+	'network set '*) _vmlane_reply -S = -W "$_vmlane_keys" && compopt -o nospace 2>/dev/null ;;
+	check\ * | 'network import 1')
 		_vmlane_reply -f
 		compopt -o filenames 2>/dev/null
 		;;

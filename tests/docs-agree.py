@@ -19,7 +19,7 @@ def help_of(vmlane, *words):
 
 def options_in(text):
     """Options that a line of a help text begins with."""
-    return set(re.findall(r"^ +(?:-\w, +)?--([a-z][a-z-]*)", text, re.M)) - GLOBAL
+    return set(re.findall(r"^ +(?:-\w, +)?--([a-z][a-z0-9-]*)", text, re.M)) - GLOBAL
 
 
 def from_help(vmlane):
@@ -58,7 +58,7 @@ def from_man(page):
             current = " ".join(w for w in item.groups() if w)
             found.setdefault(current, set())
         if current and line.startswith(".It"):
-            found[current] |= set(re.findall(r"Fl -([a-z][a-z-]*)", line)) - GLOBAL
+            found[current] |= set(re.findall(r"Fl -([a-z][a-z0-9-]*)", line)) - GLOBAL
     return found
 
 

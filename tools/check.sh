@@ -12,7 +12,7 @@ DIR=$(realpath -m "${CHECK_DIR:-build-check}")
 LOGS=$DIR/logs
 FUZZ_SECONDS=${FUZZ_SECONDS:-10}
 STAGES="format includes source scripts man build-gcc build-clang build-asan build-fuzz tidy
-	unit unit-asan fuzz units netns package"
+	unit unit-asan fuzz units netns platform package"
 passed=0 failed=0 skipped=0
 mkdir -p "$LOGS"
 
@@ -211,6 +211,19 @@ stage_netns()
 	wait $plain || status=1
 	cat "$LOGS/netns-gcc.log"
 	/usr/bin/python3 tools/count-tests.py junit "$LOGS"/netns*.xml >"$COUNTS"
+	return $status
+}
+
+# The same programs under another kernel: the distribution's own for virtual machines.
+stage_platform()
+{
+	local status=0
+	[ "$(id -u)" = 0 ] || { skip "network namespaces need root"; return; }
+	built gcc || return
+	rm -f "$LOGS/platform.xml"
+	VM_RESULT=$LOGS/platform.xml VM_CONSOLE=$LOGS/platform-console.log tests/platform/run.sh "$DIR/gcc" || status=$?
+	[ ! -s "$LOGS/platform.xml" ] ||
+		/usr/bin/python3 tools/count-tests.py junit "$LOGS/platform.xml" >"$COUNTS"
 	return $status
 }
 

@@ -37,6 +37,8 @@ check_packages()
 	echo nftables iptables isc-dhcp-client dhcpcd-base dnsmasq-base procps curl python3-pytest python3-scapy clang-14 \
 		clang-tidy-14 clang-format-14 libclang-rt-14-dev llvm-14 universal-ctags shellcheck \
 		mandoc tshark wireshark-common
+	# Of its own where it is no longer a part of QEMU.
+	! apt-cache show virtiofsd >/dev/null 2>&1 || echo virtiofsd
 }
 
 bench_packages()

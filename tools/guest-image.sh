@@ -14,10 +14,11 @@ umask 022
 cache=/var/cache/vmlane/guest
 arch=
 offline=
+modules=
 
 usage() {
 	cat <<-TEXT
-	Usage: vmlane-guest-image [--cache DIR] [--offline]
+	Usage: vmlane-guest-image [--cache DIR] [--offline] [--modules]
 
 	Builds a kernel and an initramfs for demo and test guests, and prints where they are:
 	  kernel PATH
@@ -28,6 +29,8 @@ usage() {
 
 	  --cache DIR   keep it here (default: $cache)
 	  --offline     fail rather than download a kernel
+	  --modules     keep all of the kernel's modules too, and print "modules PATH": what
+	                belongs at /lib/modules/VERSION
 	  --help        this text
 	TEXT
 }
@@ -51,6 +54,7 @@ while [ $# -gt 0 ]; do
 		;;
 	--cache=*) cache=${1#*=} ;;
 	--offline) offline=1 ;;
+	--modules) modules=1 ;;
 	--help | -h)
 		usage
 		exit 0
@@ -232,6 +236,24 @@ keep_kernel() { # from $work/root to the cache: vmlinuz, modules, version
 	mv "$k" "$cache/kernel-$arch"
 }
 
+# All modules, as busybox' modprobe finds them: not compressed, and with modules.dep and modules.alias.
+keep_modules() { # from $work/root to the cache
+	local tree version to
+	tree=$(module_tree "$work/root")
+	version=$(basename "$(ls -d "$tree"/* | head -n 1)")
+	to=$work/all/lib/modules
+	progress "keeping all modules ..."
+	mkdir -p "$to"
+	cp -r "$tree/$version" "$to/"
+	rm -f "$to/$version"/modules.dep* "$to/$version"/modules.alias* "$to/$version"/modules.symbols*
+	find "$to" -name '*.ko.xz' -exec xz -d {} +
+	find "$to" -name '*.ko.gz' -exec gzip -d {} +
+	find "$to" -name '*.ko.zst' -exec zstd -q -d --rm {} +
+	"$busybox" depmod -b "$work/all" "$version"
+	rm -rf "$cache/modules-$arch"
+	mv "$to/$version" "$cache/modules-$arch"
+}
+
 build_initrd() { # build_initrd KERNELDIR OUT
 	local r=$work/initrd
 	progress "packing the initramfs ..."
@@ -264,9 +286,11 @@ begin() {
 	[ -n "$work" ] || work=$(mktemp -d "$cache/build.XXXXXX")
 }
 
-if [ ! -f "$cache/kernel-$arch/version" ]; then
+if [ ! -f "$cache/kernel-$arch/version" ] || { [ -n "$modules" ] && [ ! -f "$cache/modules-$arch/modules.dep" ]; }; then
 	begin
 	fetch_kernel
+	# The kernel last: a new one without its modules would not be noticed.
+	[ -z "$modules" ] || keep_modules
 	keep_kernel
 fi
 kernel=$cache/kernel-$arch
@@ -281,3 +305,4 @@ if [ ! -f "$initrd" ]; then
 	progress "ready: kernel $version"
 fi
 printf 'kernel %s\ninitrd %s\nversion %s\n' "$kernel/vmlinuz" "$initrd" "$version"
+[ -z "$modules" ] || printf 'modules %s\n' "$cache/modules-$arch"

@@ -158,7 +158,8 @@ static int send_request(struct exchange *x, const char *method, const char *path
 			"a name has characters that names cannot have; they are letters, digits, "
 			"'_', '.' and '-'");
 	if (body) {
-		text = json_dumps(body, JSON_COMPACT);
+		text = json_is_string(body) ? strdup(json_string_value(body))
+					    : json_dumps(body, JSON_COMPACT);
 		if (!text)
 			return -ENOMEM;
 	}
@@ -168,8 +169,8 @@ static int send_request(struct exchange *x, const char *method, const char *path
 	if (upgrade)
 		buf_puts(&b, "Upgrade: " API_UPGRADE "\r\n");
 	if (text)
-		buf_printf(&b, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
-			   strlen(text));
+		buf_printf(&b, "Content-Type: application/%s\r\nContent-Length: %zu\r\n",
+			   json_is_string(body) ? "yaml" : "json", strlen(text));
 	buf_printf(&b, "\r\n%s", text ? text : "");
 	r = b.error == -E2BIG
 		    ? err_add(x->errs, -EINVAL, "too-large", "", "the request is too long")

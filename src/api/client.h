@@ -16,7 +16,7 @@
  * api_call() - one request
  * @socket:	path of api.sock
  * @path:	with the query, if any; printable ASCII
- * @body:	JSON to send, or NULL
+ * @body:	JSON to send, or NULL; a string is sent as what it holds (a network's file)
  * @ret:	the answer's JSON, new reference; set when 0 is returned
  * @errs:	the daemon's words, or why it could not be reached
  *

@@ -89,6 +89,23 @@ static int post_network(struct call *c, json_t **ret)
 				      c->errs);
 }
 
+static int get_config(struct call *c, json_t **ret)
+{
+	return c->svc->network_config(c->svc->ctx, c->arg[0], ret, c->errs);
+}
+
+static int put_network(struct call *c, json_t **ret)
+{
+	return c->svc->network_replace(c->svc->ctx, c->peer, c->arg[0], c->raw, c->raw_len,
+				       &c->options, ret, c->errs);
+}
+
+static int patch_network(struct call *c, json_t **ret)
+{
+	return c->svc->network_change(c->svc->ctx, c->peer, c->arg[0], c->raw, c->raw_len,
+				      &c->options, ret, c->errs);
+}
+
 static int delete_network(struct call *c, json_t **ret)
 {
 	return c->svc->network_delete(c->svc->ctx, c->peer, c->arg[0], c->options.force, ret,
@@ -181,6 +198,11 @@ static int get_macs(struct call *c, json_t **ret)
 	return c->svc->mac_list(c->svc->ctx, ret, c->errs);
 }
 
+static int get_forwards(struct call *c, json_t **ret)
+{
+	return c->svc->forward_list(c->svc->ctx, ret, c->errs);
+}
+
 static int get_events(struct call *c, json_t **ret)
 {
 	return c->svc->events(c->svc->ctx, ret, c->errs);
@@ -205,6 +227,9 @@ static const struct route routes[] = {
 	{"GET",    "/v1/networks",         ACCESS_READ,       0,                BODY_NONE,  200, get_networks},
 	{"POST",   "/v1/networks",         ACCESS_ADMIN,      FORCE | CONFIRM,  BODY_RAW,   201, post_network},
 	{"GET",    "/v1/networks/*",       ACCESS_READ,       0,                BODY_NONE,  200, get_network},
+	{"PUT",    "/v1/networks/*",       ACCESS_ADMIN,      FORCE | CONFIRM,  BODY_RAW,   200, put_network},
+	{"PATCH",  "/v1/networks/*",       ACCESS_ADMIN,      FORCE | CONFIRM,  BODY_RAW,   200, patch_network},
+	{"GET",    "/v1/networks/*/config", ACCESS_READ,      0,                BODY_NONE,  200, get_config},
 	{"DELETE", "/v1/networks/*",       ACCESS_ADMIN,      FORCE,            BODY_NONE,  200, delete_network},
 	{"POST",   "/v1/networks/*/start", ACCESS_ADMIN,      FORCE | CONFIRM,  BODY_NONE,  200, start_network},
 	{"POST",   "/v1/networks/*/stop",  ACCESS_ADMIN,      FORCE,            BODY_NONE,  200, stop_network},
@@ -219,6 +244,7 @@ static const struct route routes[] = {
 	{"POST",   "/v1/guests/*/open",    ACCESS_ATTACH,     0,                BODY_OPEN,  101, open_guest},
 	{"GET",    "/v1/ports",            ACCESS_READ,       0,                BODY_NONE,  200, get_ports},
 	{"GET",    "/v1/macs",             ACCESS_READ,       0,                BODY_NONE,  200, get_macs},
+	{"GET",    "/v1/forwards",         ACCESS_READ,       0,                BODY_NONE,  200, get_forwards},
 	{"GET",    "/v1/events",           ACCESS_READ,       0,                BODY_NONE,  200, get_events, true},
 	{"GET",    "/v1/leases",           ACCESS_READ,       0,                BODY_NONE,  200, get_leases},
 	{"DELETE", "/v1/leases/*/*",       ACCESS_ADMIN,      0,                BODY_NONE,  200, delete_lease},

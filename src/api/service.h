@@ -60,6 +60,15 @@ struct service {
 	/* @text: the request body, a network's configuration (JSON is YAML), @len bytes */
 	int (*network_create)(void *ctx, const struct peer *p, const char *text, size_t len,
 			      const struct change_options *o, json_t **ret, struct err_list *errs);
+	/* the network's file as it is now */
+	int (*network_config)(void *ctx, const char *name, json_t **ret, struct err_list *errs);
+	/* @text: the whole configuration; for _change() what of it changes, a merge patch */
+	int (*network_replace)(void *ctx, const struct peer *p, const char *name, const char *text,
+			       size_t len, const struct change_options *o, json_t **ret,
+			       struct err_list *errs);
+	int (*network_change)(void *ctx, const struct peer *p, const char *name, const char *text,
+			      size_t len, const struct change_options *o, json_t **ret,
+			      struct err_list *errs);
 	int (*network_delete)(void *ctx, const struct peer *p, const char *name, bool force,
 			      json_t **ret, struct err_list *errs);
 	int (*network_start)(void *ctx, const struct peer *p, const char *name,
@@ -85,6 +94,7 @@ struct service {
 	int (*events)(void *ctx, json_t **ret, struct err_list *errs);
 	int (*port_list)(void *ctx, json_t **ret, struct err_list *errs);
 	int (*mac_list)(void *ctx, json_t **ret, struct err_list *errs);
+	int (*forward_list)(void *ctx, json_t **ret, struct err_list *errs);
 	int (*lease_list)(void *ctx, json_t **ret, struct err_list *errs);
 	int (*lease_release)(void *ctx, const struct peer *p, const char *network, const char *addr,
 			     json_t **ret, struct err_list *errs);

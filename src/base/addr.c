@@ -67,6 +67,17 @@ const char *ip4_format(struct in_addr a, char buf[static IP4_STRLEN])
 	return inet_ntop(AF_INET, &a, buf, IP4_STRLEN);
 }
 
+const char *ip4_range_format(struct in_addr first, struct in_addr last,
+			     char buf[static IP4_RANGE_STRLEN])
+{
+	char a[IP4_STRLEN], b[IP4_STRLEN];
+	bool one = ip4_equal(first, last);
+
+	snprintf(buf, IP4_RANGE_STRLEN, "%s%s%s", ip4_format(first, a), one ? "" : "-",
+		 one ? "" : ip4_format(last, b));
+	return buf;
+}
+
 static int prefix_len_parse(const char *s, unsigned int max, uint8_t *ret)
 {
 	unsigned int len = 0;

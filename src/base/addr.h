@@ -23,6 +23,7 @@ struct mac {
 
 #define MAC_STRLEN 18 /* "52:54:00:00:00:01" and the NUL */
 #define IP4_STRLEN INET_ADDRSTRLEN
+#define IP4_RANGE_STRLEN (2 * INET_ADDRSTRLEN)
 #define IP4_PREFIX_STRLEN (INET_ADDRSTRLEN + 3)
 #define IP6_STRLEN INET6_ADDRSTRLEN
 #define IP6_PREFIX_STRLEN (INET6_ADDRSTRLEN + 4)
@@ -65,6 +66,9 @@ static inline bool ip4_equal(struct in_addr a, struct in_addr b)
 /* ip4_parse() - strict dotted quad, no leading zeros; -EINVAL otherwise. */
 int ip4_parse(const char *text, struct in_addr *ret) __must_check;
 const char *ip4_format(struct in_addr a, char buf[static IP4_STRLEN]);
+/* ip4_range_format() - "FIRST-LAST", or "FIRST" where it is the last too, into @buf; returns @buf. */
+const char *ip4_range_format(struct in_addr first, struct in_addr last,
+			     char buf[static IP4_RANGE_STRLEN]);
 
 /* ip4_prefix_parse() - "ADDR/LEN"; host bits are kept; -EINVAL otherwise. */
 int ip4_prefix_parse(const char *text, struct ip4_prefix *ret) __must_check;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "api/client.h"
+#include "cli/network.h"
 #include "cli/output.h"
 #include "cli/request.h"
 #include "cli/takeover.h"
@@ -120,7 +121,7 @@ static int read_all(int fd, struct buf *out)
 	}
 }
 
-static int read_config(const char *path, struct buf *out, struct err_list *errs)
+int config_file_read(const char *path, struct buf *out, struct err_list *errs)
 {
 	_cleanup_(fd_closep) int fd = -1;
 	int r;
@@ -172,7 +173,7 @@ static int check_file(const char *path, struct config_set *set, struct err_list 
 
 	if (!file)
 		return -ENOMEM;
-	r = read_config(path, &text, errs);
+	r = config_file_read(path, &text, errs);
 	if (r < 0)
 		return r;
 	*file = (struct config_file){0};
@@ -320,7 +321,7 @@ static int run_check(struct cli *cli, const struct verb_args *a)
 
 static const struct verb_opt apply_opts[] = {
 	{"force", NULL,
-	 "also what takes a network from guests that are plugged in, or a NIC from a DHCP client"},
+	 "also what takes guests' networks, NICs from DHCP clients, ports from listeners"},
 	{"confirm", "TIME", "take-overs: undo them unless 'vmlane confirm' comes in time"},
 };
 

@@ -131,6 +131,15 @@ static void print_setting(const char *name, out_cell_fn cell, const json_t *gues
 		printf("  %-9s %s\n", name, buf_str(&text));
 }
 
+static void print_ipv6(const json_t *guest)
+{
+	_cleanup_(buf_done) struct buf text = BUF_INIT(OUT_TEXT_MAX);
+
+	out_cell_list(guest, "ipv6", &text);
+	if (text.len)
+		printf("  %-9s %s (seen)\n", "ipv6", buf_str(&text));
+}
+
 static void print_ipv4(const json_t *guest)
 {
 	const char *ipv4 = out_str(guest, "ipv4"), *source = out_str(guest, "ipv4_source");
@@ -218,8 +227,10 @@ static void print_guest(const struct cli *cli, const json_t *guest, const json_t
 	print_setting("tap", out_cell_text, guest, "tap");
 	print_setting("mac", out_cell_text, guest, "mac");
 	print_ipv4(guest);
+	print_ipv6(guest);
 	print_setting("link", out_cell_link, guest, "carrier");
 	print_setting("queues", out_cell_text, guest, "queues");
+	print_setting("vlan", out_cell_text, guest, "vlan");
 	print_setting("rate", cell_rate, guest, "rate");
 	print_owner(guest);
 	print_problem(cli, guest);

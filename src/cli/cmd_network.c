@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cmd_network.c - vmlane network: list, show, create, delete, start, stop. */
+/*
+ * cmd_network.c - vmlane network: its verbs, and list, show, create, delete, start, stop. The others
+ * are in cmd_change.c.
+ */
 #include <inttypes.h>
 #include <string.h>
 
+#include "cli/network.h"
 #include "cli/output.h"
 #include "cli/picture.h"
 #include "cli/request.h"
@@ -123,6 +127,21 @@ static void print_dhcp(const json_t *network)
 	print_setting("dhcp", buf_str(&text));
 }
 
+static void print_ipv6(const json_t *network)
+{
+	_cleanup_(buf_done) struct buf text = BUF_INIT(OUT_TEXT_MAX);
+	const json_t *ipv6 = json_object_get(network, "ipv6");
+	const char *subnet = out_str(ipv6, "subnet");
+
+	if (!subnet)
+		return;
+	buf_printf(&text, "%s%s", subnet,
+		   json_is_true(json_object_get(ipv6, "subnet_auto")) ? " (auto)" : "");
+	print_setting("ipv6", buf_str(&text));
+	print_setting("gateway6", out_str(ipv6, "gateway"));
+	print_list_setting("dns6", ipv6, "dns");
+}
+
 static void print_switch(const json_t *network)
 {
 	_cleanup_(buf_done) struct buf text = BUF_INIT(OUT_TEXT_MAX);
@@ -155,12 +174,14 @@ static void print_network(const struct cli *cli, const json_t *network)
 	else
 		print_setting("subnet", out_str(network, "subnet"));
 	print_setting("gateway", out_str(network, "gateway"));
+	print_ipv6(network);
 	if (json_is_false(json_object_get(network, "host")))
 		print_setting("host", "not in the network");
 	print_setting("uplink", out_str(network, "uplink"));
 	print_setting("take-over", out_str(json_object_get(network, "takeover"), "phase"));
 	print_setting("inbound", out_str(network, "inbound"));
 	print_setting("ports", out_str(network, "ports"));
+	print_setting("source", out_str(network, "source"));
 	printf("  %-9s %" PRId64 "%s\n", "mtu", out_int(network, "mtu", 0),
 	       json_is_true(json_object_get(network, "mtu_auto")) ? " (as the uplink)" : "");
 	print_switch(network);
@@ -208,6 +229,7 @@ enum {
 	CREATE_DNS,
 	CREATE_UPLINK,
 	CREATE_PORTS,
+	CREATE_SOURCE,
 	CREATE_MTU,
 	CREATE_BRIDGE,
 	CREATE_NO_DHCP,
@@ -216,6 +238,7 @@ enum {
 	CREATE_NO_HOST,
 	CREATE_CONFIRM,
 	CREATE_FORCE,
+	CREATE_IPV6,
 	CREATE_COUNT,
 };
 
@@ -228,6 +251,8 @@ static const struct verb_opt create_opts[] = {
 	[CREATE_DNS] = {"dns", "A,B", "resolvers for the guests; default: the host's own"},
 	[CREATE_UPLINK] = {"uplink", "IFACE", "way out; default: auto, follows the default route"},
 	[CREATE_PORTS] = {"ports", "A-B", "source ports that NAT uses; default: 1024-65535"},
+	[CREATE_SOURCE] = {"source", "A[-B]",
+			   "addresses of this host that NAT uses; default: the uplink's own"},
 	[CREATE_MTU] = {"mtu", "BYTES", "of the bridge and its guests; default: the uplink's"},
 	[CREATE_BRIDGE] = {"bridge", "IFACE", "the bridge's name; default: vl-NAME"},
 	[CREATE_NO_DHCP] = {"no-dhcp", NULL, "no DHCP server"},
@@ -237,7 +262,9 @@ static const struct verb_opt create_opts[] = {
 	[CREATE_NO_HOST] = {"no-host", NULL, "isolated: without the host, a switch only"},
 	[CREATE_CONFIRM] = {"confirm", "TIME",
 			    "bridged: undo it unless 'vmlane confirm' comes in time, such as 30s"},
-	[CREATE_FORCE] = {"force", NULL, "bridged: although a DHCP client runs on the NIC"},
+	[CREATE_FORCE] = {"force", NULL,
+			  "although a DHCP client is on the NIC, or listeners on forwarded ports"},
+	[CREATE_IPV6] = {"ipv6", "CIDR", "IPv6 too: auto, or a prefix of 64 bits; default: none"},
 };
 _Static_assert(ARRAY_SIZE(create_opts) == CREATE_COUNT, "an option without a row");
 _Static_assert(CREATE_COUNT <= VERB_OPTS_MAX, "verb_args.opt is too small");
@@ -252,7 +279,8 @@ static const struct {
 	{CREATE_SUBNET, "ipv4", "subnet"}, {CREATE_GATEWAY, "ipv4", "gateway"},
 	{CREATE_PORTS, "nat", "ports"},	   {CREATE_INBOUND, NULL, "inbound"},
 	{CREATE_RANGE, "dhcp", "range"},   {CREATE_LEASE, "dhcp", "lease"},
-	{CREATE_DOMAIN, "dns", "domain"},  {CREATE_MTU, NULL, "mtu"},
+	{CREATE_DOMAIN, "dns", "domain"},  {CREATE_SOURCE, "nat", "source"},
+	{CREATE_MTU, NULL, "mtu"},	   {CREATE_IPV6, "ipv6", "subnet"},
 };
 
 static void put(json_t *body, const char *section, const char *key, json_t *value)
@@ -323,8 +351,7 @@ static void print_done(const struct cli *cli, const json_t *network)
 	       subnet ? subnet : "");
 }
 
-/* What all changing verbs do with the network that came back; takes the reference over. */
-static int finish(struct cli *cli, json_t *network)
+int network_finish(struct cli *cli, json_t *network)
 {
 	int r = takeover_await(cli, &network);
 
@@ -356,7 +383,7 @@ static int run_create(struct cli *cli, const struct verb_args *a)
 			   "/v1/networks", path, sizeof(path));
 	if (r == EXIT_OK)
 		r = cli_call(cli, "POST", path, create_body(a), &network);
-	return r == EXIT_OK ? finish(cli, network) : r;
+	return r == EXIT_OK ? network_finish(cli, network) : r;
 }
 
 static const struct verb_opt force_opts[] = {
@@ -383,7 +410,7 @@ static int run_start(struct cli *cli, const struct verb_args *a)
 
 	if (r == EXIT_OK)
 		r = ask(cli, "POST", a->arg[0], rest, &network);
-	return r == EXIT_OK ? finish(cli, network) : r;
+	return r == EXIT_OK ? network_finish(cli, network) : r;
 }
 
 static int run_stop(struct cli *cli, const struct verb_args *a)
@@ -391,12 +418,28 @@ static int run_stop(struct cli *cli, const struct verb_args *a)
 	json_t *network = NULL;
 	int r = ask(cli, "POST", a->arg[0], a->opt[0] ? "/stop?force=1" : "/stop", &network);
 
-	return r == EXIT_OK ? finish(cli, network) : r;
+	return r == EXIT_OK ? network_finish(cli, network) : r;
 }
 
 static const struct verb_opt start_opts[] = {
 	{"confirm", "TIME", "bridged: undo it unless 'vmlane confirm' comes in time, such as 30s"},
-	{"force", NULL, "bridged: although a DHCP client runs on the NIC"},
+	{"force", NULL, "although a DHCP client is on the NIC, or listeners on forwarded ports"},
+};
+
+static const struct verb_opt set_opts[] = {
+	[SET_CONFIRM] = {"confirm", "TIME",
+			 "bridged: undo it unless 'vmlane confirm' comes in time, such as 30s"},
+	[SET_FORCE] = {"force", NULL,
+		       "although a DHCP client is on the NIC, or listeners on forwarded ports"},
+};
+
+static const struct verb_opt import_opts[] = {
+	[IMPORT_REPLACE] = {"replace", NULL,
+			    "the network is there, and becomes what the file says"},
+	[IMPORT_CONFIRM] = {"confirm", "TIME",
+			    "bridged: undo it unless 'vmlane confirm' comes in time, such as 30s"},
+	[IMPORT_FORCE] = {"force", NULL,
+			  "although a DHCP client is on the NIC, or listeners on forwarded ports"},
 };
 
 static const struct verb verbs[] = {
@@ -409,6 +452,18 @@ static const struct verb verbs[] = {
 		 "  vmlane network create lan --mode bridged --uplink eth0 --confirm 30s\n",
 	 .opts = create_opts, .n_opts = ARRAY_SIZE(create_opts), .min = 1, .max = 1,
 	 .run = run_create},
+	{"set", "NAME KEY=VALUE...", "change keys in a network's file and apply it",
+	 .more = "Keys are those of vmlane.yaml(5), with dots for blocks; without a value a key "
+		 "is\n"
+		 "taken away. Examples:\n  vmlane network set lab mtu=1400 switch.stp=on\n"
+		 "  vmlane network set lab guests.web1.ipv4=192.168.5.10 dhcp.lease=\n"
+		 "  vmlane network set lab 'dns.servers=[192.0.2.53, 192.0.2.54]'\n",
+	 .opts = set_opts, .n_opts = ARRAY_SIZE(set_opts), .min = 2, .max = VERB_ANY,
+	 .run = change_set},
+	{"export", "NAME", "print a network's file", .min = 1, .max = 1, .run = change_export},
+	{"import", "FILE [OPTION...]", "make a network of a file, or of standard input: -",
+	 .opts = import_opts, .n_opts = ARRAY_SIZE(import_opts), .min = 1, .max = 1,
+	 .run = change_import},
 	{"delete", "NAME [--force]", "stop a network and remove its file", .opts = force_opts,
 	 .n_opts = ARRAY_SIZE(force_opts), .min = 1, .max = 1, .run = run_delete},
 	{"start", "NAME [--confirm TIME] [--force]", "make a stopped network run",

@@ -5,6 +5,7 @@
 
 #include "cli/output.h"
 #include "cli/request.h"
+#include "cli/socket_name.h"
 #include "cli/verb.h"
 
 /* The column of what stands left; values begin behind it. */
@@ -67,9 +68,12 @@ static void print_problems(const struct cli *cli, const json_t *status)
 	json_array_foreach (json_object_get(status, "problems"), i, p) {
 		const char *where = out_str(p, "where"), *message = out_str(p, "message");
 		bool placed = where && *where;
+		char text[sizeof(((struct err *)NULL)->message)];
 
+		snprintf(text, sizeof(text), "%s", message ? message : "?");
+		socket_name(text, sizeof(text));
 		printf("%s" LEFT "%s%s%s%s\n", out_color(cli->color, OUT_RED), "problem",
-		       placed ? where : "", placed ? ": " : "", message ? message : "?",
+		       placed ? where : "", placed ? ": " : "", text,
 		       out_color(cli->color, OUT_PLAIN));
 	}
 }
@@ -95,6 +99,7 @@ static const struct counter counters[] = {
 	{"firewall", "refused_out", "from guests refused"},
 	{"firewall", "spoofed", "with a false source", .bad = true},
 	{"firewall", "invalid", "belonging to no connection"},
+	{"firewall", "closed", "IPv6 between other interfaces, kept closed"},
 	{"dhcp", "received", "received", .always = true},
 	{"dhcp", "sent", "sent", .always = true},
 	{"dhcp", "bad", "malformed", .bad = true},
@@ -130,6 +135,8 @@ static void print_status(const struct cli *cli, const json_t *status, const json
 	print_daemon(cli, status);
 	print_networks(cli, json_object_get(networks, "networks"));
 	print_words("uplinks", status, "uplinks", "none: the host has no default route");
+	if (json_array_size(json_object_get(status, "uplinks6")))
+		print_words("uplinks v6", status, "uplinks6", "");
 	print_words("resolvers", status, "resolvers", "none: guests are told no DNS server");
 	print_counters(cli, status, "firewall", "packets");
 	print_counters(cli, status, "dhcp", "dhcp");

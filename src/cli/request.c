@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "api/client.h"
+#include "cli/socket_name.h"
 #include "cli/verb.h"
 #include "model/network.h"
 
@@ -45,9 +46,12 @@ int cli_fail(int r, const struct err_list *errs)
 /* A place in the request's JSON ("request:1:34") tells nothing to who typed options. */
 static void forget_request_places(struct err_list *errs)
 {
-	for (size_t i = 0; i < errs->n; i++)
-		if (strncmp(errs->items[i].where, "request:", strlen("request:")) == 0)
-			errs->items[i].where[0] = '\0';
+	for (size_t i = 0; i < errs->n; i++) {
+		char *where = errs->items[i].where;
+
+		if (strcmp(where, "request") == 0 || strncmp(where, "request:", 8) == 0)
+			where[0] = '\0';
+	}
 }
 
 int cli_call(struct cli *cli, const char *method, const char *path, json_t *body, json_t **ret)
@@ -63,6 +67,8 @@ int cli_call(struct cli *cli, const char *method, const char *path, json_t *body
 	if (r < 0) {
 		json_decref(answer);
 		forget_request_places(&errs);
+		for (size_t i = 0; i < errs.n; i++)
+			socket_name(errs.items[i].message, sizeof(errs.items[i].message));
 		return cli_fail(r, &errs);
 	}
 	*ret = answer;

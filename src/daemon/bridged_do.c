@@ -52,6 +52,18 @@ static int look_at_nic(struct manager *m, const struct network_config *c, struct
 	return r;
 }
 
+/* A leftover without a port, or the one that network @name had in another mode. */
+static bool is_former(const struct link_state *l, const char *name)
+{
+	static const char *const ours[] = {ALIAS_BRIDGED, ALIAS_NETWORK};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+		if (strncmp(l->alias, ours[i], strlen(ours[i])) == 0 &&
+		    strcmp(l->alias + strlen(ours[i]), name) == 0)
+			return strcmp(l->kind, "bridge") == 0;
+	return false;
+}
+
 static int check_bridge_name(struct manager *m, const struct network_config *c, struct err *e)
 {
 	struct link_state l;
@@ -61,9 +73,8 @@ static int check_bridge_name(struct manager *m, const struct network_config *c, 
 		return 0;
 	if (r < 0)
 		return err_set(e, r, "kernel", c->bridge, "%s", strerror(-r));
-	if (strncmp(l.alias, ALIAS_BRIDGED, strlen(ALIAS_BRIDGED)) == 0 &&
-	    strcmp(l.alias + strlen(ALIAS_BRIDGED), c->name) == 0)
-		return rtnl_link_delete(m->rtnl, c->bridge, e); /* a leftover without a port */
+	if (is_former(&l, c->name))
+		return rtnl_link_delete(m->rtnl, c->bridge, e);
 	return err_set(
 		e, -EEXIST, "in-the-way", c->bridge,
 		"interface %s is in the way: it is somebody else's; to use that bridge as it "
@@ -282,6 +293,18 @@ static int move_in(struct manager *m, const struct takeover_row *row, struct err
 	return r;
 }
 
+/* Now that there is a bridge it can be told whether guests can be kept in their VLANs. */
+static int check_vlans(struct manager *m, const struct network_config *c, struct err *e)
+{
+	struct link_state bridge;
+	int r = rtnl_link_get(m->rtnl, c->bridge, 0, &bridge, e);
+
+	for (size_t i = 0; r == 0 && i < c->n_guests; i++)
+		if (plan_vlan_refused(c, &bridge, c->guests[i].vlan, e))
+			r = -EOPNOTSUPP;
+	return r;
+}
+
 int bridged_take(struct manager *m, const struct network_config *c, struct takeover_rt *ret,
 		 struct err *e)
 {
@@ -306,6 +329,8 @@ int bridged_take(struct manager *m, const struct network_config *c, struct takeo
 	if (r < 0)
 		return r;
 	r = make_bridge(m, row, &nic, e);
+	if (r == 0)
+		r = check_vlans(m, c, e);
 	if (r == 0)
 		r = move_in(m, row, e);
 	if (r < 0 && bridged_return(m, ret, NULL, &ignored) < 0)

@@ -36,8 +36,8 @@ static int open_error(const char *path, int error, struct err_list *errs)
 	return err_add(errs, -error, "file", path, "cannot be read: %s", strerror(error));
 }
 
-/* read_all() - at most CONFIG_FILE_MAX bytes of a regular file; O_NONBLOCK so no FIFO hangs us. */
-static int read_all(const char *path, char **ret, size_t *ret_len, struct err_list *errs)
+/* At most CONFIG_FILE_MAX bytes of a regular file; O_NONBLOCK so no FIFO hangs us. */
+int files_read(const char *path, char **ret, size_t *ret_len, struct err_list *errs)
 {
 	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	_cleanup_(freep) char *text = NULL;
@@ -63,6 +63,7 @@ static int read_all(const char *path, char **ret, size_t *ret_len, struct err_li
 	if (len > CONFIG_FILE_MAX)
 		return err_add(errs, -EFBIG, "file", path, "is too large: more than %d bytes",
 			       CONFIG_FILE_MAX);
+	text[len] = '\0';
 	*ret = text;
 	*ret_len = len;
 	text = NULL;
@@ -80,7 +81,7 @@ static int load_one(const char *path, struct config_file *ret, struct err_list *
 		return -ENOMEM;
 	if (ends_with(path, ".yml"))
 		return err_add(errs, -EINVAL, "file", path, "must be called NAME.yaml; rename it");
-	r = read_all(path, &text, &len, errs);
+	r = files_read(path, &text, &len, errs);
 	if (r < 0)
 		return r;
 	return network_config_parse(path, text, len, &ret->network, errs);
@@ -150,14 +151,28 @@ static int sync_dir(const char *path)
 	return r;
 }
 
-static int write_synced(const char *path, const char *text, size_t len)
+/* As the file that it will replace, if there is one; the owner as far as we may. */
+static int take_after(int fd, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (fchown(fd, st.st_uid, st.st_gid) < 0 && errno != EPERM)
+		return -errno;
+	return fchmod(fd, st.st_mode & 07777) < 0 ? -errno : 0;
+}
+
+static int write_synced(const char *tmp, const char *path, const char *text, size_t len)
 {
 	_cleanup_(fd_closep) int fd = -1;
+	int r;
 
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return -errno;
-	while (len > 0) {
+	r = take_after(fd, path);
+	while (r == 0 && len > 0) {
 		ssize_t n = write(fd, text, len);
 
 		if (n < 0)
@@ -165,13 +180,45 @@ static int write_synced(const char *path, const char *text, size_t len)
 		text += n;
 		len -= (size_t)n;
 	}
-	return fsync(fd) < 0 ? -errno : 0;
+	return r == 0 && fsync(fd) < 0 ? -errno : r;
+}
+
+/* Beside it and hidden, so that renaming it replaces the file at once. */
+static int tmp_path(const char *path, char ret[PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash || snprintf(ret, PATH_MAX, "%.*s/.%s.tmp", (int)(slash - path), path,
+			       slash + 1) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	return 0;
+}
+
+int files_replace(const char *path, const char *text, size_t len, struct err *e)
+{
+	_cleanup_(freep) char *target = realpath(path, NULL);
+	char tmp[PATH_MAX];
+	int r = target || errno == ENOENT ? 0 : -errno;
+
+	if (r == 0)
+		r = tmp_path(target ? target : path, tmp);
+	if (r < 0)
+		return err_set(e, r, "file", path, "cannot be written: %s", strerror(-r));
+	r = write_synced(tmp, target ? target : path, text, len);
+	if (r == 0 && rename(tmp, target ? target : path) < 0)
+		r = -errno;
+	if (r == 0)
+		r = sync_dir(target ? target : path);
+	if (r == 0)
+		return 0;
+	unlink(tmp);
+	return err_set(e, r, "file", path, "cannot be written: %s", strerror(-r));
 }
 
 int files_write(const char *dir, const struct network_config *n, struct err *e)
 {
-	char path[PATH_MAX], tmp[PATH_MAX];
 	struct buf text = BUF_INIT(CONFIG_FILE_MAX);
+	char path[PATH_MAX];
 	int r;
 
 	snprintf(path, sizeof(path), "%s/networks", dir);
@@ -179,18 +226,21 @@ int files_write(const char *dir, const struct network_config *n, struct err *e)
 	if (r < 0)
 		return r;
 	files_path(dir, n->name, path, sizeof(path));
-	snprintf(tmp, sizeof(tmp), "%s/networks/.%s.tmp", dir, n->name);
 	network_config_emit(n, &text);
-	r = text.error ? text.error : write_synced(tmp, buf_str(&text), text.len);
-	if (r == 0 && rename(tmp, path) < 0)
-		r = -errno;
-	if (r == 0)
-		r = sync_dir(path);
+	r = text.error ? err_set(e, text.error, "file", path, "cannot be written: %s",
+				 strerror(-text.error))
+		       : files_replace(path, buf_str(&text), text.len, e);
 	buf_done(&text);
-	if (r == 0)
-		return 0;
-	unlink(tmp);
-	return err_set(e, r, "file", path, "cannot be written: %s", strerror(-r));
+	return r;
+}
+
+bool files_is_json(const char *text, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len && strchr(" \t\r\n", text[i]))
+		i++;
+	return i < len && text[i] == '{';
 }
 
 /* DIR/.NAME.yaml.deleted: what begins with a dot is not read. */

@@ -24,6 +24,16 @@ void files_path(const char *dir, const char *name, char *ret, size_t size);
 
 /* files_write() - the file of network @n: complete or not at all, on disk when 0 is returned. */
 int files_write(const char *dir, const struct network_config *n, struct err *e) __must_check;
+/*
+ * files_replace() - @len bytes of @text become the file @path: complete or not at all, on disk when
+ * 0 is returned. The mode of a file that is there stays, its owner where we may give files away, and a
+ * symbolic link to it stays one.
+ */
+int files_replace(const char *path, const char *text, size_t len, struct err *e) __must_check;
+/* files_read() - a configuration file's text, NUL-terminated, to be freed; -ENOENT, -EFBIG, ... */
+int files_read(const char *path, char **ret, size_t *ret_len, struct err_list *errs) __must_check;
+/* files_is_json() - a configuration that a program wrote: not to be put into a file as it is. */
+bool files_is_json(const char *text, size_t len);
 /* files_remove() - @path, durable; fine when there is none. */
 int files_remove(const char *path, struct err *e) __must_check;
 /*

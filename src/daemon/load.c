@@ -17,44 +17,100 @@
 
 /* ---- checking against the host ---- */
 
-/* struct routes - those of the host that networks may not overlap; @v is owned. */
+/* struct routes - those of the host that networks may not overlap; @v and @v6 are owned. */
 struct routes {
 	struct host_route *v;
 	size_t n;
+	struct host_route6 *v6;
+	size_t n6;
 };
 
-/* Not the default ones, and not those over our bridges. */
-static int routes_read(struct manager *m, struct routes *ret, struct err_list *errs)
+static void routes_done(struct routes *r)
+{
+	free(r->v);
+	free(r->v6);
+}
+
+/* The name of interface @oif in @ret, of IFNAMSIZ; false when it is a bridge of ours. */
+static bool route_ifname(const struct actual *a, int oif, char *ret)
+{
+	const struct link_state *link = actual_link_by_index(a, oif);
+
+	snprintf(ret, IFNAMSIZ, "%s", link ? link->name : "?");
+	return !link || strncmp(link->alias, ALIAS_NETWORK, strlen(ALIAS_NETWORK)) != 0;
+}
+
+static int take_routes6(const struct actual *a, struct routes *ret)
+{
+	ret->v6 = calloc(a->n_routes6 + 1, sizeof(*ret->v6));
+	if (!ret->v6)
+		return -ENOMEM;
+	for (size_t i = 0; i < a->n_routes6; i++) {
+		const struct route6_state *r = &a->routes6[i];
+		struct host_route6 *to = &ret->v6[ret->n6];
+
+		if (r->dst.len == 0 || ip6_is_linklocal(&r->dst.addr))
+			continue;
+		to->dst = r->dst;
+		ret->n6 += route_ifname(a, r->oif, to->ifname);
+	}
+	return 0;
+}
+
+static bool has_ipv6(const struct manager *m, const struct config_set *set)
+{
+	for (const struct network_rt *n = m->networks; n; n = n->hh.next)
+		if (n->config->ipv6.on)
+			return true;
+	for (size_t i = 0; i < set->n; i++)
+		if (set->files[i].network && set->files[i].network->ipv6.on)
+			return true;
+	return false;
+}
+
+/*
+ * Not the default ones, and not those over our bridges. @set is what they will be compared with,
+ * besides the manager's networks.
+ */
+static int routes_read(struct manager *m, const struct config_set *set, struct routes *ret,
+		       struct err_list *errs)
 {
 	struct actual a = {0};
 	struct routes list = {0};
 	int r = rtnl_snapshot(m->rtnl, &a, NULL);
 
+	if (r == 0 && has_ipv6(m, set))
+		r = rtnl_snapshot_ipv6(m->rtnl, &a, NULL);
+	if (r < 0)
+		actual_done(&a);
 	if (r < 0)
 		return err_add(errs, r, "kernel", "routes", "cannot be read: %s", strerror(-r));
 	list.v = calloc(a.n_routes + 1, sizeof(*list.v));
 	for (size_t i = 0; list.v && i < a.n_routes; i++) {
-		const struct link_state *link;
-
 		if (a.routes[i].dst.len == 0)
 			continue;
-		link = actual_link_by_index(&a, a.routes[i].oif);
-		if (link && strncmp(link->alias, ALIAS_NETWORK, strlen(ALIAS_NETWORK)) == 0)
-			continue;
 		list.v[list.n].dst = a.routes[i].dst;
-		snprintf(list.v[list.n++].ifname, IFNAMSIZ, "%s", link ? link->name : "?");
+		list.n += route_ifname(&a, a.routes[i].oif, list.v[list.n].ifname);
 	}
+	r = list.v ? take_routes6(&a, &list) : -ENOMEM;
 	actual_done(&a);
-	if (!list.v)
-		return -ENOMEM;
-	*ret = list;
-	return 0;
+	if (r < 0)
+		routes_done(&list);
+	else
+		*ret = list;
+	return r;
 }
 
 static int validate(const struct config_set *set, const struct routes *routes,
 		    struct err_list *errs)
 {
-	return config_set_validate(set, routes->v, routes->n, errs);
+	int r = config_set_validate(set, routes->v, routes->n, errs);
+	int r6;
+
+	if (r < 0 && r != -EINVAL)
+		return r;
+	r6 = config_set_validate_ipv6(set, routes->v6, routes->n6, errs);
+	return r6 < 0 ? r6 : r;
 }
 
 static bool listed(const struct err_list *l, const struct err *e)
@@ -163,11 +219,11 @@ int load_check_more(struct manager *m, const struct config_file *file, struct er
 {
 	struct config_file one = *file;
 	struct routes routes = {0};
-	int r = routes_read(m, &routes, errs);
+	int r = routes_read(m, &(struct config_set){&one, 1}, &routes, errs);
 
 	if (r == 0)
 		r = check_more(m, &(struct config_set){&one, 1}, &routes, errs);
-	free(routes.v);
+	routes_done(&routes);
 	if (r == 0)
 		r = port_check_macs(m, &(struct config_set){&one, 1}, errs);
 	return r < 0 ? r : check_peers_of(m, &one, errs);
@@ -177,11 +233,11 @@ int load_check_alone(struct manager *m, const struct network_rt *n, struct err_l
 {
 	struct config_file one = {.path = n->file, .network = n->config};
 	struct routes routes = {0};
-	int r = routes_read(m, &routes, errs);
+	int r = routes_read(m, &(struct config_set){0}, &routes, errs);
 
 	if (r == 0)
 		r = validate(&(struct config_set){&one, 1}, &routes, errs);
-	free(routes.v);
+	routes_done(&routes);
 	return r;
 }
 
@@ -232,7 +288,7 @@ static int check_set(struct manager *m, const struct config_set *set, struct err
 {
 	struct config_set base = {0};
 	struct routes routes = {0};
-	int r = routes_read(m, &routes, errs);
+	int r = routes_read(m, set, &routes, errs);
 	int v = check_plugged(m, set, errs), p;
 
 	if (r == 0 && known)
@@ -241,7 +297,7 @@ static int check_set(struct manager *m, const struct config_set *set, struct err
 		r = known ? validate_new(&base, set, &routes, known, errs)
 			  : validate(set, &routes, errs);
 	free(base.files);
-	free(routes.v);
+	routes_done(&routes);
 	p = config_set_validate_peers(set, errs);
 	v = v < 0 ? v : p;
 	return r < 0 ? r : v;
@@ -282,14 +338,14 @@ void load_clashes(struct manager *m, struct err_list *errs)
 		if (set.files && !n->stopped)
 			set.files[set.n++] = (struct config_file){n->file, n->config};
 	}
-	if (found && set.files && routes_read(m, &routes, NULL) == 0 &&
+	if (found && set.files && routes_read(m, &set, &routes, NULL) == 0 &&
 	    validate(&set, &routes, found) == -EINVAL) {
 		for (size_t i = 0; i < found->n; i++)
 			if (strcmp(found->items[i].code, "overlap") == 0)
 				err_list_push(errs, &found->items[i]);
 	}
 	free(set.files);
-	free(routes.v);
+	routes_done(&routes);
 }
 
 static void mark_refused(struct manager *m, struct network_rt *n, const struct err *why)
@@ -311,7 +367,7 @@ void load_mark_refused(struct manager *m)
 	struct routes routes = {0};
 	struct network_rt *n, *next;
 
-	if (!errs || routes_read(m, &routes, NULL) < 0)
+	if (!errs || routes_read(m, &(struct config_set){0}, &routes, NULL) < 0)
 		return;
 	HASH_ITER (hh, m->networks, n, next) {
 		struct config_file one = {.path = n->file, .network = n->config};
@@ -323,7 +379,7 @@ void load_mark_refused(struct manager *m)
 		    errs->n)
 			mark_refused(m, n, &errs->items[0]);
 	}
-	free(routes.v);
+	routes_done(&routes);
 }
 
 /* ---- at start ---- */
@@ -523,7 +579,7 @@ static int accept_files(struct manager *m, struct config_set *set, const struct 
 static int accept_all(struct manager *m, struct config_set *set)
 {
 	struct routes routes = {0};
-	int r = routes_read(m, &routes, &m->config_errors);
+	int r = routes_read(m, set, &routes, &m->config_errors);
 	struct err e = {0};
 	bool one_write;
 
@@ -534,7 +590,7 @@ static int accept_all(struct manager *m, struct config_set *set)
 	r = accept_files(m, set, &routes);
 	if (one_write && state_end(m->state, 0, &e) < 0)
 		err_list_push(&m->config_errors, &e);
-	free(routes.v);
+	routes_done(&routes);
 	return r;
 }
 
@@ -546,7 +602,8 @@ static void settle_files(struct manager *m, const struct config_set *set)
 	for (size_t i = 0; i < set->n; i++) {
 		struct network_config *c = set->files[i].network;
 
-		if (!c || !c->subnet_auto || network_has_ipv4(c))
+		if (!c || ((!c->subnet_auto || network_has_ipv4(c)) &&
+			   (!c->ipv6.subnet_auto || c->ipv6.subnet.len)))
 			continue;
 		network_config_free(c);
 		set->files[i].network = NULL;

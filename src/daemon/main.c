@@ -37,19 +37,31 @@ static const char help[] =
 	"  --state-dir DIR      runtime state, leases (default /var/lib/vmlane)\n"
 	"  --run-dir DIR        the API socket, DIR/api.sock (default /run/vmlane)\n"
 	"  --resolv-conf FILE   resolvers for the guests (default: the host's own)\n"
+	"  --saved-rules FILE   nftables rules of the host's next boot (default "
+	"/etc/nftables.conf)\n"
 	"  --debug              say more\n"
 	"  --version            print the version\n"
 	"  -h, --help           this text\n"
 	"\n"
 	"When vmlaned ends, its networks stay as they are. See vmlaned(8), vmlane(1).\n";
 
-enum { OPT_CONFIG = 256, OPT_STATE, OPT_RUN, OPT_RESOLV, OPT_FOREGROUND, OPT_DEBUG, OPT_VERSION };
+enum {
+	OPT_CONFIG = 256,
+	OPT_STATE,
+	OPT_RUN,
+	OPT_RESOLV,
+	OPT_SAVED,
+	OPT_FOREGROUND,
+	OPT_DEBUG,
+	OPT_VERSION
+};
 
 static const struct option long_options[] = {
 	{"config-dir", required_argument, NULL, OPT_CONFIG},
 	{"state-dir", required_argument, NULL, OPT_STATE},
 	{"run-dir", required_argument, NULL, OPT_RUN},
 	{"resolv-conf", required_argument, NULL, OPT_RESOLV},
+	{"saved-rules", required_argument, NULL, OPT_SAVED},
 	{"foreground", no_argument, NULL, OPT_FOREGROUND},
 	{"debug", no_argument, NULL, OPT_DEBUG},
 	{"version", no_argument, NULL, OPT_VERSION},
@@ -88,6 +100,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case OPT_RESOLV:
 			r = set_dir(o->resolv_conf, sizeof(o->resolv_conf), optarg);
+			break;
+		case OPT_SAVED:
+			r = set_dir(o->saved_rules, sizeof(o->saved_rules), optarg);
 			break;
 		case OPT_FOREGROUND:
 			o->foreground = true;

@@ -12,6 +12,7 @@
 #include "daemon/bridged.h"
 #include "daemon/events.h"
 #include "daemon/files.h"
+#include "daemon/forwards.h"
 #include "daemon/reconcile.h"
 
 static void host_id_load(struct manager *m)
@@ -124,7 +125,9 @@ static void on_rtnl_event(const struct rtnl_event *ev, void *ctx)
 			return;
 		break;
 	case RTNL_EVENT_ADDR:
-		return;
+		if (!forwards_wait_for(m, ev->addr))
+			return;
+		break;
 	default:
 		break;
 	}

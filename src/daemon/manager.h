@@ -16,6 +16,7 @@
 #include "daemon/state.h"
 #include "firewall/nft.h"
 #include "kernel/rtnl.h"
+#include "lease/ra_server.h"
 #include "lease/server.h"
 #include "model/config.h"
 
@@ -25,12 +26,14 @@
  * struct options - the command line
  * @resolv_conf: where the host's resolvers are read; "": /etc/resolv.conf, and systemd-resolved's
  *		upstream list when that only names a local stub
+ * @saved_rules: the nftables rules that the host loads when it boots; "": /etc/nftables.conf
  */
 struct options {
 	char config_dir[OPTION_DIR_MAX];
 	char state_dir[OPTION_DIR_MAX];
 	char run_dir[OPTION_DIR_MAX];
 	char resolv_conf[OPTION_DIR_MAX];
+	char saved_rules[OPTION_DIR_MAX];
 	bool foreground;
 	bool debug;
 };
@@ -43,8 +46,9 @@ struct options {
  * @problem:	why it is not as it should be; code "" when it is
  * @ifindex:	of its bridge, 0 while that is not there
  * @mtu:	of its bridge and guests since the last look; 0 when it has not run yet
+ * @ipv6:	it has IPv6 since the last look; @router6: and a way out for it
  * @socket:	on the bridge, while something serves there; NULL otherwise
- * @dhcp:	NULL while it does not serve
+ * @dhcp:	NULL while it does not serve; @ra: likewise
  * @guests:	what @dhcp is told of the attached guests; owned
  */
 struct network_rt {
@@ -55,8 +59,11 @@ struct network_rt {
 	struct err problem;
 	int ifindex;
 	uint32_t mtu;
+	bool ipv6;
+	bool router6;
 	struct lease_socket *socket;
 	struct lease_server *dhcp;
+	struct ra_server *ra;
 	struct lease_guest *guests;
 	UT_hash_handle hh;
 };
@@ -120,7 +127,7 @@ struct takeover_rt;
  * @uplinks:	interfaces with a default route at the last look, @n_uplinks of them
  * @listening:	somebody listens to events; @stations: where MACs were seen meanwhile (events.c)
  * @follow:	armed when routes or links changed, see reconcile.c; @follow_all: a bridge of
- *		somebody else that guests belong on came
+ *		somebody else that guests belong on came; @hears_ipv6: of IPv6 routes too
  */
 struct manager {
 	const struct options *options;
@@ -150,6 +157,8 @@ struct manager {
 	const uint8_t *host_id;
 	struct in_addr resolvers[RESOLVERS_MAX];
 	size_t n_resolvers;
+	struct in6_addr resolvers6[RESOLVERS_MAX];
+	size_t n_resolvers6;
 	struct err_list config_errors;
 	char uplinks[UPLINKS_MAX][IFNAMSIZ];
 	size_t n_uplinks;
@@ -157,6 +166,7 @@ struct manager {
 	struct station *stations;
 	sd_event_source *follow;
 	bool follow_all;
+	bool hears_ipv6;
 	sd_event_source *monitor_source;
 	sd_event_source *resolv_watch[RESOLV_WATCHES];
 	uint64_t started_us;
@@ -216,6 +226,9 @@ int network_add(struct manager *m, struct network_config *config, const char *fi
  */
 int network_replace_config(struct manager *m, struct network_rt *n, struct network_config *config,
 			   const char *file) __must_check;
+/* network_swap_config() - the same, with the old one handed over instead of freed. */
+int network_swap_config(struct manager *m, struct network_rt *n, struct network_config *config,
+			const char *file, struct network_config **ret_old) __must_check;
 /* network_store() - write a network to the state. */
 int network_store(struct manager *m, const struct network_config *config, const char *file,
 		  bool stopped, struct err *e) __must_check;
@@ -230,12 +243,15 @@ int network_remove(struct manager *m, struct network_rt *n, struct err *e) __mus
 void networks_free(struct manager *m);
 /* network_guest_count() - plugged-in guests of @name; @ret_running (may be NULL): with carrier. */
 size_t network_guest_count(const struct manager *m, const char *name);
-/* network_serve() - start, restart or stop its DHCP server as its state wants. */
+/* network_serve() - start, restart or stop what serves its guests as its state wants. */
 int network_serve(struct manager *m, struct network_rt *n, struct err *e) __must_check;
 /* network_resolvers() - those that the guests of @c are told of, at *ret (not owned); how many. */
 size_t network_resolvers(const struct manager *m, const struct network_config *c,
 			 const struct in_addr **ret);
-/* network_refresh_dhcp() - guests or resolvers changed: tell the DHCP server. */
+/* network_resolvers6() - the same of router advertisements. */
+size_t network_resolvers6(const struct manager *m, const struct network_rt *n,
+			  const struct in6_addr **ret);
+/* network_refresh_dhcp() - guests, resolvers or the MTU changed: tell what serves them. */
 void network_refresh_dhcp(struct manager *m, struct network_rt *n);
 /* network_mtu() - what @n's guests are to use, 576 to 65521; mtu.c has why. */
 uint32_t network_mtu(const struct network_rt *n);
@@ -245,12 +261,15 @@ uint32_t network_mtu(const struct network_rt *n);
  */
 bool mtu_note(struct manager *m, const struct network_rt *n, const struct actual *a,
 	      struct err *ret);
+/* saved_rules_problem() - the host's rules for its next boot would not load, because of our table. */
+bool saved_rules_problem(const struct manager *m, struct err *e);
+
 /* resolvers_load() - read the host's upstream resolvers; every server learns of a change. */
 void resolvers_load(struct manager *m);
 /* resolvers_watch() - from now on learn of changes; as far as there is something to be watched. */
 int resolvers_watch(struct manager *m) __must_check;
 
-/* ---- subnets that are chosen (subnet.c) ---- */
+/* ---- subnets that are chosen (subnet.c, subnet6.c) ---- */
 
 /*
  * subnet_settle() - every network of @set with `subnet: auto` gets the subnet that the manager's of
@@ -260,6 +279,24 @@ int subnet_settle(struct manager *m, const struct config_set *set,
 		  struct err_list *errs) __must_check;
 /* subnet_settle_stored() - the subnet that the state has for @c. */
 int subnet_settle_stored(struct manager *m, struct network_config *c, struct err *e) __must_check;
+/* subnet6_settle(), subnet6_settle_stored() - the IPv6 half of these. */
+int subnet6_settle(struct manager *m, const struct config_set *set,
+		   struct err_list *errs) __must_check;
+int subnet6_settle_stored(struct manager *m, struct network_config *c, struct err *e) __must_check;
+
+/* ---- IPv6 of networks (ipv6.c, advertise.c) ---- */
+
+/* advertise_serve() - start its router advertiser on @n's socket, or tell it the latest. */
+int advertise_serve(struct manager *m, struct network_rt *n, struct err *e) __must_check;
+/* advertise_refresh() - tell it the latest, if there is one. */
+void advertise_refresh(struct manager *m, struct network_rt *n);
+/* advertise_off() - end it; @last_word: the guests are told that it is over. */
+void advertise_off(struct network_rt *n, bool last_word);
+
+/* ipv6_on_host() - the host has IPv6, and it is not switched off as a whole. */
+bool ipv6_on_host(void);
+/* ipv6_note() - whether @n is to have IPv6 and the host has none: then @ret says what to do. */
+bool ipv6_note(const struct network_rt *n, struct err *ret);
 
 /* ---- guests (guest.c) ---- */
 
@@ -289,6 +326,9 @@ void guests_free(struct manager *m);
 void port_want(const struct network_config *c, const char *name, const struct mac *mac,
 	       struct desired_tap *t);
 /* port_set() - @t->name, which is a new port of its bridge, gets what @t says of it. */
+/* port_vlan_check() - @n's bridge can keep guest @name in its VLAN; -EOPNOTSUPP. */
+int port_vlan_check(struct manager *m, const struct network_rt *n, const char *name,
+		    struct err *e) __must_check;
 int port_set(struct manager *m, const struct desired_tap *t, struct err *e) __must_check;
 /*
  * port_check_macs() - whether guests of @set's networks claim MACs that others on this host have:

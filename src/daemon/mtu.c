@@ -43,8 +43,21 @@ static const struct link_state *way_out(struct manager *m, const struct network_
 	return actual_link_by_name(a, t ? t->row.bridge : c->uplink);
 }
 
+/* By either family's default route: a frame is the same size in both. */
+static const struct link_state *narrowest(const struct work *w, const struct network_config *c)
+{
+	const struct link_state *l, *l6 = NULL;
+
+	l = way_out(w->m, c, &w->actual, (const char(*)[IFNAMSIZ])w->uplinks, w->n_uplinks);
+	if (c->ipv6.on && !c->uplink[0])
+		l6 = smallest(&w->actual, (const char(*)[IFNAMSIZ])w->uplinks6, w->n_uplinks6);
+	return l && l6 ? (l->mtu <= l6->mtu ? l : l6) : l ? l : l6;
+}
+
 uint32_t mtu_want(const struct work *w, const struct network_config *c)
 {
+	/* On an interface with less the kernel switches IPv6 off. */
+	uint32_t min = c->ipv6.on ? IPV6_MTU_MIN : CONFIG_MTU_MIN;
 	const struct link_state *l;
 
 	if (c->mode == NETWORK_BRIDGED)
@@ -53,11 +66,11 @@ uint32_t mtu_want(const struct work *w, const struct network_config *c)
 		return c->mtu;
 	if (!network_has_uplink(c))
 		return NETWORK_MTU_DEFAULT;
-	l = way_out(w->m, c, &w->actual, (const char(*)[IFNAMSIZ])w->uplinks, w->n_uplinks);
+	l = narrowest(w, c);
 	if (!l)
 		return NETWORK_MTU_DEFAULT;
-	if (l->mtu < CONFIG_MTU_MIN)
-		return CONFIG_MTU_MIN;
+	if (l->mtu < min)
+		return min;
 	return l->mtu > CONFIG_MTU_MAX ? CONFIG_MTU_MAX : l->mtu;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* network.c - the networks in memory and state, and their DHCP servers; see manager.h. */
+/* network.c - the networks in memory and state, and what serves their guests; see manager.h. */
 #include <errno.h>
 #include <linux/neighbour.h>
 #include <string.h>
@@ -58,7 +58,7 @@ int network_store(struct manager *m, const struct network_config *config, const 
 		  bool stopped, struct err *e)
 {
 	struct buf text = BUF_INIT(CONFIG_FILE_MAX);
-	char subnet[IP4_PREFIX_STRLEN];
+	char subnet[IP4_PREFIX_STRLEN], subnet6[IP6_PREFIX_STRLEN];
 	int r;
 
 	network_config_emit(config, &text);
@@ -66,6 +66,9 @@ int network_store(struct manager *m, const struct network_config *config, const 
 	if (r == 0 && config->subnet_auto)
 		r = state_subnet_put(m->state, config->name,
 				     ip4_prefix_format(&config->subnet, subnet), e);
+	if (r == 0 && config->ipv6.subnet_auto)
+		r = state_subnet6_put(m->state, config->name,
+				      ip6_prefix_format(&config->ipv6.subnet, subnet6), e);
 	if (r == 0)
 		r = state_network_put(m->state,
 				      &(struct state_network){.name = config->name,
@@ -92,6 +95,7 @@ static void dhcp_off(struct network_rt *n)
 static void services_off(struct network_rt *n)
 {
 	dhcp_off(n);
+	advertise_off(n, false);
 	lease_socket_free(n->socket);
 	n->socket = NULL;
 }
@@ -125,6 +129,7 @@ void network_drop(struct manager *m, struct network_rt *n)
 			guest_drop(m, g);
 	}
 	HASH_DEL(m->networks, n);
+	advertise_off(n, true);
 	network_free(n);
 }
 
@@ -197,6 +202,17 @@ size_t network_resolvers(const struct manager *m, const struct network_config *c
 	return network_has_uplink(c) ? m->n_resolvers : 0;
 }
 
+size_t network_resolvers6(const struct manager *m, const struct network_rt *n,
+			  const struct in6_addr **ret)
+{
+	const struct network_ipv6 *c = &n->config->ipv6;
+
+	*ret = c->n_dns ? c->dns : m->resolvers6;
+	if (c->n_dns)
+		return c->n_dns;
+	return n->router6 && network_has_uplink(n->config) ? m->n_resolvers6 : 0;
+}
+
 static int lease_config_fill(struct manager *m, struct network_rt *n, struct lease_config *ret)
 {
 	struct lease_config c = {.network = n->config, .mtu = (uint16_t)network_mtu(n)};
@@ -232,10 +248,11 @@ void network_refresh_dhcp(struct manager *m, struct network_rt *n)
 		log_error("network %s: out of memory; its DHCP server does not know the latest "
 			  "guests",
 			  n->name);
+	advertise_refresh(m, n);
 }
 
-int network_replace_config(struct manager *m, struct network_rt *n, struct network_config *config,
-			   const char *file)
+int network_swap_config(struct manager *m, struct network_rt *n, struct network_config *config,
+			const char *file, struct network_config **ret_old)
 {
 	struct network_config *old = n->config;
 	char *copy = strdup(file);
@@ -247,9 +264,23 @@ int network_replace_config(struct manager *m, struct network_rt *n, struct netwo
 	n->config = config;
 	n->problem = (struct err){0};
 	if (!config->dhcp || tell_dhcp(m, n) < 0)
+		dhcp_off(n);
+	advertise_refresh(m, n);
+	if (!n->dhcp && !n->ra)
 		services_off(n);
-	network_config_free(old);
+	*ret_old = old;
 	return 0;
+}
+
+int network_replace_config(struct manager *m, struct network_rt *n, struct network_config *config,
+			   const char *file)
+{
+	struct network_config *old = NULL;
+	int r = network_swap_config(m, n, config, file, &old);
+
+	if (r == 0)
+		network_config_free(old);
+	return r;
 }
 
 static void on_lease(const struct lease_event *ev, void *ctx)
@@ -308,16 +339,18 @@ int network_serve(struct manager *m, struct network_rt *n, struct err *e)
 		n->ifindex = 0;
 		return 0;
 	}
-	if (!n->config->dhcp || link.ifindex != n->ifindex)
+	if ((!n->config->dhcp && !n->ipv6) || link.ifindex != n->ifindex)
 		services_off(n);
 	n->ifindex = link.ifindex;
-	if (!n->config->dhcp)
+	if (!n->config->dhcp && !n->ipv6)
 		return 0;
-	if (n->dhcp) {
-		network_refresh_dhcp(m, n);
-		return 0;
-	}
 	if (!n->socket)
 		r = lease_socket_new(m->loop, link.ifindex, n->name, &n->socket, e);
-	return r < 0 ? r : serve_dhcp(m, n, &link.mac, e);
+	if (n->dhcp)
+		network_refresh_dhcp(m, n);
+	else if (r == 0 && n->config->dhcp)
+		r = serve_dhcp(m, n, &link.mac, e);
+	if (r == 0 && n->ipv6)
+		r = advertise_serve(m, n, e);
+	return r;
 }

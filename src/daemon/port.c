@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/manager.h"
+#include "daemon/work.h"
 
 void port_want(const struct network_config *c, const char *name, const struct mac *mac,
 	       struct desired_tap *t)
@@ -22,14 +22,85 @@ void port_want(const struct network_config *c, const char *name, const struct ma
 	t->mac = *mac;
 	t->macs = known ? known->macs : NULL;
 	t->n_macs = known ? known->n_macs : 0;
+	t->vlan = known ? known->vlan : 0;
 	t->rate = known ? known->rate : (struct guest_rate){0};
+}
+
+/* It was born in the bridge's VLAN for untagged frames. */
+static int set_vlan(struct manager *m, const struct desired_tap *t, struct err *e)
+{
+	struct link_state bridge;
+	int r = rtnl_link_get(m->rtnl, t->bridge, 0, &bridge, e);
+
+	if (r == 0)
+		r = rtnl_port_vlan_add(m->rtnl, t->name, t->vlan, true, e);
+	if (r == 0 && bridge.default_pvid && bridge.default_pvid != t->vlan)
+		r = rtnl_port_vlan_del(m->rtnl, t->name, bridge.default_pvid, e);
+	return r;
+}
+
+int port_vlan_check(struct manager *m, const struct network_rt *n, const char *name, struct err *e)
+{
+	const struct guest_config *known = network_guest_find(n->config, name);
+	struct link_state bridge;
+
+	if (!known || !known->vlan)
+		return 0;
+	if (rtnl_link_get(m->rtnl, n->config->bridge, 0, &bridge, e) < 0)
+		return -ENODEV;
+	return plan_vlan_refused(n->config, &bridge, known->vlan, e) ? -EOPNOTSUPP : 0;
+}
+
+/* A guest that cannot be kept in its VLAN is left out of the bridge, and that is told. */
+static void tell_vlan(struct work *w, const struct desired_tap *t)
+{
+	struct guest_rt *g = manager_guest_by_tap(w->m, t->name);
+	const struct link_state *bridge;
+	size_t of;
+
+	if (!g || (!t->vlan && strcmp(g->problem.code, "no-vlan-filtering") != 0))
+		return;
+	if (strcmp(g->problem.code, "no-vlan-filtering") == 0)
+		g->problem = (struct err){0};
+	of = work_find(w, w->by_bridge, t->bridge);
+	bridge = actual_link_by_name(&w->actual, t->bridge);
+	if (of == w->target->n ||
+	    !plan_vlan_refused(w->target->networks[of].config, bridge, t->vlan, &g->problem))
+		return;
+	if (!w->only_look) {
+		err_list_push(w->errs, &g->problem);
+		w->refused = -EOPNOTSUPP;
+	}
+}
+
+int port_vlans_look(struct work *w, struct err *e)
+{
+	bool needed = false;
+	int r = 0;
+
+	for (size_t i = 0; i < w->desired.n_networks; i++) {
+		const struct desired_network *n = &w->desired.networks[i];
+		const struct link_state *l;
+
+		if (!n->external)
+			continue;
+		l = actual_link_by_name(&w->actual, n->config->bridge);
+		needed = needed || (l && l->vlan_filtering) || network_has_vlans(n->config);
+	}
+	if (needed)
+		r = rtnl_vlans(w->m->rtnl, &w->actual, e);
+	for (size_t i = 0; i < w->desired.n_taps && r == 0; i++)
+		tell_vlan(w, &w->desired.taps[i]);
+	return r;
 }
 
 int port_set(struct manager *m, const struct desired_tap *t, struct err *e)
 {
 	int r = 0;
 
-	if (t->isolated)
+	if (t->vlan)
+		r = set_vlan(m, t, e);
+	if (r == 0 && t->isolated)
 		r = rtnl_port_set_isolated(m->rtnl, t->name, true, e);
 	if (r == 0 && t->managed)
 		r = rtnl_port_set_managed(m->rtnl, t->name, true, e);

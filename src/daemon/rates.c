@@ -201,25 +201,30 @@ static int change(struct manager *m, const struct fw_rates *from, const struct f
 	return r;
 }
 
-/* set_one() - the limit of one tap, whatever others have; @bits 0: none. */
-static int set_one(struct manager *m, const char *tap, uint64_t bits, struct err *e)
+/* put_one() - the limit of one tap, without a look at the others: there may be thousands. */
+static int put_one(struct manager *m, const char *tap, uint64_t bits, struct err *e)
 {
-	struct fw_rates now = {0}, to = {0};
-	const struct fw_rate *old;
-	int r = read_table(m, &now, e);
+	struct buf text = BUF_INIT(RATES_TEXT_MAX);
+	struct fw_rate rate = {.bits = bits};
+	int r;
 
-	for (size_t i = 0; i < now.n && r == 0; i++)
-		if (strcmp(now.v[i].ifname, tap) != 0 && now.v[i].bits)
-			r = fw_rates_add(&to, now.v[i].ifname, now.v[i].bits);
-	old = fw_rates_find(&now, tap);
-	if (r == 0 && bits)
-		r = fw_rates_add(&to, tap, bits);
-	fw_rates_sort(&to);
-	if (r == 0 && (bits || old))
-		r = change(m, &now, &to, e);
-	fw_rates_done(&now);
-	fw_rates_done(&to);
-	return r < 0 ? r : 0;
+	strcpy(rate.ifname, tap);
+	fw_rates_put(&rate, &text);
+	r = text.error ? text.error : commit(m, buf_str(&text), e);
+	buf_done(&text);
+	return r;
+}
+
+static int drop_one(struct manager *m, const char *tap, bool last, struct err *e)
+{
+	struct buf text = BUF_INIT(RATES_TEXT_MAX);
+	int r;
+
+	fw_rates_drop(tap, last, &text);
+	r = text.error ? text.error : commit(m, buf_str(&text), e);
+	buf_done(&text);
+	/* Older kernels have taken the chain away with its interface. */
+	return r == -ENOENT ? 0 : r;
 }
 
 static void mark(struct manager *m, const char *tap, const struct err *e)
@@ -243,7 +248,7 @@ static int one_by_one(struct work *w)
 
 		if (now && now->bits == to->bits)
 			continue;
-		r = set_one(w->m, to->ifname, to->bits, &e);
+		r = put_one(w->m, to->ifname, to->bits, &e);
 		if (r == 0)
 			continue;
 		mark(w->m, to->ifname, &e);
@@ -280,11 +285,25 @@ void rates_plug(struct manager *m, const struct network_rt *n, struct guest_rt *
 	if (known->rate.down)
 		r = rtnl_rate_set(m->rtnl, g->g.tap, known->rate.down, &e);
 	if (known->rate.up && r == 0)
-		r = set_one(m, g->g.tap, known->rate.up, &e);
+		r = put_one(m, g->g.tap, known->rate.up, &e);
 	if (r == 0)
 		return;
 	log_warning("guest %s: %s", g->g.name, e.message);
 	g->problem = e;
+}
+
+/* Some guest that is plugged in may not send as it likes. */
+static bool any_limited(struct manager *m)
+{
+	for (const struct guest_rt *g = m->guests; g; g = g->hh.next) {
+		const struct network_rt *n = manager_network(m, g->g.network);
+		const struct guest_config *known =
+			n ? network_guest_find(n->config, g->g.name) : NULL;
+
+		if (known && known->rate.up)
+			return true;
+	}
+	return false;
 }
 
 void rates_unplug(struct manager *m, const struct network_rt *n, const char *name, const char *tap)
@@ -292,6 +311,6 @@ void rates_unplug(struct manager *m, const struct network_rt *n, const char *nam
 	const struct guest_config *known = n ? network_guest_find(n->config, name) : NULL;
 	struct err e = {0};
 
-	if (known && known->rate.up && set_one(m, tap, 0, &e) < 0)
+	if (known && known->rate.up && drop_one(m, tap, !any_limited(m), &e) < 0)
 		log_warning("the rate of %s is left over: %s", tap, e.message);
 }

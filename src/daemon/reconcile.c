@@ -50,6 +50,9 @@ static void work_done(struct work *w)
 	free(w->failed);
 	free(w->bridges);
 	free(w->used);
+	free(w->used6);
+	free(w->closed6);
+	free(w->switches);
 	free(w->by_name);
 	free(w->by_bridge);
 }
@@ -127,6 +130,8 @@ static int look(struct work *w)
 
 	if (r == 0)
 		r = look_at_fdb(w, &e);
+	if (r == 0)
+		r = want_ipv6_look(w, &e);
 	for (size_t i = 0; i < w->actual.n_links; i++) {
 		size_t of = work_find(w, w->by_bridge, w->actual.links[i].name);
 
@@ -141,6 +146,8 @@ static int look(struct work *w)
 		r = want_all(w);
 	}
 	if (r == 0)
+		r = port_vlans_look(w, &e);
+	if (r == 0)
 		r = rates_look(w, &e);
 	if (r == 0)
 		r = steps_plan(w);
@@ -151,13 +158,13 @@ static int look(struct work *w)
 	return r;
 }
 
-/* @n's bridge is up as it was, and its DHCP server is as it should be. */
+/* @n's bridge is up as it was, and what serves its guests is as it should be. */
 static bool serves(const struct work *w, const struct network_rt *n)
 {
 	size_t i = work_find(w, w->by_name, n->name);
 
 	return i < w->target->n && n->ifindex && n->ifindex == w->bridges[i] && !n->stopped &&
-	       n->config->dhcp == (n->dhcp != NULL);
+	       n->config->dhcp == (n->dhcp != NULL) && n->ipv6 == (n->ra != NULL);
 }
 
 static int serve_all(struct work *w)
@@ -175,7 +182,8 @@ static int serve_all(struct work *w)
 		if (r == 0)
 			continue;
 		if (!e.code[0])
-			err_set(&e, r, "dhcp", n->name, "the DHCP server could not start: %s",
+			err_set(&e, r, "serve", n->name,
+				"the DHCP server or router advertiser could not start: %s",
 				strerror(-r));
 		n->problem = e;
 		err_list_push(w->errs, &e);
@@ -187,10 +195,11 @@ static int serve_all(struct work *w)
 static int carry_out(struct work *w)
 {
 	bool follow_only = w->follow_only;
-	int r = 0, one;
+	int r, one;
 
 	if (!follow_only)
-		r = steps_do(w, true, false);
+		advertise_farewell(w);
+	r = steps_do(w, true, follow_only);
 	one = table_do(w);
 	r = r ? r : one;
 	/* Without its filters a network is not put into service. */
@@ -200,6 +209,7 @@ static int carry_out(struct work *w)
 	}
 	sysctls_forget(w);
 	mtu_follow(w);
+	advertise_follow(w);
 	if (!follow_only) {
 		one = rates_do(w);
 		r = r ? r : one;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * resolv.c - the resolvers the host itself asks, to be handed to guests by DHCP.
+ * resolv.c - the resolvers the host itself asks, to be handed to guests by DHCP and by router
+ * advertisements.
  *
  * A resolver on a loopback address is of no use to a guest: where resolv.conf names only
  * systemd-resolved's stub, its list of upstream servers is read instead.
@@ -13,29 +14,46 @@
 
 #include "base/log.h"
 #include "daemon/manager.h"
+#include "model/config_value.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
 #define RESOLVED_UPSTREAM "/run/systemd/resolve/resolv.conf"
 
-/* The IPv4 resolvers of @path that are not on loopback; resolv.conf(5). */
-static size_t read_resolvers(const char *path, struct in_addr ret[RESOLVERS_MAX])
+/* struct found - the resolvers in a file. */
+struct found {
+	struct in_addr v4[RESOLVERS_MAX];
+	size_t n4;
+	struct in6_addr v6[RESOLVERS_MAX];
+	size_t n6;
+};
+
+/* A link-local one is nobody's but the host's: it does not even parse, with its zone. */
+static void take_resolver(const char *word, struct found *f)
+{
+	struct ip6_prefix p = {.len = 128};
+	struct in_addr a;
+
+	if (ip4_parse(word, &a) == 0) {
+		if (ip4_host(a) >> 24 != 127 && a.s_addr != INADDR_ANY && f->n4 < RESOLVERS_MAX)
+			f->v4[f->n4++] = a;
+	} else if (ip6_parse(word, &p.addr) == 0) {
+		if (!ip6_unusable(&p) && f->n6 < RESOLVERS_MAX)
+			f->v6[f->n6++] = p.addr;
+	}
+}
+
+/* The resolvers of @path that guests can reach: not those on loopback; resolv.conf(5). */
+static void read_resolvers(const char *path, struct found *ret)
 {
 	char line[512], word[64];
-	size_t n = 0;
 	FILE *f = fopen(path, "re");
 
-	if (!f)
-		return 0;
-	while (n < RESOLVERS_MAX && fgets(line, sizeof(line), f)) {
-		struct in_addr a;
-
-		if (sscanf(line, " nameserver %63s", word) != 1 || ip4_parse(word, &a) < 0)
-			continue;
-		if (ip4_host(a) >> 24 != 127 && a.s_addr != INADDR_ANY)
-			ret[n++] = a;
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, " nameserver %63s", word) == 1)
+			take_resolver(word, ret);
 	}
-	fclose(f);
-	return n;
+	if (f)
+		fclose(f);
 }
 
 static const char *conf_path(const struct manager *m)
@@ -45,17 +63,22 @@ static const char *conf_path(const struct manager *m)
 
 void resolvers_load(struct manager *m)
 {
-	struct in_addr found[RESOLVERS_MAX] = {{0}};
+	struct found found = {0};
 	struct network_rt *n, *next;
 	size_t count;
 
-	count = read_resolvers(conf_path(m), found);
-	if (count == 0 && !m->options->resolv_conf[0])
-		count = read_resolvers(RESOLVED_UPSTREAM, found);
-	if (count == m->n_resolvers && memcmp(found, m->resolvers, sizeof(found)) == 0)
+	read_resolvers(conf_path(m), &found);
+	if (found.n4 + found.n6 == 0 && !m->options->resolv_conf[0])
+		read_resolvers(RESOLVED_UPSTREAM, &found);
+	if (found.n4 == m->n_resolvers && found.n6 == m->n_resolvers6 &&
+	    memcmp(found.v4, m->resolvers, sizeof(found.v4)) == 0 &&
+	    memcmp(found.v6, m->resolvers6, sizeof(found.v6)) == 0)
 		return;
-	memcpy(m->resolvers, found, sizeof(found));
-	m->n_resolvers = count;
+	memcpy(m->resolvers, found.v4, sizeof(found.v4));
+	memcpy(m->resolvers6, found.v6, sizeof(found.v6));
+	m->n_resolvers = found.n4;
+	m->n_resolvers6 = found.n6;
+	count = found.n4 + found.n6;
 	HASH_ITER (hh, m->networks, n, next)
 		network_refresh_dhcp(m, n);
 	log_info("guests are told of %zu resolver%s of this host", count, count == 1 ? "" : "s");

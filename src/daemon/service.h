@@ -19,6 +19,15 @@ void service_log(const struct peer *p, const char *fmt, ...) __printf(2, 3);
 int service_network_create(void *ctx, const struct peer *p, const char *text, size_t len,
 			   const struct change_options *o, json_t **ret,
 			   struct err_list *errs) __must_check;
+/*
+ * service_asked() - what holds for the change of @network (NULL: of all) that is carried out next;
+ * @o NULL: it is over.
+ */
+void service_asked(struct manager *m, const struct change_options *o, const char *network);
+/* service_push() - @e to @errs, with words when it has none; returns @r. */
+int service_push(struct err_list *errs, int r, struct err *e);
+/* service_no_network() - the error that there is no network @name. */
+int service_no_network(struct err_list *errs, const char *name);
 int service_network_delete(void *ctx, const struct peer *p, const char *name, bool force,
 			   json_t **ret, struct err_list *errs) __must_check;
 int service_network_start(void *ctx, const struct peer *p, const char *name,
@@ -32,6 +41,16 @@ int service_apply(void *ctx, const struct peer *p, const struct change_options *
 		  struct err_list *errs) __must_check;
 int service_lease_release(void *ctx, const struct peer *p, const char *network, const char *addr,
 			  json_t **ret, struct err_list *errs) __must_check;
+
+/* ---- service_change.c ---- */
+int service_network_config(void *ctx, const char *name, json_t **ret,
+			   struct err_list *errs) __must_check;
+int service_network_replace(void *ctx, const struct peer *p, const char *name, const char *text,
+			    size_t len, const struct change_options *o, json_t **ret,
+			    struct err_list *errs) __must_check;
+int service_network_change(void *ctx, const struct peer *p, const char *name, const char *text,
+			   size_t len, const struct change_options *o, json_t **ret,
+			   struct err_list *errs) __must_check;
 
 /* ---- bridged_serve.c ---- */
 int service_confirm(void *ctx, const struct peer *p, json_t **ret,
@@ -48,6 +67,8 @@ int service_guest_detach(void *ctx, const struct peer *p, const char *name, json
 /* ---- view.c, view_switch.c: docs/API.md has the shapes ---- */
 /* view_snapshot() - rtnl_snapshot() with its error in @errs. */
 int view_snapshot(struct manager *m, struct actual *ret, struct err_list *errs) __must_check;
+/* view_forwards() - the forwards of @n, of @guest only unless that is NULL; a new reference. */
+json_t *view_forwards(const struct network_rt *n, const char *guest);
 int view_status(void *ctx, json_t **ret, struct err_list *errs) __must_check;
 int view_network_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
 int view_network_show(void *ctx, const char *name, json_t **ret,
@@ -56,6 +77,7 @@ int view_guest_list(void *ctx, json_t **ret, struct err_list *errs) __must_check
 int view_guest_show(void *ctx, const char *name, json_t **ret, struct err_list *errs) __must_check;
 int view_port_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
 int view_mac_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
+int view_forward_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
 int view_lease_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
 
 #endif

@@ -163,6 +163,8 @@ static int fill_guest(struct manager *m, struct network_rt *n, const struct peer
 	}
 	r = check_tap(m, s.tap, e);
 	if (r == 0)
+		r = port_vlan_check(m, n, g->name, e);
+	if (r == 0)
 		r = guest_mac(m, n, g->name, g->mac, &s.mac, e);
 	if (r < 0)
 		return r;
@@ -185,6 +187,7 @@ static int plug(struct manager *m, const struct network_rt *n, const struct stat
 	if (r == 0)
 		r = rtnl_link_enslave(m->rtnl, s->tap, n->config->bridge, e);
 	strcpy(port.name, s->tap);
+	strcpy(port.bridge, n->config->bridge);
 	port_want(n->config, s->name, &s->mac, &port);
 	if (r == 0)
 		r = port_set(m, &port, e);

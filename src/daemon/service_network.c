@@ -12,6 +12,7 @@
 #include "daemon/bridged.h"
 #include "daemon/events.h"
 #include "daemon/files.h"
+#include "daemon/forwards.h"
 #include "daemon/reconcile.h"
 #include "daemon/service.h"
 #include "kernel/rtnl.h"
@@ -24,6 +25,9 @@ struct service service_table(struct manager *m)
 		.network_list = view_network_list,
 		.network_show = view_network_show,
 		.network_create = service_network_create,
+		.network_config = service_network_config,
+		.network_replace = service_network_replace,
+		.network_change = service_network_change,
 		.network_delete = service_network_delete,
 		.network_start = service_network_start,
 		.network_stop = service_network_stop,
@@ -39,6 +43,7 @@ struct service service_table(struct manager *m)
 		.events = events_hello,
 		.port_list = view_port_list,
 		.mac_list = view_mac_list,
+		.forward_list = view_forward_list,
 		.lease_list = view_lease_list,
 		.lease_release = service_lease_release,
 	};
@@ -55,7 +60,7 @@ void service_log(const struct peer *p, const char *fmt, ...)
 	log_notice("%s, asked by pid %d uid %u gid %u", what, (int)p->pid, p->uid, p->gid);
 }
 
-static int push(struct err_list *errs, int r, struct err *e)
+int service_push(struct err_list *errs, int r, struct err *e)
 {
 	if (!e->code[0])
 		err_set(e, r, r == -ENOMEM ? "memory" : "internal", "", "%s", strerror(-r));
@@ -63,7 +68,7 @@ static int push(struct err_list *errs, int r, struct err *e)
 	return r;
 }
 
-static int no_network(struct err_list *errs, const char *name)
+int service_no_network(struct err_list *errs, const char *name)
 {
 	return err_add(errs, -ENOENT, "no-network", "",
 		       "there is no network '%s'; `vmlane network "
@@ -71,11 +76,7 @@ static int no_network(struct err_list *errs, const char *name)
 		       name);
 }
 
-/*
- * asked() - what holds for the change of @network (NULL: of all) that is carried out next; @o NULL:
- * it is over.
- */
-static void asked(struct manager *m, const struct change_options *o, const char *network)
+void service_asked(struct manager *m, const struct change_options *o, const char *network)
 {
 	m->ask = (struct change_ask){0};
 	if (!o)
@@ -98,8 +99,8 @@ static int validate_new(struct manager *m, struct network_config *config, struct
 	if (manager_network(m, config->name))
 		return err_add(errs, -EEXIST, "exists", "network",
 			       "there is a network '%s' already; choose another name, or change "
-			       "its file and `vmlane apply`",
-			       config->name);
+			       "that one: vmlane network set %s KEY=VALUE, or import --replace",
+			       config->name, config->name);
 	if (manager_guest(m, config->name))
 		return err_add(errs, -EEXIST, "duplicate-name", "network",
 			       "a guest is called '%s'; choose another name", config->name);
@@ -137,30 +138,31 @@ static void undo_create(struct manager *m, struct network_rt *n)
 			  "shows it");
 }
 
-static int create(struct manager *m, struct network_config *config, struct err_list *errs,
-		  struct network_rt **ret)
+static int create(struct manager *m, struct network_config *config, const char *text, size_t len,
+		  struct err_list *errs, struct network_rt **ret)
 {
 	struct network_rt *n = NULL;
 	char path[PATH_MAX];
 	struct err e = {0};
 	int r;
 
-	r = files_write(m->options->config_dir, config, &e);
+	files_path(m->options->config_dir, config->name, path, sizeof(path));
+	r = files_is_json(text, len) ? files_write(m->options->config_dir, config, &e)
+				     : files_replace(path, text, len, &e);
 	if (r < 0) {
 		network_config_free(config);
-		return push(errs, r, &e);
+		return service_push(errs, r, &e);
 	}
-	files_path(m->options->config_dir, config->name, path, sizeof(path));
 	r = network_add(m, config, path, false, &n);
 	if (r < 0) {
 		network_config_free(config);
 		if (files_remove(path, NULL) < 0)
 			log_error("%s is left over", path);
-		return push(errs, r, &e);
+		return service_push(errs, r, &e);
 	}
 	r = network_save(m, n, &e);
 	if (r < 0)
-		push(errs, r, &e);
+		service_push(errs, r, &e);
 	else
 		r = reconcile(m, NULL, RECONCILE_ALL, NULL, errs);
 	if (r < 0 && n->problem.code[0] == '\0' && n->ifindex)
@@ -187,13 +189,18 @@ int service_network_create(void *ctx, const struct peer *p, const char *text, si
 		m, &(struct config_set){&(struct config_file){(char *)"request", config}, 1}, errs);
 	if (r == 0)
 		r = validate_new(m, config, errs);
+	if (r == 0 && !o->force)
+		r = forwards_check_ports(
+			m,
+			&(struct config_set){&(struct config_file){(char *)"request", config}, 1},
+			true, errs);
 	if (r < 0) {
 		network_config_free(config);
 		return r;
 	}
-	asked(m, o, config->name);
-	r = create(m, config, errs, &n);
-	asked(m, NULL, NULL);
+	service_asked(m, o, config->name);
+	r = create(m, config, text, len, errs, &n);
+	service_asked(m, NULL, NULL);
 	if (r < 0)
 		return r;
 	service_log(p, "network %s created", n->name);
@@ -272,7 +279,7 @@ int service_network_delete(void *ctx, const struct peer *p, const char *name, bo
 	int r;
 
 	if (!n)
-		return no_network(errs, name);
+		return service_no_network(errs, name);
 	r = force ? 0 : check_unused(m, name, "delete", errs);
 	if (r == 0 && !force)
 		r = check_no_peer(m, name, errs);
@@ -281,7 +288,7 @@ int service_network_delete(void *ctx, const struct peer *p, const char *name, bo
 	strcpy(bridge, n->config->bridge);
 	r = delete_stored(m, n, &e);
 	if (r < 0)
-		return push(errs, r, &e);
+		return service_push(errs, r, &e);
 	bridged_forget(m, name);
 	r = reconcile(m, NULL, RECONCILE_ALL, NULL, errs);
 	r = others_trouble(m, name, bridge, r);
@@ -300,7 +307,7 @@ static int set_stopped(struct manager *m, const struct peer *p, struct network_r
 	int r = network_store(m, n->config, n->file, stopped, &e);
 
 	if (r < 0)
-		return push(errs, r, &e);
+		return service_push(errs, r, &e);
 	n->stopped = stopped;
 	n->problem = (struct err){0};
 	r = reconcile(m, NULL, RECONCILE_ALL, NULL, errs);
@@ -321,15 +328,19 @@ int service_network_start(void *ctx, const struct peer *p, const char *name,
 	int r;
 
 	if (!n)
-		return no_network(errs, name);
+		return service_no_network(errs, name);
 	/* A stopped or refused network may clash with what the host has got since. */
 	r = n->ifindex ? 0 : load_check_alone(m, n, errs);
+	if (r == 0 && !o->force)
+		r = forwards_check_ports(
+			m, &(struct config_set){&(struct config_file){n->file, n->config}, 1}, true,
+			errs);
 	if (r < 0)
 		return r;
 	bridged_forget(m, name);
-	asked(m, o, name);
+	service_asked(m, o, name);
 	r = set_stopped(m, p, n, false, ret, errs);
-	asked(m, NULL, NULL);
+	service_asked(m, NULL, NULL);
 	return r;
 }
 
@@ -341,7 +352,7 @@ int service_network_stop(void *ctx, const struct peer *p, const char *name, bool
 	int r;
 
 	if (!n)
-		return no_network(errs, name);
+		return service_no_network(errs, name);
 	r = force ? 0 : check_unused(m, name, "stop", errs);
 	if (r < 0)
 		return r;
@@ -518,17 +529,19 @@ int service_apply(void *ctx, const struct peer *p, const struct change_options *
 		r = -ENOMEM;
 	if (r == 0 && !o->force)
 		r = check_removals(m, &set, errs);
+	if (r == 0 && !o->force)
+		r = forwards_check_ports(m, &set, false, errs);
 	if (r == 0) {
 		say_config_changes(m, &set, changes);
 		r = take_over(m, &set, &e);
 		if (r < 0)
-			push(errs, r, &e);
+			service_push(errs, r, &e);
 	}
 	config_set_done(&set);
-	asked(m, o, NULL);
+	service_asked(m, o, NULL);
 	if (r == 0)
 		r = reconcile(m, NULL, RECONCILE_ALL, changes, errs);
-	asked(m, NULL, NULL);
+	service_asked(m, NULL, NULL);
 	if (r < 0) {
 		json_decref(changes);
 		return r;
@@ -553,7 +566,7 @@ int service_lease_release(void *ctx, const struct peer *p, const char *network, 
 	int r;
 
 	if (!n)
-		return no_network(errs, network);
+		return service_no_network(errs, network);
 	if (ip4_parse(addr, &a) < 0)
 		return err_add(errs, -EINVAL, "bad-address", "address",
 			       "'%.40s' is not an IPv4 address", addr);
@@ -562,7 +575,7 @@ int service_lease_release(void *ctx, const struct peer *p, const char *network, 
 			       "network %s does not serve DHCP now; start it first", network);
 	r = lease_server_release(n->dhcp, a, &e);
 	if (r < 0)
-		return push(errs, r, &e);
+		return service_push(errs, r, &e);
 	service_log(p, "lease %s of network %s released", addr, network);
 	events_emit(m, "lease-released", network, NULL, json_pack("{s:s}", "address", addr),
 		    "the lease of %s was released", addr);

@@ -190,7 +190,10 @@ int state_network_remove(struct state *s, const char *name, struct err *e)
 {
 	int r = run(s, e, "DELETE FROM network WHERE name=?", "s", name);
 
-	return r < 0 ? r : run(s, e, "DELETE FROM meta WHERE key='subnet ' || ?", "s", name);
+	return r < 0 ? r
+		     : run(s, e,
+			   "DELETE FROM meta WHERE key IN ('subnet ' || ?1, 'subnet6 ' || ?1)", "s",
+			   name);
 }
 
 int state_guest_put(struct state *s, const struct state_guest *g, struct err *e)
@@ -268,18 +271,40 @@ int state_meta_get(struct state *s, const char *key, char **ret, struct err *e)
 	return 0;
 }
 
+static int put_subnet(struct state *s, const char *word, const char *network, const char *subnet,
+		      struct err *e)
+{
+	return run(s, e, "INSERT OR REPLACE INTO meta VALUES(? || ' ' || ?,?)", "sss", word,
+		   network, subnet);
+}
+
+static int get_subnet(struct state *s, const char *word, const char *network, char **ret,
+		      struct err *e)
+{
+	char key[NAME_MAX_LEN + sizeof("subnet6 ")];
+
+	snprintf(key, sizeof(key), "%s %s", word, network);
+	return state_meta_get(s, key, ret, e);
+}
+
 int state_subnet_put(struct state *s, const char *network, const char *subnet, struct err *e)
 {
-	return run(s, e, "INSERT OR REPLACE INTO meta VALUES('subnet ' || ?,?)", "ss", network,
-		   subnet);
+	return put_subnet(s, "subnet", network, subnet, e);
 }
 
 int state_subnet_get(struct state *s, const char *network, char **ret, struct err *e)
 {
-	char key[NAME_MAX_LEN + sizeof("subnet ")];
+	return get_subnet(s, "subnet", network, ret, e);
+}
 
-	snprintf(key, sizeof(key), "subnet %s", network);
-	return state_meta_get(s, key, ret, e);
+int state_subnet6_put(struct state *s, const char *network, const char *subnet, struct err *e)
+{
+	return put_subnet(s, "subnet6", network, subnet, e);
+}
+
+int state_subnet6_get(struct state *s, const char *network, char **ret, struct err *e)
+{
+	return get_subnet(s, "subnet6", network, ret, e);
 }
 
 /* each() - call @row for every row of @sql; it unpacks the columns and calls the user's fn. */

@@ -84,6 +84,10 @@ int state_guest_remove(struct state *s, const char *name, struct err *e) __must_
 int state_subnet_put(struct state *s, const char *network, const char *subnet,
 		     struct err *e) __must_check;
 int state_subnet_get(struct state *s, const char *network, char **ret, struct err *e) __must_check;
+/* state_subnet6_put(), state_subnet6_get() - the same for `ipv6: { subnet: auto }`. */
+int state_subnet6_put(struct state *s, const char *network, const char *subnet,
+		      struct err *e) __must_check;
+int state_subnet6_get(struct state *s, const char *network, char **ret, struct err *e) __must_check;
 /* state_sysctl_put() - remember the value to put back; an older record is kept. */
 int state_sysctl_put(struct state *s, const struct sysctl_state *v, struct err *e) __must_check;
 int state_sysctl_remove(struct state *s, const char *path, struct err *e) __must_check;

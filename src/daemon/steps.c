@@ -126,9 +126,14 @@ void steps_say(struct work *w)
 		say_step(w, &w->plan.steps[i]);
 }
 
-static bool is_delete(const struct plan_step *s)
+/*
+ * What is done before the rules change: deletions, and the end of IPv6 forwarding that only we had
+ * begun, since the rules that keep it closed between the host's other interfaces go then.
+ */
+static bool is_before_rules(const struct work *w, const struct plan_step *s, size_t of)
 {
-	return s->kind == STEP_TAP_DELETE || s->kind == STEP_BRIDGE_DELETE;
+	return s->kind == STEP_TAP_DELETE || s->kind == STEP_BRIDGE_DELETE ||
+	       (s->kind == STEP_SYSCTL_SET && of == w->target->n && sysctls_closes(&s->sysctl));
 }
 
 /* The target network that a step is done for, or w->target->n when for all of them. */
@@ -149,7 +154,7 @@ static int do_sysctl(struct work *w, const struct plan_step *s, struct err *e)
 
 	/* Those of our bridges go with them. */
 	if (step_network(w, s) == w->target->n)
-		r = sysctls_save(w->m, s->sysctl.path, s->replaces, e);
+		r = sysctls_save(w, s->sysctl.path, s->replaces, e);
 	return r < 0 ? r : sysctl_write(s->sysctl.path, s->sysctl.value, e);
 }
 
@@ -189,6 +194,12 @@ static int do_step(struct work *w, const struct plan_step *s, struct err *e)
 		return rtnl_fdb_remove(r, s->ifname, &s->mac, e);
 	case STEP_MAC_ADD:
 		return rtnl_fdb_pin(r, s->ifname, &s->mac, e);
+	case STEP_BRIDGE_VLANS:
+		return rtnl_bridge_set_vlan_filtering(r, s->ifname, s->on, e);
+	case STEP_VLAN_ADD:
+		return rtnl_port_vlan_add(r, s->ifname, s->vid, s->on, e);
+	case STEP_VLAN_DEL:
+		return rtnl_port_vlan_del(r, s->ifname, s->vid, e);
 	case STEP_TAP_RATE:
 		return rtnl_rate_set(r, s->ifname, s->rate_down, e);
 	case STEP_ADDR_DEL:
@@ -199,6 +210,10 @@ static int do_step(struct work *w, const struct plan_step *s, struct err *e)
 		return do_sysctl(w, s, e);
 	case STEP_LINK_UP:
 		return rtnl_link_set_up(r, s->ifname, true, e);
+	case STEP_ADDR6_DEL:
+		return rtnl_addr6_del(r, s->ifname, &s->addr6, e);
+	case STEP_ADDR6_ADD:
+		return rtnl_addr6_add(r, s->ifname, &s->addr6, e);
 	case STEP_TAP_CREATE:
 		return do_tap_create(w, s, e);
 	case STEP_TAP_ENSLAVE:
@@ -242,7 +257,7 @@ static void mark_guest(struct manager *m, const char *tap, const struct err *e)
 		g->problem = *e;
 }
 
-int steps_do(struct work *w, bool deletes, bool follow_only)
+int steps_do(struct work *w, bool before_rules, bool follow_only)
 {
 	int first = 0;
 
@@ -252,7 +267,8 @@ int steps_do(struct work *w, bool deletes, bool follow_only)
 		struct err e = {0};
 		int r;
 
-		if (is_delete(s) != deletes || (of < w->target->n && w->failed[of]))
+		if (is_before_rules(w, s, of) != before_rules ||
+		    (of < w->target->n && w->failed[of]))
 			continue;
 		if (follow_only && !follows(w, s, of))
 			continue;

@@ -83,7 +83,7 @@ static int choose(const struct config_file *f, struct taken *t, struct err_list 
 	return 0;
 }
 
-int subnet_settle(struct manager *m, const struct config_set *set, struct err_list *errs)
+static int settle4(struct manager *m, const struct config_set *set, struct err_list *errs)
 {
 	struct taken taken = {0};
 	bool more = false;
@@ -102,7 +102,14 @@ int subnet_settle(struct manager *m, const struct config_set *set, struct err_li
 	return r;
 }
 
-int subnet_settle_stored(struct manager *m, struct network_config *c, struct err *e)
+int subnet_settle(struct manager *m, const struct config_set *set, struct err_list *errs)
+{
+	int r = settle4(m, set, errs);
+
+	return r < 0 ? r : subnet6_settle(m, set, errs);
+}
+
+static int settle_stored4(struct manager *m, struct network_config *c, struct err *e)
 {
 	_cleanup_(freep) char *text = NULL;
 	struct ip4_prefix p;
@@ -115,9 +122,16 @@ int subnet_settle_stored(struct manager *m, struct network_config *c, struct err
 		return r;
 	/* A state that lost it: whatever is free, as at first. */
 	if (!text || ip4_prefix_parse(text, &p) < 0 || p.len < 8 || p.len > 30)
-		return subnet_settle(
-			m, &(struct config_set){&(struct config_file){(char *)"state", c}, 1},
-			&m->config_errors);
+		return settle4(m,
+			       &(struct config_set){&(struct config_file){(char *)"state", c}, 1},
+			       &m->config_errors);
 	network_config_settle(c, &p);
 	return 0;
+}
+
+int subnet_settle_stored(struct manager *m, struct network_config *c, struct err *e)
+{
+	int r = settle_stored4(m, c, e);
+
+	return r < 0 ? r : subnet6_settle_stored(m, c, e);
 }

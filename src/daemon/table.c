@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/forwards.h"
 #include "base/text.h"
 #include "daemon/test_hooks.h"
 #include "kernel/sysctl.h"
@@ -42,17 +43,42 @@ static int want_peers(struct work *w, size_t *ret_n)
 			if (!other || !network_has_peer(other, c->name))
 				continue;
 			strcpy(w->fw_peers[n].from, c->bridge);
-			strcpy(w->fw_peers[n++].to, other->bridge);
+			strcpy(w->fw_peers[n].to, other->bridge);
+			w->fw_peers[n++].ipv6 =
+				w->ipv6 && c->ipv6.subnet.len && other->ipv6.subnet.len;
 		}
 	}
 	*ret_n = n;
 	return 0;
 }
 
+/* Without IPv6 on the host the network is as one that was not given any. */
+static void want_firewall6(struct work *w, const struct desired_network *n, struct fw_network *f,
+			   char (*named)[IFNAMSIZ])
+{
+	const struct network_config *c = n->config;
+
+	if (!n->ipv6)
+		return;
+	f->ipv6 = true;
+	f->subnet6 = c->ipv6.subnet;
+	f->gateway6 = c->ipv6.gateway;
+	if (!network_has_uplink(c))
+		return;
+	f->uplinks6 = (const char(*)[IFNAMSIZ])(c->uplink[0] ? named : w->uplinks6);
+	f->n_uplinks6 = c->uplink[0] ? 1 : w->n_uplinks6;
+}
+
 static int want_firewall(struct work *w)
 {
 	size_t n = w->desired.n_networks;
-	struct fw_desired d = {0};
+	struct fw_desired d = {
+		.closed = (const char(*)[IFNAMSIZ])w->closed6,
+		.n_closed = w->n_closed6,
+		.closed_all = w->closed_all6,
+		.switches = (const char(*)[IFNAMSIZ])w->switches,
+		.n_switches = w->n_switches,
+	};
 	int r;
 
 	w->fw_nets = calloc(n + 1, sizeof(*w->fw_nets));
@@ -76,6 +102,11 @@ static int want_firewall(struct work *w)
 		f->subnet = c->subnet;
 		f->port_min = c->port_min;
 		f->port_max = c->port_max;
+		f->source_first = c->source_first;
+		f->source_last = c->source_last;
+		f->guests = c->guests;
+		f->n_guests = c->n_guests;
+		want_firewall6(w, &w->desired.networks[i], f, &w->fw_ways[i]);
 		if (!network_has_uplink(c))
 			continue;
 		strcpy(w->fw_ways[i], want_way_out(w, c->uplink));
@@ -92,12 +123,27 @@ static int want_firewall(struct work *w)
 }
 
 /*
+ * known_skeleton() - ours of which the kernel's listing was remembered: of our last transaction, or
+ * the one that shall be, for a daemon that has just started; NULL when it is none of these.
+ */
+static const char *known_skeleton(const struct work *w)
+{
+	const char *candidates[] = {w->m->fw.skeleton, w->fw.skeleton};
+
+	for (size_t i = 0; i < ARRAY_SIZE(candidates); i++)
+		if (candidates[i] && hash_str(HASH_INIT, candidates[i]) == w->m->fw_skeleton)
+			return candidates[i];
+	return NULL;
+}
+
+/*
  * table_read() - the table in the kernel as a ruleset that w->fw can be compared with. -ESTALE
- * when its skeleton is not the one that w->fw has, or somebody changed it.
+ * when its skeleton is not one that we know, or somebody changed it.
  */
 static int table_read(struct work *w, struct fw_ruleset *ret, struct err *e)
 {
 	struct buf listing = BUF_INIT(FW_TEXT_MAX);
+	const char *skeleton = known_skeleton(w);
 	struct fw_ruleset table = {0};
 	int r = nft_list(w->m->nft, &listing, e);
 
@@ -108,13 +154,12 @@ static int table_read(struct work *w, struct fw_ruleset *ret, struct err *e)
 		r = fw_listing_read(buf_str(&listing), &table) < 0 ? -ESTALE : 0;
 	w->fw_mortal = r == 0 && !strstr(table.skeleton, "ct timeout set");
 	buf_done(&listing);
-	if (r == 0 && (hash_str(HASH_INIT, table.skeleton) != w->m->fw_listing ||
-		       hash_str(HASH_INIT, w->fw.skeleton) != w->m->fw_skeleton))
+	if (r == 0 && (hash_str(HASH_INIT, table.skeleton) != w->m->fw_listing || !skeleton))
 		r = -ESTALE;
 	if (r == 0) {
 		/* The same skeleton, in the kernel's words: put it into ours. */
 		free(table.skeleton);
-		table.skeleton = strdup(w->fw.skeleton);
+		table.skeleton = strdup(skeleton);
 		r = table.skeleton ? 0 : -ENOMEM;
 	}
 	if (r < 0)
@@ -124,7 +169,13 @@ static int table_read(struct work *w, struct fw_ruleset *ret, struct err *e)
 	return r;
 }
 
-/* firewall_delta() - from what is in the kernel to w->fw by elements; -ESTALE: it can't be. */
+static int delta_from(struct work *w, const struct fw_ruleset *table)
+{
+	w->fw_relist = strcmp(table->skeleton, w->fw.skeleton) != 0;
+	return fw_ruleset_delta(table, &w->fw, &w->fw_text);
+}
+
+/* firewall_delta() - from what is in the kernel to w->fw in small steps; -ESTALE: it can't be. */
 static int firewall_delta(struct work *w, struct err *e)
 {
 	struct manager *m = w->m;
@@ -136,11 +187,11 @@ static int firewall_delta(struct work *w, struct err *e)
 		w->fw_seen = 0;
 	if (w->fw_seen && w->fw_seen == m->fw_generation) {
 		w->fw_present = true;
-		return fw_ruleset_delta(&m->fw, &w->fw, &w->fw_text);
+		return delta_from(w, &m->fw);
 	}
 	r = table_read(w, &table, e);
 	if (r == 0)
-		r = fw_ruleset_delta(&table, &w->fw, &w->fw_text);
+		r = delta_from(w, &table);
 	/* What others did was not to our table: it need not be read again. */
 	if (r >= 0 && nft_generation(m->nft, &after) == 0 && after == w->fw_seen) {
 		fw_ruleset_done(&m->fw);
@@ -284,7 +335,7 @@ static int commit_firewall(struct work *w, struct err *e)
 		r = nft_run(m->nft, buf_str(&w->fw_text), e);
 		if (r < 0)
 			return r;
-		w->fw_relist = w->fw_full;
+		w->fw_relist = w->fw_relist || w->fw_full;
 		ours++;
 	}
 	if (w->n_fw_nets && (w->fw_full || w->fw_mortal) && set_lifetimes(m)) {
@@ -306,6 +357,8 @@ int table_do(struct work *w)
 	if (w->fw_changes || w->fw_mortal)
 		r = commit_firewall(w, &e);
 	if (r == 0) {
+		if (w->fw_changes)
+			forwards_settle(w);
 		fw_ruleset_done(&m->fw);
 		m->fw = w->fw;
 		w->fw = (struct fw_ruleset){0};

@@ -7,8 +7,11 @@
 #include "base/clock.h"
 #include "config.h"
 #include "daemon/bridged.h"
+#include "daemon/forwards.h"
 #include "daemon/reconcile.h"
 #include "daemon/service.h"
+#include "daemon/source.h"
+#include "daemon/view_ipv6.h"
 #include "kernel/tap.h"
 #include "kernel/vmm.h"
 
@@ -35,6 +38,10 @@ int view_snapshot(struct manager *m, struct actual *ret, struct err_list *errs)
 	struct err e = {0};
 	int r = rtnl_snapshot(m->rtnl, ret, &e);
 
+	if (r == 0)
+		r = view_ipv6_look(m, ret, &e);
+	if (r < 0)
+		actual_done(ret);
 	if (r < 0)
 		err_list_push(errs, &e);
 	return r;
@@ -147,18 +154,30 @@ static const char *network_state(struct manager *m, const struct network_rt *n,
 static json_t *network_problem(struct manager *m, const struct network_rt *n,
 			       const struct actual *a)
 {
-	struct err nic;
+	struct err nic, source;
 
 	if (n->problem.code[0])
 		return err_json(&n->problem);
 	bridged_problem(m, n, a, &nic);
-	if (nic.code[0])
+	if (nic.code[0] || ipv6_note(n, &nic))
 		return err_json(&nic);
+	source_problem(m, n, a, &source);
+	if (source.code[0])
+		return err_json(&source);
 	if (n->stopped || n->ifindex)
 		return json_null();
 	return json_pack("{s:s, s:s, s:o}", "code", "bridge-gone", "where", n->name, "message",
 			 json_sprintf("its bridge %s is gone; `vmlane apply` makes it again",
 				      n->config->bridge));
+}
+
+static json_t *source_json(const struct network_config *c)
+{
+	char text[IP4_RANGE_STRLEN];
+
+	if (c->mode != NETWORK_NAT || !network_has_source(c))
+		return json_null();
+	return json_string(ip4_range_format(c->source_first, c->source_last, text));
 }
 
 /* The way out and the way in, as far as the mode has them. */
@@ -167,7 +186,7 @@ static json_t *way_json(const struct actual *a, const struct network_config *c)
 	bool routed = c->mode == NETWORK_ROUTED;
 	bool uplink = c->mode == NETWORK_BRIDGED ? c->uplink[0] != 0 : network_has_uplink(c);
 
-	return json_pack("{s:o, s:o, s:o, s:o}", "uplink",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "source", source_json(c), "uplink",
 			 uplink ? json_string(c->uplink[0] ? c->uplink : "auto") : json_null(),
 			 "uplinks", uplinks_json(a, c), "ports",
 			 c->mode == NETWORK_NAT ? json_sprintf("%u-%u", c->port_min, c->port_max)
@@ -224,6 +243,8 @@ static json_t *network_json(struct manager *m, const struct actual *a, struct ne
 	json_object_set_new(j, "mtu_auto", json_boolean(follows_uplink(c)));
 	json_object_set_new(j, "notes", notes_json(m, n, a));
 	json_object_set_new(j, "peers", peers_json(c));
+	json_object_set_new(j, "forwards", view_forwards(n, NULL));
+	json_object_set_new(j, "ipv6", view_ipv6_json(m, a, n));
 	json_object_set_new(j, "stp", json_boolean(c->stp));
 	json_object_set_new(j, "learning", json_boolean(c->learning));
 	json_object_set_new(j, "ageing_s", json_integer(c->ageing_s));
@@ -274,12 +295,14 @@ int view_network_show(void *ctx, const char *name, json_t **ret, struct err_list
 
 /**
  * struct guest_view - a guest to be shown, plugged in (@rt) or only configured (@known)
+ * @seen:	who was seen with which IPv6 address
  */
 struct guest_view {
 	const char *name;
 	struct network_rt *network;
 	const struct guest_rt *rt;
 	const struct guest_config *known;
+	const struct neighbours *seen;
 };
 
 static bool guest_address(const struct guest_view *v, const struct mac *mac, struct in_addr *ret,
@@ -379,10 +402,15 @@ static json_t *guest_json(const struct guest_view *v, const struct actual *a)
 		      text_or_null(mac ? mac_format(mac, text) : NULL), "ipv4",
 		      has_ip ? addr_json(ip) : json_null(), "ipv4_source",
 		      text_or_null(has_ip ? source : NULL));
+	json_object_set_new(
+		j, "vlan", v->known && v->known->vlan ? json_integer(v->known->vlan) : json_null());
 	json_object_set_new(j, "rate", rate_json(v->known));
 	json_object_set_new(j, "problem",
 			    v->rt && v->rt->problem.code[0] ? err_json(&v->rt->problem)
 							    : json_null());
+	json_object_set_new(j, "forwards",
+			    v->network ? view_forwards(v->network, v->name) : json_array());
+	json_object_set_new(j, "ipv6", view_ipv6_addresses(v->seen, v->network, mac));
 	if (v->rt)
 		add_plug(j, &v->rt->g, a, bridge);
 	else
@@ -416,9 +444,10 @@ static json_t *args_json(const struct state_guest *g)
 					"host_dev_name", g->tap));
 }
 
-static struct guest_view view_of(struct manager *m, const struct guest_rt *g)
+static struct guest_view view_of(struct manager *m, const struct guest_rt *g,
+				 const struct neighbours *seen)
 {
-	struct guest_view v = {.name = g->g.name, .rt = g};
+	struct guest_view v = {.name = g->g.name, .rt = g, .seen = seen};
 
 	v.network = manager_network(m, g->g.network);
 	if (v.network)
@@ -426,14 +455,16 @@ static struct guest_view view_of(struct manager *m, const struct guest_rt *g)
 	return v;
 }
 
-static void add_configured(struct manager *m, const struct actual *a, json_t *list)
+static void add_configured(struct manager *m, const struct actual *a, const struct neighbours *seen,
+			   json_t *list)
 {
 	struct network_rt *n, *next;
 
 	HASH_ITER (hh, m->networks, n, next) {
 		for (size_t i = 0; i < n->config->n_guests; i++) {
 			const struct guest_config *c = &n->config->guests[i];
-			struct guest_view v = {.name = c->name, .network = n, .known = c};
+			struct guest_view v = {
+				.name = c->name, .network = n, .known = c, .seen = seen};
 
 			if (!manager_guest(m, c->name))
 				json_array_append_new(list, guest_json(&v, a));
@@ -445,18 +476,21 @@ int view_guest_list(void *ctx, json_t **ret, struct err_list *errs)
 {
 	struct manager *m = ctx;
 	struct actual a = {0};
+	struct neighbours seen;
 	json_t *list;
 	int r = view_snapshot(m, &a, errs);
 
 	if (r < 0)
 		return r;
+	view_ipv6_neighbours(m, &seen);
 	list = json_array();
 	for (const struct guest_rt *g = m->guests; g; g = g->hh.next) {
-		struct guest_view v = view_of(m, g);
+		struct guest_view v = view_of(m, g, &seen);
 
 		json_array_append_new(list, guest_json(&v, &a));
 	}
-	add_configured(m, &a, list);
+	add_configured(m, &a, &seen, list);
+	free(seen.v);
 	actual_done(&a);
 	return give(json_pack("{s:o}", "guests", list), ret);
 }
@@ -467,7 +501,7 @@ static bool find_guest(struct manager *m, const char *name, struct guest_view *r
 	struct network_rt *n, *next;
 
 	if (g) {
-		*ret = view_of(m, g);
+		*ret = view_of(m, g, NULL);
 		return true;
 	}
 	HASH_ITER (hh, m->networks, n, next) {
@@ -484,6 +518,7 @@ static bool find_guest(struct manager *m, const char *name, struct guest_view *r
 int view_guest_show(void *ctx, const char *name, json_t **ret, struct err_list *errs)
 {
 	struct manager *m = ctx;
+	struct neighbours seen;
 	struct guest_view v;
 	struct actual a = {0};
 	json_t *j;
@@ -496,7 +531,10 @@ int view_guest_show(void *ctx, const char *name, json_t **ret, struct err_list *
 	r = view_snapshot(m, &a, errs);
 	if (r < 0)
 		return r;
+	view_ipv6_neighbours(m, &seen);
+	v.seen = &seen;
 	j = guest_json(&v, &a);
+	free(seen.v);
 	actual_done(&a);
 	if (j && v.rt && v.rt->g.kind == GUEST_ATTACHED)
 		json_object_set_new(j, "args", args_json(&v.rt->g));
@@ -540,9 +578,10 @@ static json_t *counters_json(struct manager *m)
 	json_t *firewall = json_null();
 
 	if (known)
-		firewall = json_pack("{s:I, s:I, s:I, s:I}", "spoofed", (json_int_t)f.spoofed,
+		firewall = json_pack("{s:I, s:I, s:I, s:I, s:I}", "spoofed", (json_int_t)f.spoofed,
 				     "refused_in", (json_int_t)f.refused_in, "refused_out",
-				     (json_int_t)f.refused_out, "invalid", (json_int_t)f.invalid);
+				     (json_int_t)f.refused_out, "invalid", (json_int_t)f.invalid,
+				     "closed", (json_int_t)f.closed);
 	return json_pack("{s:I, s:I, s:o, s:o}", "kernel_writes", (json_int_t)kernel_write_count(),
 			 "firewall_transactions", (json_int_t)nft_transactions(m->nft), "firewall",
 			 firewall, "dhcp", dhcp_counters(m));
@@ -627,16 +666,29 @@ static void add_clashes(struct manager *m, json_t *list)
 	}
 }
 
+static void add_forwards(struct manager *m, const struct actual *a, json_t *list)
+{
+	_cleanup_(freep) struct err_list *errs = calloc(1, sizeof(*errs));
+
+	if (!errs)
+		return;
+	forwards_problems(m, a, errs);
+	add_errors(list, errs);
+}
+
 static json_t *problems_json(struct manager *m)
 {
 	json_t *list = json_array();
 	struct network_rt *n, *next;
 	struct actual a = {0};
+	struct err saved;
 
 	add_errors(list, &m->config_errors);
 	add_clashes(m, list);
 	if (m->fw_lifetimes.code[0])
 		json_array_append_new(list, err_json(&m->fw_lifetimes));
+	if (saved_rules_problem(m, &saved))
+		json_array_append_new(list, err_json(&saved));
 	if (rtnl_snapshot(m->rtnl, &a, NULL) < 0)
 		return list;
 	HASH_ITER (hh, m->networks, n, next) {
@@ -655,6 +707,7 @@ static json_t *problems_json(struct manager *m)
 		if (store)
 			json_array_append_new(list, err_json(store));
 	}
+	add_forwards(m, &a, list);
 	actual_done(&a);
 	add_differences(m, list);
 	for (const struct guest_rt *g = m->guests; g; g = g->hh.next)
@@ -663,19 +716,14 @@ static json_t *problems_json(struct manager *m)
 	return list;
 }
 
-static json_t *default_uplinks(struct manager *m)
+static json_t *default_uplinks(const struct actual *a)
 {
 	json_t *list = json_array();
 	char names[8][IFNAMSIZ];
-	struct actual a = {0};
-	size_t n;
+	size_t n = actual_uplinks(a, names, ARRAY_SIZE(names));
 
-	if (rtnl_snapshot(m->rtnl, &a, NULL) < 0)
-		return list;
-	n = actual_uplinks(&a, names, ARRAY_SIZE(names));
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(list, json_string(names[i]));
-	actual_done(&a);
 	return list;
 }
 
@@ -691,20 +739,29 @@ static size_t all_leases(struct manager *m)
 
 int view_status(void *ctx, json_t **ret, struct err_list *errs)
 {
+	json_t *resolvers = json_array(), *uplinks, *uplinks6;
 	struct manager *m = ctx;
-	json_t *resolvers = json_array();
+	char text[IP6_STRLEN];
+	struct actual a = {0};
 
 	(void)errs;
 	for (size_t i = 0; i < m->n_resolvers; i++)
 		json_array_append_new(resolvers, addr_json(m->resolvers[i]));
+	for (size_t i = 0; i < m->n_resolvers6; i++)
+		json_array_append_new(resolvers, json_string(ip6_format(&m->resolvers6[i], text)));
+	if (rtnl_snapshot(m->rtnl, &a, NULL) < 0 || rtnl_snapshot_ipv6(m->rtnl, &a, NULL) < 0)
+		actual_done(&a);
+	uplinks = default_uplinks(&a);
+	uplinks6 = view_ipv6_uplinks(&a);
+	actual_done(&a);
 	return give(
-		json_pack("{s:s, s:i, s:I, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "version",
-			  VMLANE_VERSION, "pid", (int)getpid(), "uptime_s",
+		json_pack("{s:s, s:i, s:I, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}",
+			  "version", VMLANE_VERSION, "pid", (int)getpid(), "uptime_s",
 			  (json_int_t)((clock_boot_us() - m->started_us) / 1000000), "config_dir",
 			  m->options->config_dir, "state_dir", m->options->state_dir, "networks",
 			  (json_int_t)HASH_COUNT(m->networks), "guests",
 			  (json_int_t)HASH_COUNT(m->guests), "leases", (json_int_t)all_leases(m),
-			  "uplinks", default_uplinks(m), "resolvers", resolvers, "problems",
-			  problems_json(m), "counters", counters_json(m)),
+			  "uplinks", uplinks, "uplinks6", uplinks6, "resolvers", resolvers,
+			  "problems", problems_json(m), "counters", counters_json(m)),
 		ret);
 }

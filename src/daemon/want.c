@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "daemon/bridged.h"
+#include "daemon/forwards.h"
 #include "kernel/sysctl.h"
 
 static int want_networks(struct work *w)
@@ -29,6 +30,7 @@ static int want_networks(struct work *w)
 			continue;
 		n->config = t->config;
 		n->mac = mac_derive(w->m->host_id, t->config->name, "", 0);
+		n->ipv6 = w->ipv6 && t->config->ipv6.subnet.len;
 		n->external = t->config->mode == NETWORK_BRIDGED;
 		n->mtu = mtu_want(w, t->config);
 		d->n_networks++;
@@ -66,13 +68,11 @@ static int want_taps(struct work *w)
 	return 0;
 }
 
-/* @key of @ifname's directory in net/@family/conf shall be @value. */
-static int want_sysctl(struct desired *d, const char *family, const char *ifname, const char *key,
-		       const char *value)
+int want_path(struct desired *d, const char *path, const char *value)
 {
 	struct sysctl_state want = {0}, now = {0}, *p;
 
-	snprintf(want.path, sizeof(want.path), "net/%s/conf/%s/%s", family, ifname, key);
+	snprintf(want.path, sizeof(want.path), "%s", path);
 	snprintf(want.value, sizeof(want.value), "%s", value);
 	now = want;
 	if (sysctl_read(want.path, now.value) < 0)
@@ -88,6 +88,15 @@ static int want_sysctl(struct desired *d, const char *family, const char *ifname
 	d->sysctls[d->n_sysctls] = want;
 	d->sysctls_now[d->n_sysctls++] = now;
 	return 0;
+}
+
+int want_sysctl(struct desired *d, const char *family, const char *ifname, const char *key,
+		const char *value)
+{
+	char path[SYSCTL_PATH_MAX];
+
+	snprintf(path, sizeof(path), "net/%s/conf/%s/%s", family, ifname, key);
+	return want_path(d, path, value);
 }
 
 const char *want_way_out(const struct work *w, const char *ifname)
@@ -112,11 +121,23 @@ static void use_uplink(struct work *w, const char *ifname)
 		snprintf(w->used[w->n_used++], IFNAMSIZ, "%s", ifname);
 }
 
+/* What comes to a forward's own address comes in by the interface that has it. */
+static void use_forwards(struct work *w, const struct network_config *c)
+{
+	for (size_t i = 0; i < c->n_guests; i++)
+		for (size_t k = 0; k < c->guests[i].n_forwards; k++) {
+			const char *ifname = forwards_uplink(w, &c->guests[i].forwards[k]);
+
+			if (ifname)
+				use_uplink(w, ifname);
+		}
+}
+
 static int want_uplinks(struct work *w)
 {
 	bool follow = false;
 
-	w->used = calloc(w->target->n + w->n_uplinks + 1, sizeof(*w->used));
+	w->used = calloc(w->target->n + w->n_uplinks + w->actual.n_links + 1, sizeof(*w->used));
 	if (!w->used)
 		return -ENOMEM;
 	for (size_t i = 0; i < w->target->n; i++) {
@@ -128,27 +149,31 @@ static int want_uplinks(struct work *w)
 			use_uplink(w, want_way_out(w, t->config->uplink));
 		else
 			follow = true;
+		use_forwards(w, t->config);
 	}
 	for (size_t u = 0; follow && u < w->n_uplinks; u++)
 		use_uplink(w, w->uplinks[u]);
 	return 0;
 }
 
-/* Forwarding of uplinks that nobody uses any more goes back to what it was. */
+/* What we changed and nobody needs so any more goes back to what it was. */
 static int want_restored(struct work *w)
 {
 	for (size_t i = 0; i < w->m->n_saved; i++) {
 		const struct sysctl_state *s = &w->m->saved[i].was;
-		char ifname[IFNAMSIZ], now[SYSCTL_VALUE_MAX];
+		char now[SYSCTL_VALUE_MAX];
 		int r;
 
-		if (!sysctls_restorable(w, &w->m->saved[i], ifname))
+		if (!sysctls_restorable(w, &w->m->saved[i]) || sysctl_read(s->path, now) < 0)
 			continue;
-		if (sysctl_read(s->path, now) < 0 || strcmp(now, s->value) == 0)
+		if (strcmp(now, s->value) == 0 && !sysctls_will_change(w, s->path))
 			continue;
-		r = want_sysctl(&w->desired, "ipv4", ifname, "forwarding", s->value);
+		r = want_path(&w->desired, s->path, s->value);
 		if (r < 0)
 			return r;
+		/* Not as it is now, but as it will be when its turn comes. */
+		if (strcmp(now, s->value) == 0)
+			strcpy(w->desired.sysctls_now[w->desired.n_sysctls - 1].value, "0");
 	}
 	return 0;
 }
@@ -171,7 +196,7 @@ static int want_arp(struct desired *d, const struct network_config *c)
 	return want_sysctl(d, "ipv4", c->bridge, "arp_ignore", "0");
 }
 
-static int want_bridge_sysctls(struct work *w, const struct network_config *c, bool ipv6)
+static int want_bridge_sysctls(struct work *w, const struct network_config *c)
 {
 	const char *forwarding;
 	int r;
@@ -179,27 +204,26 @@ static int want_bridge_sysctls(struct work *w, const struct network_config *c, b
 	assert(c); /* want_networks() gave each its configuration */
 	forwarding = c->mode == NETWORK_ISOLATED ? "0" : "1";
 	r = want_sysctl(&w->desired, "ipv4", c->bridge, "forwarding", forwarding);
-	if (r == 0)
-		r = want_arp(&w->desired, c);
-	if (r == 0 && ipv6)
-		r = want_sysctl(&w->desired, "ipv6", c->bridge, "disable_ipv6", "1");
-	return r;
+	return r < 0 ? r : want_arp(&w->desired, c);
 }
 
 static int want_sysctls(struct work *w)
 {
-	bool ipv6 = access("/proc/sys/net/ipv6", F_OK) == 0;
 	int r = 0;
 
 	for (size_t i = 0; i < w->desired.n_networks && r == 0; i++) {
 		if (!w->desired.networks[i].external)
-			r = want_bridge_sysctls(w, w->desired.networks[i].config, ipv6);
+			r = want_bridge_sysctls(w, w->desired.networks[i].config);
 	}
+	if (r == 0)
+		r = forwards_want(w);
 	for (size_t i = 0; i < w->actual.n_links && r == 0; i++) {
 		if (want_uplink(w, w->actual.links[i].name))
 			r = want_sysctl(&w->desired, "ipv4", w->actual.links[i].name, "forwarding",
 					"1");
 	}
+	if (r == 0)
+		r = want_ipv6(w);
 	return r < 0 ? r : want_restored(w);
 }
 

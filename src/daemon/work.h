@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * work.h - one reconciliation under way, shared by reconcile.c (the order of things), want.c (what
- * the kernel should have), steps.c (links, addresses, sysctls), sysctls.c (their old values) and
+ * work.h - one reconciliation under way, shared by reconcile.c (the order of things), want.c and
+ * want_ipv6.c (what the kernel should have), steps.c (links, addresses, sysctls), sysctls.c (their old values) and
  * table.c (the firewall table).
  */
 #ifndef VMLANE_DAEMON_WORK_H
@@ -22,6 +22,13 @@ struct target_index {
  * @actual:	the kernel as it was found
  * @uplinks:	names of the interfaces with a default route, for `uplink: auto`
  * @used:	names of the interfaces that running networks go out by, there or not; @n_used
+ * @ipv6:	the host has IPv6; @any6: running networks have it too, so that @actual has it;
+ *		@forwards6: some of these get further than the host
+ * @force6:	the kernel can forward IPv6 by interface (6.17 and later: force_forwarding); @all6:
+ *		it forwards on all
+ * @uplinks6, @used6: as @uplinks and @used, of IPv6
+ * @closed6:	names of interfaces that forward IPv6 because of us alone, @n_closed6; @closed_all6:
+ *		the host as a whole does; @switches: others' bridges then, @n_switches
  * @by_name:	the target's networks, sorted by name; @by_bridge: by bridge
  * @desired:	what the kernel should have for them; @plan: the steps that lead there
  * @fw:		the ruleset that should be; @fw_text: the transaction that leads there, in
@@ -52,6 +59,20 @@ struct work {
 	size_t n_uplinks;
 	char (*used)[IFNAMSIZ];
 	size_t n_used;
+	bool ipv6;
+	bool any6;
+	bool forwards6;
+	bool force6;
+	bool all6;
+	char uplinks6[UPLINKS_MAX][IFNAMSIZ];
+	size_t n_uplinks6;
+	char (*used6)[IFNAMSIZ];
+	size_t n_used6;
+	char (*closed6)[IFNAMSIZ];
+	size_t n_closed6;
+	bool closed_all6;
+	char (*switches)[IFNAMSIZ];
+	size_t n_switches;
 	struct target_index *by_name;
 	struct target_index *by_bridge;
 	struct fw_network *fw_nets;
@@ -87,10 +108,19 @@ void work_say(struct work *w, const char *op, const char *object, const char *te
 /* ---- want.c ---- */
 /* want_all() - fill @w->desired from the target; @w->actual and @w->uplinks are known. */
 int want_all(struct work *w) __must_check;
+/* want_sysctl() - @key of @ifname's directory in net/@family/conf shall be @value. */
+int want_sysctl(struct desired *d, const char *family, const char *ifname, const char *key,
+		const char *value) __must_check;
 /* want_uplink() - some running network goes out by @ifname. */
 bool want_uplink(const struct work *w, const char *ifname);
 /* want_way_out() - where what is configured to leave by @ifname leaves: the bridge that took it. */
 const char *want_way_out(const struct work *w, const char *ifname);
+
+/* want_sysctl() - @key of @ifname's directory in net/@family/conf shall be @value. */
+int want_sysctl(struct desired *d, const char *family, const char *ifname, const char *key,
+		const char *value) __must_check;
+/* want_path() - the same of a whole path. */
+int want_path(struct desired *d, const char *path, const char *value) __must_check;
 
 /* ---- mtu.c ---- */
 /* mtu_want() - the MTU that the running network @c shall have. */
@@ -98,20 +128,45 @@ uint32_t mtu_want(const struct work *w, const struct network_config *c);
 /* mtu_follow() - keep what running networks have now, and tell their DHCP servers. */
 void mtu_follow(struct work *w);
 
+/* ---- port.c ---- */
+/* port_vlans_look() - the ports' VLANs to @w->actual, and which guests cannot be in theirs. */
+int port_vlans_look(struct work *w, struct err *e) __must_check;
+
+/* ---- want_ipv6.c ---- */
+/* want_ipv6_look() - what of IPv6 there is: fill @w->actual's part of it, and @ipv6 to @n_uplinks6. */
+int want_ipv6_look(struct work *w, struct err *e) __must_check;
+/* want_ipv6() - the sysctls, and what has to stay closed. */
+int want_ipv6(struct work *w) __must_check;
+/* want_uplink6() - some running network goes out by @ifname by IPv6. */
+bool want_uplink6(const struct work *w, const char *ifname);
+
+/* ---- advertise.c ---- */
+/* advertise_farewell() - guests of networks that are about to lose their IPv6 are told so. */
+void advertise_farewell(struct work *w);
+/* advertise_follow() - a way out has come or gone: guests are told whether we are their router. */
+void advertise_follow(struct work *w);
+
 /* ---- steps.c ---- */
 /* steps_plan() - fill @w->plan; a name of ours that is somebody else's leaves that network out. */
 int steps_plan(struct work *w) __must_check;
 void steps_say(struct work *w);
-/* steps_do() - those that delete, or the others; @follow_only: only what follows the uplinks. */
-int steps_do(struct work *w, bool deletes, bool follow_only) __must_check;
+/*
+ * steps_do() - those that come before the rules are changed, or the others; @follow_only: only what
+ * follows the uplinks.
+ */
+int steps_do(struct work *w, bool before_rules, bool follow_only) __must_check;
 
 /* ---- sysctls.c ---- */
 /* sysctls_save() - remember that @path was @value, before it is changed; an older record stays. */
-int sysctls_save(struct manager *m, const char *path, const char *value,
-		 struct err *e) __must_check;
-/* sysctls_restorable() - @v is of an uplink that no network uses, and may be put back. */
-bool sysctls_restorable(const struct work *w, const struct saved_sysctl *v,
-			char ret_ifname[static IFNAMSIZ]);
+int sysctls_save(struct work *w, const char *path, const char *value, struct err *e) __must_check;
+/* sysctls_saved() - what @path was before we changed it; NULL when we did not. */
+const char *sysctls_saved(const struct manager *m, const char *path);
+/* sysctls_restorable() - no network needs @v changed any more, and it may be put back. */
+bool sysctls_restorable(const struct work *w, const struct saved_sysctl *v);
+/* sysctls_will_change() - putting another back ("all") makes @path 0. */
+bool sysctls_will_change(const struct work *w, const char *path);
+/* sysctls_closes() - @v ends that the host, or an interface of it, forwards IPv6. */
+bool sysctls_closes(const struct sysctl_state *v);
 /* sysctls_follow() - interfaces were renamed, or vanished. */
 void sysctls_follow(struct work *w);
 /* sysctls_forget() - drop the records of what is put back. */

@@ -114,7 +114,8 @@ int nft_lifetimes(struct nft *n, const uint32_t seconds[static FW_STATE_COUNT])
 
 static int list_table(struct nft *n, const char *command, struct buf *out, struct err *e)
 {
-	int r = run(n, command, NFT_CTX_OUTPUT_STATELESS, "list the rules", e);
+	int r = run(n, command, NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_PROTO,
+		    "list the rules", e);
 
 	if (r == -ENOENT)
 		return 0;
@@ -218,6 +219,7 @@ static const struct {
 	{"refused_in", offsetof(struct fw_counters, refused_in)},
 	{"refused_out", offsetof(struct fw_counters, refused_out)},
 	{"invalid", offsetof(struct fw_counters, invalid)},
+	{"closed", offsetof(struct fw_counters, closed)},
 };
 _Static_assert(ARRAY_SIZE(counter_fields) * sizeof(uint64_t) == sizeof(struct fw_counters),
 	       "a counter of struct fw_counters is not read");

@@ -58,6 +58,7 @@ struct fw_counters {
 	uint64_t refused_in;  /* new connections from outside */
 	uint64_t refused_out; /* guests' packets with no permitted way out */
 	uint64_t invalid;
+	uint64_t closed; /* IPv6 between other interfaces, which only we made the host forward */
 };
 /* nft_counters() - -ENOENT when there is no table. */
 int nft_counters(struct nft *n, struct fw_counters *ret, struct err *e) __must_check;

@@ -222,3 +222,20 @@ int fw_rates_delta(const struct fw_rates *from, const struct fw_rates *to, struc
 	}
 	return out->error ? out->error : changes;
 }
+
+void fw_rates_put(const struct fw_rate *rate, struct buf *out)
+{
+	buf_puts(out, "add table " TABLE "\n");
+	put_chain(rate, out);
+	/* Newer kernels may have kept the chain of an earlier interface of this name. */
+	buf_printf(out, "flush chain " TABLE " %s\n", rate->ifname);
+	put_rule(rate, out);
+}
+
+void fw_rates_drop(const char *ifname, bool last, struct buf *out)
+{
+	if (last)
+		buf_puts(out, "delete table " TABLE "\n");
+	else
+		buf_printf(out, "delete chain " TABLE " %s\n", ifname);
+}

@@ -48,4 +48,11 @@ int fw_rates_read(const char *listing, struct fw_rates *ret) __must_check;
 int fw_rates_delta(const struct fw_rates *from, const struct fw_rates *to,
 		   struct buf *out) __must_check;
 
+/*
+ * fw_rates_put() - a transaction that limits @rate's tap, whatever it had, without a look at the
+ * others; fw_rates_drop(): one that ends it, with the table when it is the @last.
+ */
+void fw_rates_put(const struct fw_rate *rate, struct buf *out);
+void fw_rates_drop(const char *ifname, bool last, struct buf *out);
+
 #endif

@@ -17,6 +17,7 @@
  *             network -> shut_out: the bridge has no address, but the host would answer for each
  *             other one of its own.
  *   postrouting  bridge . uplink -> snat_MIN_MAX, in mode nat; translate.c has those chains.
+ *   prerouting, output  the host's own addresses -> port forwards; see forwards.h.
  *
  * LEN is the subnet's prefix length: `sources` holds bridge . network address, and the chain masks
  * the source before it looks. One interval set would save those chains, but costs every packet
@@ -24,7 +25,9 @@
  *
  * bridge . bridge is in `bridged`: with br_netfilter loaded the kernel shows us frames which
  * guests of one network exchange inside the bridge. Those are switched, not routed: every source
- * and protocol passes, as it does without br_netfilter. IPv6 goes no other way.
+ * and protocol passes, as it does without br_netfilter.
+ *
+ * IPv6 leaves each of these chains for one of its own, in ipv6.c.
  *
  * What is for the bridge's own MAC is routed back, though: `turned` has those of networks with
  * isolated guests, who could reach each other so. What a port forward (DNAT) turns is meant to.
@@ -40,6 +43,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/text.h"
+#include "firewall/chains.h"
+#include "firewall/forwards.h"
+#include "firewall/ipv6.h"
 #include "firewall/lines.h"
 #include "firewall/translate.h"
 
@@ -68,7 +74,7 @@ static bool same_key(const char *a, const char *b)
  * Inside nft's quotes a '*' is a wildcard, a '\' an escape and a '"' the end; ':' and blanks are
  * in no interface name, and key_len() counts on that.
  */
-static bool ifname_quotable(const char *name)
+bool fw_ifname_quotable(const char *name)
 {
 	size_t len = strnlen(name, IFNAMSIZ);
 
@@ -92,14 +98,20 @@ static bool is_shut(const struct fw_network *n)
 
 static int check_network(const struct fw_network *n)
 {
-	if (!ifname_quotable(n->bridge))
+	if (!fw_ifname_quotable(n->bridge))
 		return -EINVAL;
 	for (size_t i = 0; i < n->n_uplinks; i++)
-		if (!ifname_quotable(n->uplinks[i]) || strcmp(n->uplinks[i], n->bridge) == 0)
+		if (!fw_ifname_quotable(n->uplinks[i]) || strcmp(n->uplinks[i], n->bridge) == 0)
 			return -EINVAL;
 	if (is_shut(n) && n->n_uplinks)
 		return -EINVAL;
 	if (n->subnet.len > 32 || (n->subnet.len < 1 && n->mode != NETWORK_ISOLATED))
+		return -EINVAL;
+	for (size_t i = 0; i < n->n_uplinks6; i++)
+		if (!fw_ifname_quotable(n->uplinks6[i]) || strcmp(n->uplinks6[i], n->bridge) == 0)
+			return -EINVAL;
+	if (!fw_forwards_possible(n, is_shut(n)) || fw_ipv6_check(n) < 0 ||
+	    (is_shut(n) && n->n_uplinks6))
 		return -EINVAL;
 	return n->mode == NETWORK_NAT ? fw_translate_check(n) : 0;
 }
@@ -125,6 +137,7 @@ static void network_elements(const struct fw_network *n, struct lines *out)
 	char mac[MAC_STRLEN];
 
 	source_elements(n, out);
+	fw_ipv6_elements(n, out);
 	lines_add(out, "bridges\t\"%s\" : goto %s", n->bridge, is_shut(n) ? "shut_in" : "to_guest");
 	lines_add(out, "bridged\t\"%s\" . \"%s\"", n->bridge, n->bridge);
 	if (n->isolates)
@@ -156,12 +169,14 @@ static const char table_head[] =
 	"	counter refused_in { }\n"
 	"	counter refused_out { }\n"
 	"	counter invalid { }\n"
+	"	counter closed { }\n"
 	"	set bridged { type ifname . ifname; }\n"
 	"	set sources { type ifname . ipv4_addr; }\n"
 	"	set turned { type ifname . ether_addr; }\n"
 	"	set ways_out { type ifname . ifname; }\n"
-	"	set ways_in { type ifname . ifname; }\n"
-	"	chain refuse_out {\n" TURNED "		iifname . oifname @bridged accept\n"
+	"	set ways_in { type ifname . ifname; }\n" FORWARDS_SETS
+	"	chain refuse_out {\n" TURNED
+	"		iifname . oifname @bridged accept\n" FORWARDS_VISIT
 	"		counter name refused_out reject with icmpx admin-prohibited\n"
 	"	}\n"
 	"	chain stranger {\n" TURNED "		iifname . oifname @bridged accept\n"
@@ -173,7 +188,8 @@ static const char table_head[] =
 	"	}\n"
 	"	chain to_guest {\n" CLAMP "		ct state established,related accept\n"
 	"		ct state invalid counter name invalid drop\n"
-	"		iifname . oifname @ways_in accept\n"
+	"		meta nfproto ipv6 goto new_in_6\n"
+	"		iifname . oifname @ways_in accept\n" FORWARDS_IN
 	"		counter name refused_in reject with icmpx admin-prohibited\n"
 	"	}\n"
 	"	chain shut_in {\n"
@@ -194,15 +210,15 @@ static const char table_tail[] =
 	"		type filter hook forward priority filter; policy accept;\n"
 	"		iifname vmap @guests\n"
 	"		oifname vmap @bridges\n"
+	"		meta nfproto ipv6 goto others_6\n"
 	"	}\n"
 	"	chain input {\n"
 	"		type filter hook input priority filter; policy accept;\n"
 	"		iifname vmap @hosts\n"
-	"	}\n"
-	"	chain postrouting {\n"
+	"	}\n" FORWARDS_HOOKS "	chain postrouting {\n"
 	"		type nat hook postrouting priority srcnat; policy accept;\n"
-	"		iifname . oifname vmap @translate\n"
-	"	}\n"
+	"		meta nfproto ipv6 goto translate_6\n"
+	"		iifname . oifname vmap @translate\n" FORWARDS_BACK "	}\n"
 	"}\n";
 
 /*
@@ -225,15 +241,17 @@ static void source_rules(unsigned int len, const char *verdict, struct buf *out)
 static void source_chains(unsigned int len, struct buf *out)
 {
 	buf_printf(out, "	chain guest_%u {\n", len);
-	buf_puts(out, "		meta nfproto ipv6 goto refuse_out\n");
+	buf_puts(out, "		meta nfproto ipv6 goto guest_6\n");
 	source_rules(len, "goto stranger", out);
 	buf_puts(out, "		iifname . oifname @ways_out goto way_out\n"
 		      "		goto refuse_out\n"
 		      "	}\n");
 	buf_printf(out, "	chain host_%u {\n", len);
-	buf_puts(out, "		ip saddr 0.0.0.0 accept\n");
+	buf_puts(out, "		meta nfproto ipv6 goto host_6\n" FORWARDS_LOOPBACK
+		      "		ip saddr 0.0.0.0 accept\n");
 	source_rules(len, "counter name spoofed drop", out);
 	buf_puts(out, "	}\n");
+	fw_forwards_chain(len, out);
 }
 
 static int build_skeleton(const struct fw_desired *d, char **ret)
@@ -245,6 +263,7 @@ static int build_skeleton(const struct fw_desired *d, char **ret)
 	for (size_t i = 0; i < d->n; i++)
 		lens[d->networks[i].subnet.len] = true;
 	buf_puts(&out, table_head);
+	fw_ipv6_chains(&out);
 	for (unsigned int len = 1; len < ARRAY_SIZE(lens); len++)
 		if (lens[len])
 			source_chains(len, &out);
@@ -262,10 +281,17 @@ static int build_elements(const struct fw_desired *d, struct lines *ret)
 {
 	struct lines l = {0};
 
-	for (size_t i = 0; i < d->n; i++)
+	for (size_t i = 0; i < d->n; i++) {
 		network_elements(&d->networks[i], &l);
+		fw_forwards_elements(&d->networks[i], &l);
+	}
+	if (fw_forwards_exist(d))
+		for (size_t i = 0; i < d->n; i++)
+			if (!is_shut(&d->networks[i]))
+				lines_add(&l, "visitors\t\"%s\"", d->networks[i].bridge);
 	for (size_t i = 0; i < d->n_peers; i++)
 		lines_add(&l, "ways_out\t\"%s\" . \"%s\"", d->peers[i].from, d->peers[i].to);
+	fw_ipv6_host_elements(d, &l);
 	lines_sort_unique(&l);
 	for (size_t i = 1; i < l.n && !l.error; i++)
 		if (same_key(l.v[i - 1], l.v[i]))
@@ -280,6 +306,17 @@ static int build_elements(const struct fw_desired *d, struct lines *ret)
 	return 0;
 }
 
+static int check_names(const struct fw_desired *d)
+{
+	for (size_t i = 0; i < d->n_peers; i++)
+		if (!fw_ifname_quotable(d->peers[i].from) || !fw_ifname_quotable(d->peers[i].to))
+			return -EINVAL;
+	for (size_t i = 0; i < d->n_closed; i++)
+		if (!fw_ifname_quotable(d->closed[i]))
+			return -EINVAL;
+	return 0;
+}
+
 int fw_ruleset_build(const struct fw_desired *d, struct fw_ruleset *ret)
 {
 	struct lines elements = {0};
@@ -291,9 +328,8 @@ int fw_ruleset_build(const struct fw_desired *d, struct fw_ruleset *ret)
 		if (r < 0)
 			return r;
 	}
-	for (size_t i = 0; i < d->n_peers; i++)
-		if (!ifname_quotable(d->peers[i].from) || !ifname_quotable(d->peers[i].to))
-			return -EINVAL;
+	if (check_names(d) < 0)
+		return -EINVAL;
 	r = build_skeleton(d, &skeleton);
 	if (r < 0)
 		return r;
@@ -389,14 +425,20 @@ static int difference(const struct fw_ruleset *a, const struct fw_ruleset *b, st
 
 int fw_ruleset_delta(const struct fw_ruleset *from, const struct fw_ruleset *to, struct buf *out)
 {
+	_cleanup_(buf_done) struct buf gone = BUF_INIT(SKELETON_MAX), come = BUF_INIT(SKELETON_MAX);
 	struct command del = {.out = out, .verb = "delete"};
 	struct command add = {.out = out, .verb = "add"};
-	int n;
+	int n = chains_diff(TABLE, from->skeleton, to->skeleton, &come, &gone);
 
-	if (strcmp(from->skeleton, to->skeleton) != 0)
-		return -ESTALE;
-	/* Deletions come first: a changed verdict is the same key once more. */
-	n = difference(from, to, &del);
+	if (n < 0)
+		return n;
+	/*
+	 * Deletions come first: a changed verdict is the same key once more. A chain is there before
+	 * the verdicts that lead to it, and goes after them.
+	 */
+	n += difference(from, to, &del);
+	buf_puts(out, buf_str(&come));
 	n += difference(to, from, &add);
+	buf_puts(out, buf_str(&gone));
 	return out->error ? out->error : n;
 }

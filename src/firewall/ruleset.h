@@ -25,8 +25,14 @@
  *		only): the host is not to be reached either
  * @port_min:	nat: lowest source port after translation of tcp and udp, host byte order
  * @port_max:	highest
+ * @source_first: nat: lowest address that its connections leave as; 0.0.0.0: the uplink's own
+ * @source_last: highest
+ * @guests:	those with a fixed address may have forwards; @n_guests; not owned
  * @uplinks:	names of the interfaces it may go out by (resolved when `auto`); owned by the
  *		caller; none for a network that does not get out
+ * @ipv6:	it has IPv6; else none of it passes
+ * @subnet6:	where guests' IPv6 sources have to be from, 64 bits; @gateway6: the bridge's in it
+ * @uplinks6:	as @uplinks, for IPv6
  */
 struct fw_network {
 	char name[NAME_MAX_LEN + 1];
@@ -38,22 +44,47 @@ struct fw_network {
 	struct ip4_prefix subnet;
 	uint16_t port_min;
 	uint16_t port_max;
+	struct in_addr source_first;
+	struct in_addr source_last;
+	const struct guest_config *guests;
+	size_t n_guests;
 	const char (*uplinks)[IFNAMSIZ];
 	size_t n_uplinks;
+	bool ipv6;
+	struct ip6_prefix subnet6;
+	struct in6_addr gateway6;
+	const char (*uplinks6)[IFNAMSIZ];
+	size_t n_uplinks6;
 };
 
-/* struct fw_peer - guests on bridge @from may reach those on @to; both ways are two of these. */
+/*
+ * struct fw_peer - guests on bridge @from may reach those on @to; both ways are two of these. @ipv6:
+ * by IPv6 too.
+ */
 struct fw_peer {
 	char from[IFNAMSIZ];
 	char to[IFNAMSIZ];
+	bool ipv6;
 };
 
-/* struct fw_desired - all running networks, in any order, and who are peers; not owned. */
+/**
+ * struct fw_desired - all running networks, in any order, and who are peers; not owned
+ * @closed:	interfaces that forward IPv6 only since we made them do so: what comes in there and
+ *		is not for a network of ours goes nowhere, as before
+ * @closed_all:	the whole host forwards IPv6 only since then
+ * @switches:	others' bridges, when any of these two is: with br_netfilter what they switch
+ *		comes by too, and is let pass
+ */
 struct fw_desired {
 	const struct fw_network *networks;
 	size_t n;
 	const struct fw_peer *peers;
 	size_t n_peers;
+	const char (*closed)[IFNAMSIZ];
+	size_t n_closed;
+	bool closed_all;
+	const char (*switches)[IFNAMSIZ];
+	size_t n_switches;
 };
 
 /*
@@ -70,9 +101,11 @@ struct fw_ruleset {
  * fw_ruleset_build() - the ruleset of @d, the same for every order of networks and uplinks
  *
  * -EINVAL: an interface name that nft's quotes cannot hold safely (wildcards, quotes, blanks), a
- * subnet length outside 1-32, no proper port range, a bridge that is its own uplink, or an uplink of
- * a network that does not get out.
- * -EEXIST: two networks contradict each other about one bridge. -E2BIG, -ENOMEM.
+ * subnet length outside 1-32 or other than 64, no proper range of ports or sources, a bridge that is its own uplink,
+ * or an uplink of a network that does not get out; a forward to a guest without an address, or of a
+ * network that nothing gets into.
+ * -EEXIST: two networks contradict each other about one bridge, or two forwards about one port.
+ * -E2BIG, -ENOMEM.
  */
 int fw_ruleset_build(const struct fw_desired *d, struct fw_ruleset *ret) __must_check;
 void fw_ruleset_done(struct fw_ruleset *r);
@@ -80,9 +113,9 @@ void fw_ruleset_done(struct fw_ruleset *r);
 /* fw_ruleset_full() - a transaction that replaces the table as a whole, atomically. */
 void fw_ruleset_full(const struct fw_ruleset *r, struct buf *out);
 /*
- * fw_ruleset_delta() - a transaction that turns @from into @to by elements only. Returns the
- * number of changes (0: nothing to do), -ESTALE when the skeletons differ (use _full(); the
- * counters start at 0 again then), or @out->error.
+ * fw_ruleset_delta() - a transaction that turns @from into @to by elements, and by chains that come
+ * and go whole. Returns the number of changes (0: nothing to do), -ESTALE when the skeletons differ
+ * in anything else (use _full(); the counters start at 0 again then), @out->error, or -ENOMEM.
  */
 int fw_ruleset_delta(const struct fw_ruleset *from, const struct fw_ruleset *to,
 		     struct buf *out) __must_check;

@@ -1,16 +1,172 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* conntrack.c - see conntrack.h. */
+/* conntrack.c - see conntrack.h: ctnetlink, one dump, and one request for each that goes. */
 #include "kernel/conntrack.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include "kernel/rtnl_internal.h"
 
-#define REQUEST_SIZE 512
+#define CT_MESSAGE(type) ((NFNL_SUBSYS_CTNETLINK << 8) | (type))
+
+/* struct tuple - one direction of a connection, in network byte order. */
+struct tuple {
+	struct in_addr src;
+	struct in_addr dst;
+	uint8_t proto;
+	uint16_t sport_be;
+	uint16_t dport_be;
+};
+
+/* struct entry - what it takes to name a connection to the kernel: @id tells it from a later one. */
+struct entry {
+	struct tuple orig;
+	uint16_t zone_be;
+	uint32_t id;
+};
+
+/* struct search - a dump under way; @out holds struct entry. */
+struct search {
+	struct rtnl_array out;
+	bool (*match)(const struct conntrack_flow *f, void *ctx);
+	void *ctx;
+};
+
+static void take(const struct nlattr *attr, void *ret, size_t size)
+{
+	if (mnl_attr_get_payload_len(attr) >= size)
+		memcpy(ret, mnl_attr_get_payload(attr), size);
+}
+
+static void parse_part(const struct nlattr *part, struct tuple *t)
+{
+	bool ip = mnl_attr_get_type(part) == CTA_TUPLE_IP;
+	struct rtnl_attrs attrs = rtnl_attrs_in(part);
+	const struct nlattr *a;
+
+	while ((a = rtnl_attrs_next(&attrs)) != NULL) {
+		int type = mnl_attr_get_type(a);
+
+		if (ip && type == CTA_IP_V4_SRC)
+			take(a, &t->src, sizeof(t->src));
+		else if (ip && type == CTA_IP_V4_DST)
+			take(a, &t->dst, sizeof(t->dst));
+		else if (!ip && type == CTA_PROTO_NUM)
+			take(a, &t->proto, sizeof(t->proto));
+		else if (!ip && type == CTA_PROTO_SRC_PORT)
+			take(a, &t->sport_be, sizeof(t->sport_be));
+		else if (!ip && type == CTA_PROTO_DST_PORT)
+			take(a, &t->dport_be, sizeof(t->dport_be));
+	}
+}
+
+static void parse_tuple(const struct nlattr *attr, struct tuple *ret)
+{
+	struct rtnl_attrs parts = rtnl_attrs_in(attr);
+	const struct nlattr *part;
+
+	while ((part = rtnl_attrs_next(&parts)) != NULL)
+		if (mnl_attr_get_type(part) == CTA_TUPLE_IP ||
+		    mnl_attr_get_type(part) == CTA_TUPLE_PROTO)
+			parse_part(part, ret);
+}
+
+static int on_flow(const struct nlmsghdr *nlh, struct rtnl_array *out)
+{
+	struct search *s = (struct search *)out; /* its first member */
+	struct rtnl_attrs attrs =
+		rtnl_attrs_of(nlh, NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct nfgenmsg)));
+	struct tuple reply = {0};
+	struct conntrack_flow f;
+	struct entry e = {0};
+	const struct nlattr *a;
+
+	while ((a = rtnl_attrs_next(&attrs)) != NULL) {
+		if (mnl_attr_get_type(a) == CTA_TUPLE_ORIG)
+			parse_tuple(a, &e.orig);
+		else if (mnl_attr_get_type(a) == CTA_TUPLE_REPLY)
+			parse_tuple(a, &reply);
+		else if (mnl_attr_get_type(a) == CTA_ZONE)
+			take(a, &e.zone_be, sizeof(e.zone_be));
+		else if (mnl_attr_get_type(a) == CTA_ID)
+			take(a, &e.id, sizeof(e.id));
+	}
+	if (e.orig.proto != IPPROTO_TCP && e.orig.proto != IPPROTO_UDP)
+		return 0;
+	f = (struct conntrack_flow){.proto = e.orig.proto,
+				    .src = e.orig.src,
+				    .dst = e.orig.dst,
+				    .sport = ntohs(e.orig.sport_be),
+				    .dport = ntohs(e.orig.dport_be),
+				    .answers = reply.src,
+				    .answers_port = ntohs(reply.sport_be)};
+	return s->match(&f, s->ctx) ? rtnl_array_add(out, &e) : 0;
+}
+
+static void *begin(struct rtnl *r, struct rtnl_request *q, uint16_t type, uint16_t flags)
+{
+	struct nfgenmsg *nfg = rtnl_request_begin(r, q, CT_MESSAGE(type), flags, sizeof(*nfg));
+
+	nfg->nfgen_family = AF_INET;
+	nfg->version = NFNETLINK_V0;
+	return nfg;
+}
+
+static int forget(struct rtnl *r, const struct entry *entry, struct err *e)
+{
+	struct rtnl_request q = {.what = "forget a connection"};
+	struct nlattr *tuple, *part;
+
+	begin(r, &q, IPCTNL_MSG_CT_DELETE, NLM_F_ACK);
+	tuple = mnl_attr_nest_start(q.last, CTA_TUPLE_ORIG);
+	part = mnl_attr_nest_start(q.last, CTA_TUPLE_IP);
+	mnl_attr_put_u32(q.last, CTA_IP_V4_SRC, entry->orig.src.s_addr);
+	mnl_attr_put_u32(q.last, CTA_IP_V4_DST, entry->orig.dst.s_addr);
+	mnl_attr_nest_end(q.last, part);
+	part = mnl_attr_nest_start(q.last, CTA_TUPLE_PROTO);
+	mnl_attr_put_u8(q.last, CTA_PROTO_NUM, entry->orig.proto);
+	mnl_attr_put_u16(q.last, CTA_PROTO_SRC_PORT, entry->orig.sport_be);
+	mnl_attr_put_u16(q.last, CTA_PROTO_DST_PORT, entry->orig.dport_be);
+	mnl_attr_nest_end(q.last, part);
+	mnl_attr_nest_end(q.last, tuple);
+	if (entry->zone_be)
+		mnl_attr_put_u16(q.last, CTA_ZONE, entry->zone_be);
+	mnl_attr_put_u32(q.last, CTA_ID, entry->id);
+	return rtnl_request_write(r, &q, e);
+}
+
+int conntrack_forget(bool (*match)(const struct conntrack_flow *f, void *ctx), void *ctx,
+		     size_t *ret_n, struct err *e)
+{
+	struct search s = {.out.size = sizeof(struct entry), .match = match, .ctx = ctx};
+	struct rtnl_request q = {.what = "list the connections"};
+	struct rtnl *r = NULL;
+	size_t n = 0;
+	int err = rtnl_new_for(NETLINK_NETFILTER, &r);
+
+	if (err < 0)
+		return err_set(e, err, "kernel", "conntrack", "no netlink socket: %s",
+			       strerror(-err));
+	begin(r, &q, IPCTNL_MSG_CT_GET, NLM_F_DUMP);
+	err = rtnl_request_dump(r, &q, on_flow, &s.out, e);
+	for (size_t i = 0; i < s.out.n && err == 0; i++) {
+		err = forget(r, (struct entry *)s.out.v + i, e);
+		n += err == 0;
+		/* It has ended by itself meanwhile. */
+		if (err == -ENOENT)
+			err = 0;
+	}
+	free(s.out.v);
+	rtnl_free(r);
+	if (err == 0 && ret_n)
+		*ret_n = n;
+	return err;
+}
+
+/* ---- one connection, of any family and protocol ---- */
 
 static void put_addresses(struct nlmsghdr *h, const struct conntrack_tuple *t)
 {
@@ -49,52 +205,21 @@ static void put_protocol(struct nlmsghdr *h, const struct conntrack_tuple *t)
 	mnl_attr_nest_end(h, proto);
 }
 
-static void request(const struct conntrack_tuple *t, struct nlmsghdr *h)
-{
-	struct nfgenmsg *nf;
-	struct nlattr *tuple;
-
-	h->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE;
-	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	h->nlmsg_seq = 1;
-	nf = mnl_nlmsg_put_extra_header(h, sizeof(*nf));
-	nf->nfgen_family = t->family;
-	nf->version = NFNETLINK_V0;
-	tuple = mnl_attr_nest_start(h, CTA_TUPLE_ORIG);
-	put_addresses(h, t);
-	put_protocol(h, t);
-	mnl_attr_nest_end(h, tuple);
-}
-
-static int answer(struct mnl_socket *sk)
-{
-	char buf[4096];
-	ssize_t n = mnl_socket_recvfrom(sk, buf, sizeof(buf));
-
-	if (n < 0)
-		return -errno;
-	return mnl_cb_run(buf, (size_t)n, 1, mnl_socket_get_portid(sk), NULL, NULL) < 0 ? -errno
-											: 0;
-}
-
 int conntrack_delete(const struct conntrack_tuple *t)
 {
-	union {
-		char bytes[REQUEST_SIZE];
-		struct nlmsghdr align;
-	} buf;
-	struct nlmsghdr *h = mnl_nlmsg_put_header(buf.bytes);
-	struct mnl_socket *sk = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-	int r = 0;
+	_cleanup_(rtnl_freep) struct rtnl *r = NULL;
+	struct rtnl_request q = {.what = "forget the connection"};
+	struct nlattr *tuple;
+	struct nfgenmsg *nf;
+	int err = rtnl_new_for(NETLINK_NETFILTER, &r);
 
-	if (!sk)
-		return -errno;
-	request(t, h);
-	if (mnl_socket_bind(sk, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    mnl_socket_sendto(sk, h, h->nlmsg_len) < 0)
-		r = -errno;
-	if (r == 0)
-		r = answer(sk);
-	mnl_socket_close(sk);
-	return r;
+	if (err < 0)
+		return err;
+	nf = begin(r, &q, IPCTNL_MSG_CT_DELETE, NLM_F_ACK);
+	nf->nfgen_family = t->family;
+	tuple = mnl_attr_nest_start(q.last, CTA_TUPLE_ORIG);
+	put_addresses(q.last, t);
+	put_protocol(q.last, t);
+	mnl_attr_nest_end(q.last, tuple);
+	return rtnl_request_write(r, &q, NULL);
 }

@@ -1,10 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* conntrack.h - the connections that the kernel's conntrack remembers. */
+/* conntrack.h - connections that the kernel tracks: looking through them, and making it forget. */
 #ifndef VMLANE_KERNEL_CONNTRACK_H
 #define VMLANE_KERNEL_CONNTRACK_H
 
-#include <stdint.h>
+#include "base/addr.h"
 #include "base/err.h"
+
+/**
+ * struct conntrack_flow - an IPv4 connection of tcp or udp
+ * @src, @dst, @sport, @dport: as its first packet came; ports in host byte order
+ * @answers:	who really answers: other than @dst where the destination was translated
+ * @answers_port: and at which port
+ */
+struct conntrack_flow {
+	uint8_t proto;
+	struct in_addr src;
+	struct in_addr dst;
+	uint16_t sport;
+	uint16_t dport;
+	struct in_addr answers;
+	uint16_t answers_port;
+};
+
+/*
+ * conntrack_forget() - all flows that @match says yes to; *ret_n (may be NULL): how many. A packet
+ * of one is then judged as that of a new connection. Returns 0 or -errno.
+ */
+int conntrack_forget(bool (*match)(const struct conntrack_flow *f, void *ctx), void *ctx,
+		     size_t *ret_n, struct err *e) __must_check;
 
 /**
  * struct conntrack_tuple - who spoke first to whom

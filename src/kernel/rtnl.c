@@ -31,12 +31,12 @@ void kernel_write_counted(void)
 	write_count++;
 }
 
-static int open_socket(struct rtnl *r)
+static int open_socket(struct rtnl *r, int protocol)
 {
 	const struct timeval timeout = {.tv_sec = ANSWER_TIMEOUT_S};
 	int on = 1;
 
-	r->sk = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	r->sk = mnl_socket_open2(protocol, SOCK_CLOEXEC);
 	if (!r->sk)
 		return -errno;
 	if (mnl_socket_bind(r->sk, 0, MNL_SOCKET_AUTOPID) < 0)
@@ -51,7 +51,7 @@ static int open_socket(struct rtnl *r)
 	return 0;
 }
 
-int rtnl_new(struct rtnl **ret)
+int rtnl_new_for(int protocol, struct rtnl **ret)
 {
 	struct rtnl *r = calloc(1, sizeof(*r));
 	int err;
@@ -59,13 +59,18 @@ int rtnl_new(struct rtnl **ret)
 	if (!r)
 		return -ENOMEM;
 	r->buf = malloc(RTNL_RECV_SIZE);
-	err = r->buf ? open_socket(r) : -ENOMEM;
+	err = r->buf ? open_socket(r, protocol) : -ENOMEM;
 	if (err < 0) {
 		rtnl_free(r);
 		return err;
 	}
 	*ret = r;
 	return 0;
+}
+
+int rtnl_new(struct rtnl **ret)
+{
+	return rtnl_new_for(NETLINK_ROUTE, ret);
 }
 
 void rtnl_free(struct rtnl *r)

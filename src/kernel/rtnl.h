@@ -37,6 +37,14 @@ int rtnl_snapshot_counters(struct rtnl *r, struct actual *ret, struct err *e) __
  * else's queueing discipline. It costs a dump of the namespace's queueing disciplines.
  */
 int rtnl_rates(struct rtnl *r, struct actual *a, struct err *e) __must_check;
+/* rtnl_vlans() - fill in @a's port_vlans: of all bridges and their ports, sorted. */
+int rtnl_vlans(struct rtnl *r, struct actual *a, struct err *e) __must_check;
+/*
+ * rtnl_snapshot_ipv6() - fill in @a->addrs6 and @a->routes6 (as the IPv4 ones). On its own, as every
+ * tap has an address and a route, and most hosts need to know of none. A kernel without IPv6 has
+ * none of either.
+ */
+int rtnl_snapshot_ipv6(struct rtnl *r, struct actual *a, struct err *e) __must_check;
 /* rtnl_link_get() - one link by name or (when @name is NULL) by @ifindex; -ENODEV. */
 int rtnl_link_get(struct rtnl *r, const char *name, int ifindex, struct link_state *ret,
 		  struct err *e) __must_check;
@@ -64,6 +72,16 @@ int rtnl_port_set_isolated(struct rtnl *r, const char *name, bool isolated,
  */
 int rtnl_port_set_managed(struct rtnl *r, const char *name, bool managed,
 			  struct err *e) __must_check;
+/* rtnl_bridge_set_vlan_filtering() - -EOPNOTSUPP: this kernel cannot. */
+int rtnl_bridge_set_vlan_filtering(struct rtnl *r, const char *name, bool on,
+				   struct err *e) __must_check;
+/*
+ * rtnl_port_vlan_add() - a bridge's port into VLAN @vid; @access: untagged, and for what comes
+ * untagged. One that is in it already becomes so.
+ */
+int rtnl_port_vlan_add(struct rtnl *r, const char *name, uint16_t vid, bool access,
+		       struct err *e) __must_check;
+int rtnl_port_vlan_del(struct rtnl *r, const char *name, uint16_t vid, struct err *e) __must_check;
 /*
  * rtnl_rate_set() - what leaves the host by @name, to the guest, is held to @bits a second, in place
  * of what there was; 0: no more. -ENOENT: this kernel cannot.
@@ -85,6 +103,15 @@ int rtnl_addr_add(struct rtnl *r, const char *ifname, const struct ip4_prefix *a
 int rtnl_addr_del(struct rtnl *r, const char *ifname, const struct ip4_prefix *addr,
 		  struct err *e) __must_check;
 
+/*
+ * rtnl_addr6_add() - permanent, and valid at once (IFA_F_NODAD): a bridge that nobody is plugged into
+ * could not ask whether somebody has it; rtnl_addr6_del().
+ */
+int rtnl_addr6_add(struct rtnl *r, const char *ifname, const struct ip6_prefix *addr,
+		   struct err *e) __must_check;
+int rtnl_addr6_del(struct rtnl *r, const char *ifname, const struct ip6_prefix *addr,
+		   struct err *e) __must_check;
+
 /* struct neigh_entry - an IPv4 neighbour; @state is NUD_* of linux/neighbour.h. */
 struct neigh_entry {
 	int ifindex;
@@ -96,6 +123,18 @@ struct neigh_entry {
 /* rtnl_neigh_dump() - IPv4 neighbours of @ifindex (0: all); free() *ret. */
 int rtnl_neigh_dump(struct rtnl *r, int ifindex, struct neigh_entry **ret, size_t *ret_n,
 		    struct err *e) __must_check;
+
+/* struct neigh6_entry - an IPv6 neighbour. */
+struct neigh6_entry {
+	int ifindex;
+	struct in6_addr addr;
+	struct mac mac;
+	uint16_t state;
+};
+
+/* rtnl_neigh6_dump() - IPv6 neighbours of all interfaces; free() *ret. */
+int rtnl_neigh6_dump(struct rtnl *r, struct neigh6_entry **ret, size_t *ret_n,
+		     struct err *e) __must_check;
 
 /* rtnl_fdb_dump() - the MAC table of bridge @ifindex (0: of all bridges); free() *ret. */
 int rtnl_fdb_dump(struct rtnl *r, int ifindex, struct fdb_entry **ret, size_t *ret_n,
@@ -126,8 +165,8 @@ void kernel_write_counted(void);
 enum rtnl_event_kind {
 	RTNL_EVENT_LINK,     /* @link filled: new or changed */
 	RTNL_EVENT_LINK_DEL, /* @link.name, @link.ifindex filled */
-	RTNL_EVENT_ADDR,     /* some IPv4 address came or went; @link.ifindex filled */
-	RTNL_EVENT_ROUTE,    /* some IPv4 route came or went */
+	RTNL_EVENT_ADDR,     /* some IPv4 address came or went: @addr, of @link.ifindex */
+	RTNL_EVENT_ROUTE,    /* some IPv4 route came or went; IPv6 only when asked for */
 	RTNL_EVENT_FDB,	     /* @fdb filled: learned, moved or refreshed; only when asked for */
 	RTNL_EVENT_FDB_DEL,  /* @fdb filled */
 	RTNL_EVENT_RESYNC,   /* ENOBUFS: events were lost, look at everything again */
@@ -140,6 +179,7 @@ struct rtnl_event {
 	bool default_route; /* RTNL_EVENT_ROUTE: it was one, or there is no telling */
 	struct link_state link;
 	struct fdb_entry fdb;
+	struct in_addr addr;
 };
 
 typedef void (*rtnl_event_fn)(const struct rtnl_event *ev, void *ctx);
@@ -154,6 +194,8 @@ void rtnl_monitor_free(struct rtnl_monitor *m);
  * kernel sends every neighbour's change of the host along.
  */
 int rtnl_monitor_fdb(struct rtnl_monitor *m, bool on) __must_check;
+/* rtnl_monitor_ipv6() - hear of IPv6 routes too, or no more. Off at first: each tap has some. */
+int rtnl_monitor_ipv6(struct rtnl_monitor *m, bool on) __must_check;
 /*
  * rtnl_monitor_read() - call when the fd is readable: reads what is there (a bounded amount; the fd
  * stays readable when there is more), calls fn for each. fn must not free the monitor.

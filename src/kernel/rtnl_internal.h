@@ -60,6 +60,9 @@ struct rtnl_array {
 	int filter;
 };
 
+/* rtnl_new_for() - as rtnl_new(), for another netlink family: NETLINK_NETFILTER, say. */
+int rtnl_new_for(int protocol, struct rtnl **ret) __must_check;
+
 /* rtnl_array_add() - append a copy of @entry; -ENOMEM, -E2BIG. */
 int rtnl_array_add(struct rtnl_array *a, const void *entry) __must_check;
 
@@ -111,10 +114,15 @@ struct rtnl_attrs {
 
 /* rtnl_attrs_of() - those behind the @offset first bytes of the message (its headers). */
 struct rtnl_attrs rtnl_attrs_of(const struct nlmsghdr *nlh, size_t offset);
+/* rtnl_attrs_behind() - those behind the family header of type @header. */
+#define rtnl_attrs_behind(nlh, header)                                                             \
+	rtnl_attrs_of(nlh, NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(header)))
 /* rtnl_attrs_in() - those nested in @attr. */
 struct rtnl_attrs rtnl_attrs_in(const struct nlattr *attr);
 /* rtnl_attrs_next() - the next one, all of it inside; NULL at the end and where it is broken. */
 const struct nlattr *rtnl_attrs_next(struct rtnl_attrs *a);
+/* rtnl_attr_copy() - @len bytes of it to @out; false, and nothing copied, when it has fewer. */
+bool rtnl_attr_copy(const struct nlattr *attr, void *out, size_t len);
 /* rtnl_attr_text() - as a NUL-terminated text, cut to @size. */
 void rtnl_attr_text(const struct nlattr *attr, char *out, size_t size);
 
@@ -131,5 +139,10 @@ int rtnl_parse_addr(const struct nlmsghdr *nlh, struct addr_state *ret);
 int rtnl_parse_route(const struct nlmsghdr *nlh, struct rtnl_array *out);
 int rtnl_parse_neigh(const struct nlmsghdr *nlh, struct neigh_entry *ret);
 int rtnl_parse_fdb(const struct nlmsghdr *nlh, struct fdb_entry *ret);
+
+/* Of IPv6 (rtnl_ipv6.c); rtnl_parse_route6() appends to @out (of struct route6_state). */
+int rtnl_parse_addr6(const struct nlmsghdr *nlh, struct addr6_state *ret);
+int rtnl_parse_route6(const struct nlmsghdr *nlh, struct rtnl_array *out);
+int rtnl_parse_neigh6(const struct nlmsghdr *nlh, struct neigh6_entry *ret);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * rtnl_monitor.c - hearing of changes to links, IPv4 addresses and IPv4 routes, on a socket of its
+ * rtnl_monitor.c - hearing of changes to links, IPv4 addresses and routes, on a socket of its
  * own, so that a flood of events never mixes with the answers to our requests.
  *
  * Not heard of: STP states of ports (the kernel tells them apart from the link's own changes); a
@@ -98,6 +98,7 @@ static bool addr_event(const struct nlmsghdr *nlh, struct rtnl_event *ev)
 		return false;
 	ev->kind = RTNL_EVENT_ADDR;
 	ev->link.ifindex = a.ifindex;
+	ev->addr = a.prefix.addr;
 	return true;
 }
 
@@ -111,6 +112,18 @@ static bool route_event(const struct nlmsghdr *nlh, struct rtnl_event *ev)
 	ev->default_route = routes.n == 0 || first->dst.len == 0;
 	free(routes.v);
 	/* Short of memory for a look at it: say that there was one. */
+	return n != 0;
+}
+
+static bool route6_event(const struct nlmsghdr *nlh, struct rtnl_event *ev)
+{
+	struct rtnl_array routes = {.size = sizeof(struct route6_state)};
+	int n = rtnl_parse_route6(nlh, &routes);
+	const struct route6_state *first = routes.v;
+
+	ev->kind = RTNL_EVENT_ROUTE;
+	ev->default_route = routes.n == 0 || first->dst.len == 0;
+	free(routes.v);
 	return n != 0;
 }
 
@@ -136,7 +149,7 @@ static void deliver(struct rtnl_monitor *m, const struct nlmsghdr *nlh)
 		break;
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
-		wanted = route_event(nlh, &ev);
+		wanted = route_event(nlh, &ev) || route6_event(nlh, &ev);
 		break;
 	case RTM_NEWNEIGH:
 	case RTM_DELNEIGH:
@@ -147,14 +160,22 @@ static void deliver(struct rtnl_monitor *m, const struct nlmsghdr *nlh)
 		m->fn(&ev, m->ctx);
 }
 
-int rtnl_monitor_fdb(struct rtnl_monitor *m, bool on)
+static int membership(struct rtnl_monitor *m, int group, bool on)
 {
-	int group = RTNLGRP_NEIGH;
-
 	if (mnl_socket_setsockopt(m->sk, on ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP,
 				  &group, sizeof(group)) < 0)
 		return -errno;
 	return 0;
+}
+
+int rtnl_monitor_fdb(struct rtnl_monitor *m, bool on)
+{
+	return membership(m, RTNLGRP_NEIGH, on);
+}
+
+int rtnl_monitor_ipv6(struct rtnl_monitor *m, bool on)
+{
+	return membership(m, RTNLGRP_IPV6_ROUTE, on);
 }
 
 int rtnl_monitor_read(struct rtnl_monitor *m)

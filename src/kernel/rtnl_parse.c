@@ -7,6 +7,7 @@
 
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -57,7 +58,7 @@ const struct nlattr *rtnl_attrs_next(struct rtnl_attrs *a)
 	return attr;
 }
 
-static bool attr_copy(const struct nlattr *attr, void *out, size_t len)
+bool rtnl_attr_copy(const struct nlattr *attr, void *out, size_t len)
 {
 	if (mnl_attr_get_payload_len(attr) < len)
 		return false;
@@ -74,23 +75,28 @@ void rtnl_attr_text(const struct nlattr *attr, char *out, size_t size)
 	out[len] = '\0';
 }
 
-/* The attributes of message @nlh behind its family header of type @header. */
-#define attrs_behind(nlh, header) rtnl_attrs_of(nlh, NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(header)))
-
 static void parse_bridge_data(const struct nlattr *data, struct link_state *l)
 {
 	struct rtnl_attrs attrs = rtnl_attrs_in(data);
 	const struct nlattr *attr;
 	uint32_t stp = 0;
+	uint8_t filtering = 0;
 
 	while ((attr = rtnl_attrs_next(&attrs)) != NULL) {
-		if (mnl_attr_get_type(attr) == IFLA_BR_STP_STATE && attr_copy(attr, &stp, 4))
+		if (mnl_attr_get_type(attr) == IFLA_BR_STP_STATE && rtnl_attr_copy(attr, &stp, 4))
 			l->stp = stp != 0;
 		else if (mnl_attr_get_type(attr) == IFLA_BR_FORWARD_DELAY)
-			attr_copy(attr, &l->forward_delay, sizeof(l->forward_delay));
+			rtnl_attr_copy(attr, &l->forward_delay, sizeof(l->forward_delay));
+		else if (mnl_attr_get_type(attr) == IFLA_BR_VLAN_FILTERING)
+			rtnl_attr_copy(attr, &filtering, sizeof(filtering));
+		/* Only kernels that can filter VLANs tell of this one. */
+		else if (mnl_attr_get_type(attr) == IFLA_BR_VLAN_DEFAULT_PVID)
+			l->has_vlans =
+				rtnl_attr_copy(attr, &l->default_pvid, sizeof(l->default_pvid));
 		else if (mnl_attr_get_type(attr) == IFLA_BR_AGEING_TIME)
-			attr_copy(attr, &l->ageing, sizeof(l->ageing));
+			rtnl_attr_copy(attr, &l->ageing, sizeof(l->ageing));
 	}
+	l->vlan_filtering = filtering != 0;
 }
 
 static void parse_port_data(const struct nlattr *data, struct link_state *l)
@@ -100,7 +106,7 @@ static void parse_port_data(const struct nlattr *data, struct link_state *l)
 	uint8_t u8;
 
 	while ((attr = rtnl_attrs_next(&attrs)) != NULL) {
-		if (!attr_copy(attr, &u8, sizeof(u8)))
+		if (!rtnl_attr_copy(attr, &u8, sizeof(u8)))
 			continue;
 		if (mnl_attr_get_type(attr) == IFLA_BRPORT_STATE && u8 < PORT_STATE_COUNT)
 			l->port_state = (enum port_state)u8;
@@ -141,6 +147,24 @@ static void parse_linkinfo(const struct nlattr *info, struct link_state *l)
 		parse_port_data(slave_data, l);
 }
 
+/* IFLA_AF_SPEC: { AF_INET: { IFLA_INET_CONF: u32 for each IPV4_DEVCONF_*, which count from 1 } } */
+static void parse_af_spec(const struct nlattr *spec, struct link_state *l)
+{
+	struct rtnl_attrs families = rtnl_attrs_in(spec), attrs;
+	uint32_t conf[IPV4_DEVCONF_ROUTE_LOCALNET];
+	const struct nlattr *family, *attr;
+
+	while ((family = rtnl_attrs_next(&families)) != NULL) {
+		if (mnl_attr_get_type(family) != AF_INET)
+			continue;
+		attrs = rtnl_attrs_in(family);
+		while ((attr = rtnl_attrs_next(&attrs)) != NULL)
+			if (mnl_attr_get_type(attr) == IFLA_INET_CONF &&
+			    rtnl_attr_copy(attr, conf, sizeof(conf)))
+				l->route_localnet = conf[IPV4_DEVCONF_ROUTE_LOCALNET - 1] != 0;
+	}
+}
+
 static void parse_stats(const struct nlattr *attr, struct link_state *l)
 {
 	struct rtnl_link_stats64 s = {0};
@@ -167,17 +191,17 @@ static void parse_link_attr(const struct nlattr *attr, struct link_state *l)
 		rtnl_attr_text(attr, l->alias, sizeof(l->alias));
 		break;
 	case IFLA_ADDRESS:
-		attr_copy(attr, l->mac.b, sizeof(l->mac.b));
+		rtnl_attr_copy(attr, l->mac.b, sizeof(l->mac.b));
 		break;
 	case IFLA_MTU:
-		attr_copy(attr, &l->mtu, sizeof(l->mtu));
+		rtnl_attr_copy(attr, &l->mtu, sizeof(l->mtu));
 		break;
 	case IFLA_MASTER:
-		if (attr_copy(attr, &u32, sizeof(u32)))
+		if (rtnl_attr_copy(attr, &u32, sizeof(u32)))
 			l->master = (int)u32;
 		break;
 	case IFLA_CARRIER:
-		if (attr_copy(attr, &u8, sizeof(u8)))
+		if (rtnl_attr_copy(attr, &u8, sizeof(u8)))
 			l->carrier = u8 != 0;
 		break;
 	case IFLA_STATS64:
@@ -185,6 +209,9 @@ static void parse_link_attr(const struct nlattr *attr, struct link_state *l)
 		break;
 	case IFLA_LINKINFO:
 		parse_linkinfo(attr, l);
+		break;
+	case IFLA_AF_SPEC:
+		parse_af_spec(attr, l);
 		break;
 	}
 }
@@ -207,7 +234,7 @@ int rtnl_parse_link(const struct nlmsghdr *nlh, struct link_state *ret)
 	l.ifindex = ifi->ifi_index;
 	l.up = ifi->ifi_flags & IFF_UP;
 	l.running = ifi->ifi_flags & IFF_RUNNING;
-	attrs = attrs_behind(nlh, *ifi);
+	attrs = rtnl_attrs_behind(nlh, *ifi);
 	while ((attr = rtnl_attrs_next(&attrs)) != NULL)
 		parse_link_attr(attr, &l);
 	if (l.name[0] == '\0')
@@ -231,10 +258,10 @@ int rtnl_parse_addr(const struct nlmsghdr *nlh, struct addr_state *ret)
 	a.ifindex = (int)ifa->ifa_index;
 	a.prefix.len = ifa->ifa_prefixlen;
 	/* IFA_ADDRESS is the peer's on point-to-point links; IFA_LOCAL is ours. */
-	attrs = attrs_behind(nlh, *ifa);
+	attrs = rtnl_attrs_behind(nlh, *ifa);
 	while ((attr = rtnl_attrs_next(&attrs)) != NULL) {
 		if (mnl_attr_get_type(attr) == IFA_LOCAL)
-			found |= attr_copy(attr, &a.prefix.addr, sizeof(a.prefix.addr));
+			found |= rtnl_attr_copy(attr, &a.prefix.addr, sizeof(a.prefix.addr));
 	}
 	if (!found || a.prefix.len > 32)
 		return 0;
@@ -249,7 +276,7 @@ static struct in_addr nexthop_gateway(struct rtnl_attrs attrs)
 
 	while ((attr = rtnl_attrs_next(&attrs)) != NULL)
 		if (mnl_attr_get_type(attr) == RTA_GATEWAY)
-			attr_copy(attr, &gw, sizeof(gw));
+			rtnl_attr_copy(attr, &gw, sizeof(gw));
 	return gw;
 }
 
@@ -298,18 +325,18 @@ int rtnl_parse_route(const struct nlmsghdr *nlh, struct rtnl_array *out)
 		return 0;
 	r.table = rtm->rtm_table;
 	r.dst.len = rtm->rtm_dst_len;
-	attrs = attrs_behind(nlh, *rtm);
+	attrs = rtnl_attrs_behind(nlh, *rtm);
 	while ((attr = rtnl_attrs_next(&attrs)) != NULL) {
 		if (mnl_attr_get_type(attr) == RTA_TABLE)
-			attr_copy(attr, &r.table, sizeof(r.table));
+			rtnl_attr_copy(attr, &r.table, sizeof(r.table));
 		else if (mnl_attr_get_type(attr) == RTA_DST)
-			attr_copy(attr, &r.dst.addr, sizeof(r.dst.addr));
+			rtnl_attr_copy(attr, &r.dst.addr, sizeof(r.dst.addr));
 		else if (mnl_attr_get_type(attr) == RTA_GATEWAY)
-			attr_copy(attr, &r.gateway, sizeof(r.gateway));
+			rtnl_attr_copy(attr, &r.gateway, sizeof(r.gateway));
 		else if (mnl_attr_get_type(attr) == RTA_PRIORITY)
-			attr_copy(attr, &r.metric, sizeof(r.metric));
+			rtnl_attr_copy(attr, &r.metric, sizeof(r.metric));
 		else if (mnl_attr_get_type(attr) == RTA_OIF)
-			attr_copy(attr, &oif, sizeof(oif));
+			rtnl_attr_copy(attr, &oif, sizeof(oif));
 		else if (mnl_attr_get_type(attr) == RTA_MULTIPATH)
 			multipath = attr;
 	}
@@ -337,12 +364,12 @@ int rtnl_parse_neigh(const struct nlmsghdr *nlh, struct neigh_entry *ret)
 		return 0;
 	n.ifindex = nd->ndm_ifindex;
 	n.state = nd->ndm_state;
-	attrs = attrs_behind(nlh, *nd);
+	attrs = rtnl_attrs_behind(nlh, *nd);
 	while ((attr = rtnl_attrs_next(&attrs)) != NULL) {
 		if (mnl_attr_get_type(attr) == NDA_DST)
-			found |= attr_copy(attr, &n.addr, sizeof(n.addr));
+			found |= rtnl_attr_copy(attr, &n.addr, sizeof(n.addr));
 		else if (mnl_attr_get_type(attr) == NDA_LLADDR)
-			attr_copy(attr, n.mac.b, sizeof(n.mac.b));
+			rtnl_attr_copy(attr, n.mac.b, sizeof(n.mac.b));
 	}
 	if (!found)
 		return 0;
@@ -375,14 +402,14 @@ int rtnl_parse_fdb(const struct nlmsghdr *nlh, struct fdb_entry *ret)
 	f.local = nd->ndm_state & NUD_PERMANENT;
 	f.is_static = (nd->ndm_state & NUD_NOARP) && !f.local;
 	f.sticky = nd->ndm_flags & NTF_STICKY;
-	attrs = attrs_behind(nlh, *nd);
+	attrs = rtnl_attrs_behind(nlh, *nd);
 	while ((attr = rtnl_attrs_next(&attrs)) != NULL) {
 		if (mnl_attr_get_type(attr) == NDA_LLADDR)
-			has_mac = attr_copy(attr, f.mac.b, sizeof(f.mac.b));
+			has_mac = rtnl_attr_copy(attr, f.mac.b, sizeof(f.mac.b));
 		else if (mnl_attr_get_type(attr) == NDA_MASTER)
-			attr_copy(attr, &f.bridge, sizeof(f.bridge));
+			rtnl_attr_copy(attr, &f.bridge, sizeof(f.bridge));
 		else if (mnl_attr_get_type(attr) == NDA_CACHEINFO)
-			attr_copy(attr, &age, sizeof(age));
+			rtnl_attr_copy(attr, &age, sizeof(age));
 		else if (mnl_attr_get_type(attr) == NDA_VLAN)
 			has_vlan = true;
 	}

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * vmm.c - walks /proc for processes that have a tap open. What their command lines mean is
+ * vmm.c - finds the processes that have a tap open, by the walk of proc.c. What their command lines mean is
  * vmm_cmdline.c's.
  */
 #include "kernel/vmm_internal.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -16,7 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include "base/text.h"
+#include "kernel/proc.h"
 
 /* struct holders - those found so far; @error sticks. */
 struct holders {
@@ -54,28 +53,6 @@ static void add(struct holders *l, const struct vmm_holder *h)
 	l->v[l->n++] = *h;
 }
 
-/* At most @size bytes of file @name below directory @dir; how many, or -errno. */
-static ssize_t read_at(int dir, const char *name, char *out, size_t size)
-{
-	_cleanup_(fd_closep) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
-	size_t len = 0;
-
-	if (fd < 0)
-		return -errno;
-	while (len < size) {
-		ssize_t n = read(fd, out + len, size - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	return (ssize_t)len;
-}
-
 /* The tap behind descriptor @fd: the line "iff:\tNAME" of its fdinfo, empty when not attached. */
 static bool tap_of_fd(int proc_pid, int fd, char ret[static IFNAMSIZ])
 {
@@ -85,7 +62,7 @@ static bool tap_of_fd(int proc_pid, int fd, char ret[static IFNAMSIZ])
 	size_t len;
 
 	snprintf(path, sizeof(path), "fdinfo/%d", fd);
-	n = read_at(proc_pid, path, info, sizeof(info) - 1);
+	n = proc_read_at(proc_pid, path, info, sizeof(info) - 1);
 	if (n <= 0)
 		return false;
 	info[n] = '\0';
@@ -134,76 +111,36 @@ static bool in_other_netns(pid_t pid, int fd)
 	return ours.st_ino != theirs.st_ino || ours.st_dev != theirs.st_dev;
 }
 
-static void look_at_fd(int proc_pid, int fd_dir, const char *name, pid_t pid, struct holders *out)
+static bool look_at_fd(const struct proc_fd *f, void *ctx)
 {
-	struct vmm_holder h = {.pid = pid};
-	uint32_t fd;
+	struct vmm_holder h = {.pid = f->pid, .fd = f->fd};
+	struct holders *out = ctx;
 
-	if (text_u32(name, 0, INT32_MAX, &fd) < 0 || !is_tun_fd(fd_dir, name))
-		return;
-	h.fd = (int)fd;
-	if (!tap_of_fd(proc_pid, h.fd, h.tap) || have(out, pid, h.tap))
-		return;
-	if (in_other_netns(pid, h.fd))
-		return;
+	if (!is_tun_fd(f->fd_dir, f->name))
+		return true;
+	if (!tap_of_fd(f->proc_pid, h.fd, h.tap) || have(out, h.pid, h.tap))
+		return true;
+	if (in_other_netns(h.pid, h.fd))
+		return true;
 	/* It may have ended meanwhile: then it holds nothing. */
 	if (vmm_describe(&h, NULL) == 0)
 		add(out, &h);
-}
-
-static void look_at_process(int proc, const char *name, struct holders *out)
-{
-	_cleanup_(fd_closep) int proc_pid = -1;
-	const struct dirent *d;
-	uint32_t pid;
-	DIR *dir;
-	int fd;
-
-	if (text_u32(name, 1, INT32_MAX, &pid) < 0)
-		return;
-	proc_pid = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (proc_pid < 0)
-		return;
-	fd = openat(proc_pid, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	while ((d = readdir(dir)) != NULL)
-		look_at_fd(proc_pid, dirfd(dir), d->d_name, (pid_t)pid, out);
-	closedir(dir);
+	return !out->error;
 }
 
 int vmm_scan(struct vmm_holder **ret, size_t *ret_n)
 {
 	struct holders out = {0};
-	const struct dirent *d;
-	DIR *proc = opendir("/proc");
+	int r = proc_each_fd(look_at_fd, &out);
 
-	if (!proc)
-		return -errno;
-	while (!out.error && (d = readdir(proc)) != NULL)
-		look_at_process(dirfd(proc), d->d_name, &out);
-	closedir(proc);
-	if (out.error) {
+	if (r == 0)
+		r = out.error;
+	if (r < 0) {
 		free(out.v);
-		return out.error;
+		return r;
 	}
 	*ret = out.v;
 	*ret_n = out.n;
-	return 0;
-}
-
-static int read_comm(int proc_pid, struct vmm_holder *h)
-{
-	ssize_t n = read_at(proc_pid, "comm", h->comm, sizeof(h->comm) - 1);
-
-	if (n < 0)
-		return (int)n;
-	h->comm[n] = '\0';
-	h->comm[strcspn(h->comm, "\n")] = '\0';
 	return 0;
 }
 
@@ -214,7 +151,7 @@ static int read_cmdline(int proc_pid, const struct mac *mac, struct vmm_holder *
 
 	if (!cmdline)
 		return -ENOMEM;
-	n = read_at(proc_pid, "cmdline", cmdline, VMM_CMDLINE_MAX);
+	n = proc_read_at(proc_pid, "cmdline", cmdline, VMM_CMDLINE_MAX);
 	if (n >= 0)
 		vmm_cmdline_parse(cmdline, (size_t)n, h->tap, mac, h);
 	free(cmdline);
@@ -231,6 +168,6 @@ int vmm_describe(struct vmm_holder *h, const struct mac *mac)
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return errno == ENOENT ? -ESRCH : -errno;
-	r = read_comm(dir, h);
+	r = proc_read_comm(dir, h->comm, sizeof(h->comm));
 	return r < 0 ? r : read_cmdline(dir, mac, h);
 }

@@ -52,9 +52,11 @@ void claims_done(struct claims *c);
 void claims_add(struct claims *c, const struct claim *item);
 /* struct guest_places - where a guest's values were written, beside its struct guest_config. */
 struct guest_places {
+	struct location vlan;
 	struct location mac;
 	struct location ipv4;
 	struct location macs;
+	struct location forward;
 };
 
 /* claims_add_guest() - the tap's name, and @g's MACs and address, written at @at. */

@@ -37,6 +37,12 @@ int network_config_parse(const char *file, const char *text, size_t len,
 void network_config_settle(struct network_config *n, const struct ip4_prefix *subnet);
 
 /*
+ * network_config_settle6() - the same with `ipv6: { subnet: auto }` and a prefix of 64 bits. Until
+ * then n->ipv6.subnet.len is 0.
+ */
+void network_config_settle6(struct network_config *n, const struct ip6_prefix *subnet);
+
+/*
  * network_config_emit() - the canonical YAML of @n; parsing it again gives an equal network, but for
  * the subnet that was chosen where it is `auto`. A network that was parsed fits CONFIG_FILE_MAX.
  */
@@ -77,11 +83,26 @@ struct host_route {
  *
  * Two networks with one name or bridge, file name that is not NAME.yaml, overlapping subnets (both
  * places named), overlap with a route (its interface named), two guests with one MAC (all networks)
- * or one IPv4 (one network) or one name, a guest whose tap would have a bridge's name. Each is told
+ * or one IPv4 (one network) or one name, a guest whose tap would have a bridge's name, two forwards of one port
+ * of the host, forwards of ports where the host serves the guests. Each is told
  * once, at the later place. Returns 0, -EINVAL, or -ENOMEM.
  */
 int config_set_validate(const struct config_set *set, const struct host_route *routes,
 			size_t n_routes, struct err_list *errs) __must_check;
+
+/* struct host_route6 - an IPv6 route of the host that networks must not overlap. */
+struct host_route6 {
+	struct ip6_prefix dst;
+	char ifname[IFNAMSIZ];
+};
+
+/*
+ * config_set_validate_ipv6() - overlapping IPv6 subnets of @set, and overlaps with @routes; default
+ * routes and what covers them in parts (prefixes of up to 3 bits) are left out here. Returns 0,
+ * -EINVAL, or -ENOMEM.
+ */
+int config_set_validate_ipv6(const struct config_set *set, const struct host_route6 *routes,
+			     size_t n_routes, struct err_list *errs) __must_check;
 
 /*
  * config_set_validate_peers() - networks that are listed as peers and are not there, or do not list

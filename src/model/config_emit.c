@@ -8,6 +8,7 @@
 #include "model/config.h"
 
 #include <string.h>
+#include "model/config_read.h"
 #include "model/config_value.h"
 
 /* Words that YAML readers, ours or others, take for something else than text. */
@@ -114,7 +115,12 @@ static void emit_ipv4(const struct network_config *n, struct buf *out)
 
 static void emit_nat(const struct network_config *n, struct buf *out)
 {
+	char source[IP4_RANGE_STRLEN];
+
 	buf_printf(out, "nat:\n  ports: %u-%u\n", n->port_min, n->port_max);
+	if (network_has_source(n))
+		buf_printf(out, "  source: %s\n",
+			   ip4_range_format(n->source_first, n->source_last, source));
 	emit_uplink(n, "  ", out);
 }
 
@@ -168,7 +174,7 @@ static bool has_rate(const struct guest_config *g)
 static bool guest_is_plain(const struct guest_config *g)
 {
 	return !g->has_mac && !g->has_ipv4 && !g->isolate && !g->pinned && g->n_macs == 0 &&
-	       !has_rate(g);
+	       !has_rate(g) && g->vlan == 0 && g->n_forwards == 0;
 }
 
 static void emit_macs(const struct guest_config *g, struct buf *out)
@@ -179,7 +185,8 @@ static void emit_macs(const struct guest_config *g, struct buf *out)
 		return;
 	buf_puts(out, "    macs: [");
 	for (size_t i = 0; i < g->n_macs; i++)
-		buf_printf(out, "%s\"%s\"", i ? ", " : "", mac_format(&g->macs[i], mac));
+		/* Without blanks, so that no file is longer when it is written than when it was read. */
+		buf_printf(out, "%s%s", i ? "," : "", mac_format(&g->macs[i], mac));
 	buf_puts(out, "]\n");
 }
 
@@ -192,6 +199,17 @@ static void emit_rate(const struct guest_rate *rate, struct buf *out)
 		buf_printf(out, "      up: %s\n", rate_format(rate->up, text));
 	if (rate->down)
 		buf_printf(out, "      down: %s\n", rate_format(rate->down, text));
+}
+
+static void emit_forwards(const struct guest_config *g, struct buf *out)
+{
+	char text[FORWARD_STRLEN];
+
+	for (size_t i = 0; i < g->n_forwards; i++)
+		buf_printf(out, "%s\"%s\"", i ? ", " : "    forward: [",
+			   forward_format(&g->forwards[i], text));
+	if (g->n_forwards)
+		buf_puts(out, "]\n");
 }
 
 static void emit_guest(const struct guest_config *g, struct buf *out)
@@ -210,8 +228,11 @@ static void emit_guest(const struct guest_config *g, struct buf *out)
 	if (g->pinned)
 		buf_puts(out, "    static: true\n");
 	emit_macs(g, out);
+	if (g->vlan)
+		buf_printf(out, "    vlan: %u\n", g->vlan);
 	if (has_rate(g))
 		emit_rate(&g->rate, out);
+	emit_forwards(g, out);
 }
 
 void network_config_emit(const struct network_config *n, struct buf *out)
@@ -221,6 +242,7 @@ void network_config_emit(const struct network_config *n, struct buf *out)
 	emit_head(n, out);
 	if (ipv4)
 		emit_ipv4(n, out);
+	config_emit_ipv6(&n->ipv6, out);
 	if (n->mode == NETWORK_NAT)
 		emit_nat(n, out);
 	if (ipv4)
@@ -267,7 +289,9 @@ static bool guest_equal(const struct guest_config *a, const struct guest_config 
 	return strcmp(a->name, b->name) == 0 && a->has_mac == b->has_mac &&
 	       (!a->has_mac || mac_equal(&a->mac, &b->mac)) && a->has_ipv4 == b->has_ipv4 &&
 	       (!a->has_ipv4 || ip4_equal(a->ipv4, b->ipv4)) && a->isolate == b->isolate &&
-	       a->rate.up == b->rate.up && a->rate.down == b->rate.down && macs_equal(a, b);
+	       a->vlan == b->vlan && a->rate.up == b->rate.up && a->rate.down == b->rate.down &&
+	       macs_equal(a, b) &&
+	       forwards_equal(a->forwards, a->n_forwards, b->forwards, b->n_forwards);
 }
 
 static bool peers_equal(const struct network_config *a, const struct network_config *b)
@@ -303,7 +327,8 @@ static bool ipv4_equal(const struct network_config *a, const struct network_conf
 	return a->subnet_auto == b->subnet_auto && ip4_equal(a->subnet.addr, b->subnet.addr) &&
 	       a->subnet.len == b->subnet.len && ip4_equal(a->gateway, b->gateway) &&
 	       strcmp(a->uplink, b->uplink) == 0 && a->port_min == b->port_min &&
-	       a->port_max == b->port_max;
+	       a->port_max == b->port_max && ip4_equal(a->source_first, b->source_first) &&
+	       ip4_equal(a->source_last, b->source_last);
 }
 
 static bool dhcp_equal(const struct network_config *a, const struct network_config *b)
@@ -314,6 +339,7 @@ static bool dhcp_equal(const struct network_config *a, const struct network_conf
 
 bool network_config_equal(const struct network_config *a, const struct network_config *b)
 {
-	return link_equal(a, b) && ipv4_equal(a, b) && dhcp_equal(a, b) && dns_equal(a, b) &&
-	       access_equal(a, b) && peers_equal(a, b) && guests_equal(a, b);
+	return link_equal(a, b) && ipv4_equal(a, b) && config_ipv6_equal(&a->ipv6, &b->ipv6) &&
+	       dhcp_equal(a, b) && dns_equal(a, b) && access_equal(a, b) && peers_equal(a, b) &&
+	       guests_equal(a, b);
 }

@@ -39,6 +39,7 @@ static const struct mode_key mode_keys[] = {
 	{"peers", IN(NETWORK_NAT) | IN(NETWORK_ROUTED), "leave it out"},
 	{"host", IN(NETWORK_ISOLATED), "leave it out, or choose `mode: isolated`"},
 	{"ipv4", WITH_SUBNET, "leave it out: the LAN's router gives the guests their addresses"},
+	{"ipv6", WITH_SUBNET, "leave it out: the LAN's router gives the guests their addresses"},
 	{"dhcp", WITH_SUBNET, "leave it out: the LAN's router gives the guests their addresses"},
 	{"dns", WITH_SUBNET, "leave it out: the LAN's router tells the guests of it"},
 	{"mtu", WITH_SUBNET, "leave it out: it is the uplink's"},
@@ -57,7 +58,7 @@ static const char *mend_of(const struct mode_key *k, enum network_mode mode)
 /* A network without the host has no addresses, so that none can be given. */
 static void check_private(struct reader *r, const struct node *root)
 {
-	static const char *const blocks[] = {"ipv4", "dhcp", "dns"};
+	static const char *const blocks[] = {"ipv4", "ipv6", "dhcp", "dns"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(blocks); i++) {
 		const struct node *v = find_node(root, blocks[i]);
@@ -103,6 +104,18 @@ static void check_bridged(struct reader *r, const struct node *root)
 	n->dhcp = false;
 }
 
+/* Where a network is not of the LAN's, it is one of its own already. */
+static void check_no_vlans(struct reader *r)
+{
+	for (size_t i = 0; i < r->n->n_guests; i++)
+		if (r->n->guests[i].vlan)
+			document_mistake(r->doc, r->places_of[i].vlan, "bad-value",
+					 "`vlan` has no meaning in mode %s: guests that shall not "
+					 "see each other are put into networks of their own; leave "
+					 "it out, or choose `mode: bridged`",
+					 network_mode_name(r->n->mode));
+}
+
 static void finish_mode(struct reader *r)
 {
 	const struct node *root = r->doc->root, *mode = find_node(root, "mode");
@@ -129,6 +142,8 @@ static void finish_mode(struct reader *r)
 	if (n->name[0] && network_has_peer(n, n->name))
 		document_mistake(r->doc, n->peers_at, "bad-value",
 				 "`peers`: %s is this network itself; leave it out", n->name);
+	if (n->mode != NETWORK_BRIDGED)
+		check_no_vlans(r);
 	if (n->mode == NETWORK_BRIDGED)
 		check_bridged(r, root);
 	else if (n->mode == NETWORK_ISOLATED && !n->host)
@@ -230,7 +245,7 @@ void network_config_settle(struct network_config *n, const struct ip4_prefix *su
 	default_range(n);
 }
 
-static void needs_subnet(struct reader *r, const char *key, struct location at)
+void config_needs_subnet(struct reader *r, const char *key, struct location at)
 {
 	document_mistake(r->doc, at, "bad-value",
 			 "`%s` needs a subnet that is known: leave it out, or write the subnet "
@@ -241,12 +256,12 @@ static void needs_subnet(struct reader *r, const char *key, struct location at)
 static void finish_auto(struct reader *r)
 {
 	if (r->gateway)
-		needs_subnet(r, "gateway", r->gateway->at);
+		config_needs_subnet(r, "gateway", r->gateway->at);
 	if (r->range)
-		needs_subnet(r, "range", r->range->at);
+		config_needs_subnet(r, "range", r->range->at);
 	for (size_t i = 0; i < r->n->n_guests; i++)
 		if (r->n->guests[i].has_ipv4)
-			needs_subnet(r, "ipv4", r->places_of[i].ipv4);
+			config_needs_subnet(r, "ipv4", r->places_of[i].ipv4);
 }
 
 static void finish_bridge(struct reader *r)
@@ -302,7 +317,9 @@ void config_finish(struct reader *r)
 	} else if (r->n->subnet_auto) {
 		finish_auto(r);
 	}
+	config_finish_ipv6(r);
 	finish_claims(r);
+	config_forward_finish(r);
 	if (r->n->n_guests)
 		qsort(r->n->guests, r->n->n_guests, sizeof(*r->n->guests), guest_cmp);
 }

@@ -120,8 +120,50 @@ static void set_uplink(struct reader *r, const struct key *key, const struct nod
 	}
 }
 
+/* "A" is "A-A". */
+static int source_range(const char *text, struct in_addr *ret_first, struct in_addr *ret_last)
+{
+	struct in_addr one;
+
+	if (ip4_parse(text, &one) < 0)
+		return config_ip4_range(text, ret_first, ret_last);
+	*ret_first = *ret_last = one;
+	return 0;
+}
+
+static void set_source(struct reader *r, const struct key *key, const struct node *v)
+{
+	struct ip4_prefix first = {.len = 32}, last = {.len = 32};
+	const char *unusable;
+
+	if (source_range(v->text, &first.addr, &last.addr) < 0) {
+		config_not_expected(r, key, v);
+		return;
+	}
+	unusable = ip4_unusable(&first);
+	unusable = unusable ? unusable : ip4_unusable(&last);
+	if (unusable) {
+		document_mistake(r->doc, v->at, "bad-value", "`source`: %s has %s; expected %s",
+				 v->text, unusable, key->expected);
+		return;
+	}
+	if (ip4_host(last.addr) - ip4_host(first.addr) >= NETWORK_SOURCES_MAX) {
+		document_mistake(r->doc, v->at, "bad-value",
+				 "`source`: %s are more addresses than %d; expected fewer", v->text,
+				 NETWORK_SOURCES_MAX);
+		return;
+	}
+	r->n->source_first = first.addr;
+	r->n->source_last = last.addr;
+	r->n->source_at = v->at;
+}
+
 static const struct key nat_keys[] = {
 	{"ports", NODE_TEXT, false, "a range of 1 to 65535 such as 1024-65535", set_ports},
+	{"source", NODE_TEXT, false,
+	 "an address of this host or a range of them, such as 203.0.113.5 or "
+	 "203.0.113.5-203.0.113.8",
+	 set_source},
 	{"uplink", NODE_TEXT, false, "`auto` or the name of an interface such as eth0", set_uplink},
 };
 
@@ -339,6 +381,18 @@ static void set_rate(struct reader *r, const struct key *key, const struct node 
 	READ_BLOCK(r, rate_keys, v, " in `rate`", v->at);
 }
 
+static void set_vlan(struct reader *r, const struct key *key, const struct node *v)
+{
+	uint32_t vlan;
+
+	if (text_u32(v->text, 2, VLAN_MAX, &vlan) < 0) {
+		config_not_expected(r, key, v);
+		return;
+	}
+	r->guest->vlan = (uint16_t)vlan;
+	r->places->vlan = v->at;
+}
+
 static const struct key guest_keys[] = {
 	{"mac", NODE_TEXT, false, "a unicast MAC such as 52:54:00:39:d3:fe", set_mac},
 	{"ipv4", NODE_TEXT, false, "an address inside the subnet such as 192.168.122.10",
@@ -346,8 +400,11 @@ static const struct key guest_keys[] = {
 	{"isolate", NODE_TEXT, false, "`true` or `false`", set_isolate},
 	{"static", NODE_TEXT, false, "`true` or `false`", set_pinned},
 	{"macs", NODE_LIST, false, "a list of MACs such as [ \"52:54:00:39:d3:fe\" ]", set_macs},
+	{"vlan", NODE_TEXT, false, "a number from 2 to 4094; untagged is where `vlan` is left out",
+	 set_vlan},
 	{"rate", NODE_MAP, false, "a block with `up` and `down`, such as { down: 100mbit }",
 	 set_rate},
+	{"forward", NODE_LIST, false, "a list such as [ \"tcp 8080 -> 80\" ]", config_forward_set},
 };
 
 static const struct key guest_key = {
@@ -455,6 +512,7 @@ static void set_mtu(struct reader *r, const struct key *key, const struct node *
 		config_not_expected(r, key, v);
 	else
 		r->n->mtu = (uint16_t)mtu;
+	r->mtu = v;
 }
 
 static void add_access(struct reader *r, const struct key *key, const struct node *v)
@@ -520,7 +578,8 @@ static const struct key network_keys[] = {
 	{"access", NODE_LIST, false, "a list such as [ \"user:alice\", \"group:students\" ]",
 	 set_access},
 	{"ipv4", NODE_MAP, false, CONFIG_IPV4_EXPECTED, set_ipv4},
-	{"nat", NODE_MAP, false, "a block with `ports` and `uplink`", set_nat},
+	{"ipv6", NODE_MAP, false, CONFIG_IPV6_EXPECTED, config_set_ipv6},
+	{"nat", NODE_MAP, false, "a block with `ports`, `source` and `uplink`", set_nat},
 	{"dhcp", NODE_MAP, false, "a block with `enabled`, `range` and `lease`", set_dhcp},
 	{"dns", NODE_MAP, false, "a block with `domain` and `servers`", set_dns},
 	{"peers", NODE_LIST, false, "a list of networks such as [ lab ]", set_peers},

@@ -8,6 +8,7 @@
 #ifndef VMLANE_MODEL_CONFIG_READ_H
 #define VMLANE_MODEL_CONFIG_READ_H
 
+#include "base/buf.h"
 #include "model/claim.h"
 #include "model/network.h"
 #include "model/node.h"
@@ -16,7 +17,8 @@
  * struct reader - a network while its file is read
  * @doc:	the file; takes the mistakes
  * @n:		what was read so far
- * @subnet, @gateway, @range, @uplink: the values, once they are valid by themselves, else NULL
+ * @subnet, @gateway, @range, @uplink, @mtu: the values, once they are valid by themselves, else
+ *		NULL; @subnet6, @gateway6: those of the block `ipv6`
  * @guest:	the guest whose block is being read; @places its places
  * @places_of:	of each guest; owned
  * @error:	0 or -ENOMEM
@@ -28,6 +30,9 @@ struct reader {
 	const struct node *gateway;
 	const struct node *range;
 	const struct node *uplink;
+	const struct node *mtu;
+	const struct node *subnet6;
+	const struct node *gateway6;
 	struct guest_config *guest;
 	struct guest_places *places;
 	struct guest_places *places_of;
@@ -73,6 +78,25 @@ void config_read_block(struct reader *r, const struct key *keys, size_t n, const
  */
 void config_read_list(struct reader *r, const struct key *key, const struct node *v, size_t max,
 		      void (*item)(struct reader *r, const struct key *key, const struct node *v));
+
+/* config_forward_set() - the setter of a guest's `forward` (config_forward.c). */
+void config_forward_set(struct reader *r, const struct key *key, const struct node *v);
+/* config_forward_finish() - forwards where they cannot be, and those that want the same ports. */
+void config_forward_finish(struct reader *r);
+
+/* ---- config_ipv6.c: the block `ipv6` ---- */
+
+#define CONFIG_IPV6_EXPECTED "a block with `subnet`, such as ipv6: { subnet: auto }"
+
+/* config_set_ipv6() - the setter of key `ipv6`. */
+void config_set_ipv6(struct reader *r, const struct key *key, const struct node *v);
+/* config_finish_ipv6() - is the gateway inside the subnet?, and the defaults. */
+void config_finish_ipv6(struct reader *r);
+/* config_needs_subnet() - the mistake that @key cannot stand beside `subnet: auto`. */
+void config_needs_subnet(struct reader *r, const char *key, struct location at);
+/* config_emit_ipv6() - the block as it is written; nothing where there is none. */
+void config_emit_ipv6(const struct network_ipv6 *v, struct buf *out);
+bool config_ipv6_equal(const struct network_ipv6 *a, const struct network_ipv6 *b);
 
 /* config_finish() - what needs more than one value, and the defaults that follow from others. */
 void config_finish(struct reader *r);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "model/claim.h"
+#include "model/forward_check.h"
 
 void config_set_done(struct config_set *set)
 {
@@ -238,6 +239,41 @@ static int check_overlaps(const struct config_set *set, const struct host_route 
 	return mistakes + check_routes(set, routes, n_routes, errs);
 }
 
+/* A guest must not look like another one to the outside, nor could replies be told from its own. */
+static int check_source(const struct config_set *set, const struct config_file *f,
+			struct err_list *errs)
+{
+	const struct network_config *c = f->network;
+	char where[LOCATION_STRLEN], a[IP4_RANGE_STRLEN], b[IP4_PREFIX_STRLEN];
+
+	for (size_t i = 0; i < set->n; i++) {
+		const struct network_config *o = set->files[i].network;
+
+		if (!o || !network_has_ipv4(o) ||
+		    ip4_host(c->source_first) > ip4_host(ip4_broadcast(&o->subnet)) ||
+		    ip4_host(c->source_last) < ip4_host(o->subnet.addr))
+			continue;
+		err_add(errs, -EINVAL, "bad-source",
+			location_format(f->path, c->source_at, where, sizeof(where)),
+			"`source`: %s lies in the subnet %s of network \"%s\", which is not seen "
+			"from outside; expected addresses of this host",
+			ip4_range_format(c->source_first, c->source_last, a),
+			ip4_prefix_format(&o->subnet, b), o->name);
+		return 1;
+	}
+	return 0;
+}
+
+static int check_sources(const struct config_set *set, struct err_list *errs)
+{
+	int mistakes = 0;
+
+	for (size_t i = 0; i < set->n; i++)
+		if (set->files[i].network && network_has_source(set->files[i].network))
+			mistakes += check_source(set, &set->files[i], errs);
+	return mistakes;
+}
+
 /* A NIC can be a port of one bridge only. */
 static int check_uplinks(const struct config_set *set, struct err_list *errs)
 {
@@ -271,7 +307,7 @@ static int check_uplinks(const struct config_set *set, struct err_list *errs)
 int config_set_validate(const struct config_set *set, const struct host_route *routes,
 			size_t n_routes, struct err_list *errs)
 {
-	int claims, names, overlaps;
+	int claims, names, overlaps, forwards;
 
 	if (set->n > CONFIG_NETWORKS_MAX)
 		return err_add(errs, -EINVAL, "too-big", "", "%zu networks; at most %d are taken",
@@ -283,7 +319,13 @@ int config_set_validate(const struct config_set *set, const struct host_route *r
 	overlaps = check_overlaps(set, routes, n_routes, errs);
 	if (overlaps < 0)
 		return overlaps;
-	return check_uplinks(set, errs) || claims || names || overlaps ? -EINVAL : 0;
+	forwards = forward_check_files(set, errs);
+	if (forwards < 0)
+		return forwards;
+	return check_uplinks(set, errs) + check_sources(set, errs) + forwards || claims || names ||
+			       overlaps
+		       ? -EINVAL
+		       : 0;
 }
 
 /* ---- peers ---- */

@@ -206,3 +206,25 @@ const char *ip4_unusable(const struct ip4_prefix *p)
 	}
 	return NULL;
 }
+
+const char *ip6_unusable(const struct ip6_prefix *p)
+{
+	static const struct {
+		const char *block;
+		const char *what;
+	} blocks[] = {
+		/* RFC 4291 2.4 and 2.5 */
+		{"::/8", "reserved addresses (::/8), loopback and IPv4-mapped ones among them"},
+		{"fe80::/10", "link-local addresses (fe80::/10), which no router forwards"},
+		{"fec0::/10", "site-local addresses (fec0::/10), which are deprecated"},
+		{"ff00::/8", "multicast addresses (ff00::/8)"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(blocks); i++) {
+		struct ip6_prefix block;
+
+		if (ip6_prefix_parse(blocks[i].block, &block) == 0 && ip6_overlap(p, &block))
+			return blocks[i].what;
+	}
+	return NULL;
+}

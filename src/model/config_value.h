@@ -41,5 +41,7 @@ bool config_ifname_valid(const char *name);
  * NULL.
  */
 const char *ip4_unusable(const struct ip4_prefix *p);
+/* ip6_unusable() - the same of IPv6 addresses. */
+const char *ip6_unusable(const struct ip6_prefix *p);
 
 #endif

@@ -49,11 +49,42 @@ bool network_has_uplink(const struct network_config *n)
 	return n->mode == NETWORK_NAT || (n->mode == NETWORK_ROUTED && n->inbound != INBOUND_NONE);
 }
 
+bool network_has_source(const struct network_config *n)
+{
+	return ip4_host(n->source_first) != 0;
+}
+
 bool network_isolates(const struct network_config *n)
 {
 	for (size_t i = 0; i < n->n_guests; i++)
 		if (n->guests[i].isolate)
 			return true;
+	return false;
+}
+
+bool network_has_vlans(const struct network_config *n)
+{
+	for (size_t i = 0; i < n->n_guests; i++)
+		if (n->guests[i].vlan)
+			return true;
+	return false;
+}
+
+size_t network_forwards(const struct network_config *n)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n->n_guests; i++)
+		count += n->guests[i].n_forwards;
+	return count;
+}
+
+bool network_has_forward(const struct network_config *n, const struct forward *f)
+{
+	for (size_t i = 0; i < n->n_guests; i++)
+		for (size_t k = 0; k < n->guests[i].n_forwards; k++)
+			if (forward_same(&n->guests[i].forwards[k], f))
+				return true;
 	return false;
 }
 
@@ -69,6 +100,8 @@ void network_config_free(struct network_config *n)
 {
 	if (!n)
 		return;
+	for (size_t i = 0; i < n->n_guests; i++)
+		free(n->guests[i].forwards);
 	free(n->guests);
 	free(n);
 }

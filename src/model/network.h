@@ -14,13 +14,16 @@
 #include <stdint.h>
 #include "base/addr.h"
 #include "base/err.h"
+#include "model/forward.h"
 
 #define NAME_MAX_LEN 32 /* of networks and guests, without the NUL */
 #define NETWORK_GUESTS_MAX 10000
 #define NETWORK_DNS_MAX 4
 #define NETWORK_ACCESS_MAX 32
 #define NETWORK_PEERS_MAX 32
+#define VLAN_MAX 4094 /* IEEE 802.1Q; 0 and 4095 are reserved */
 #define GUEST_MACS_MAX 32
+#define NETWORK_SOURCES_MAX 256
 #define DOMAIN_MAX_LEN 253
 #define NETWORK_MTU_DEFAULT 1500 /* the kernel's, for bridges and taps */
 
@@ -93,6 +96,8 @@ const char *rate_format(uint64_t bits, char buf[static RATE_STRLEN]);
  * @pinned:	`static`: its MAC is behind its own port and nowhere else, for ever
  * @macs:	further MACs behind its port, of VMs inside it; @n_macs of them, pinned too
  * @rate:	its limits
+ * @vlan:	bridged: the VLAN of the LAN that it is in; 0: it is where the host is
+ * @forwards:	ports of the host that lead to it; owned, @n_forwards of them, as written
  * @at:		where it was written
  */
 struct guest_config {
@@ -106,6 +111,9 @@ struct guest_config {
 	struct mac macs[GUEST_MACS_MAX];
 	size_t n_macs;
 	struct guest_rate rate;
+	uint16_t vlan;
+	struct forward *forwards;
+	size_t n_forwards;
 	struct location at;
 };
 
@@ -113,6 +121,29 @@ struct guest_config {
 struct access_entry {
 	bool is_group;
 	char name[NAME_MAX_LEN + 1];
+};
+
+#define IPV6_PREFIX_LEN                                                                            \
+	64 /* what SLAAC needs: RFC 4862 5.5.3 d, with the interface IDs of RFC 2464 */
+#define IPV6_MTU_MIN 1280 /* RFC 8200 5 */
+
+/**
+ * struct network_ipv6 - the block `ipv6` of a network
+ * @on:		there is one; else nothing of IPv6 passes, and the rest does not matter
+ * @subnet:	the guests' prefix, host bits clear; length 64, or 0 while @subnet_auto is not chosen
+ * @subnet_auto: `subnet: auto`: a ULA (RFC 4193) is chosen
+ * @gateway:	the bridge's own address, inside @subnet; default: the first
+ * @dns:	resolvers to hand out; @n_dns 0 means the host's own upstream resolvers
+ * @at:		where the subnet was written, for overlap errors
+ */
+struct network_ipv6 {
+	bool on;
+	struct ip6_prefix subnet;
+	bool subnet_auto;
+	struct in6_addr gateway;
+	struct in6_addr dns[NETWORK_DNS_MAX];
+	size_t n_dns;
+	struct location at;
 };
 
 /**
@@ -127,9 +158,12 @@ struct access_entry {
  *		network_has_ipv4()
  * @subnet_auto: `subnet: auto`: @subnet is chosen, and what follows from it has its defaults
  * @gateway:	the bridge's own address, inside @subnet; default: first address
+ * @ipv6:	see struct network_ipv6
  * @uplink:	"" follows the default route (`auto`), else the interface's name; bridged: the NIC
  * @port_min:	NAT: lowest source port used for tcp and udp, host byte order
  * @port_max:	NAT: highest
+ * @source_first: NAT: lowest address that guests leave the host as; 0.0.0.0: the uplink's own
+ * @source_last: NAT: highest; at most NETWORK_SOURCES_MAX in all
  * @adopted:	bridged: @bridge was named, so it is somebody else's and is only used
  * @mtu:	0: that of the uplinks, NETWORK_MTU_DEFAULT where there are none; bridged: the
  *		bridge's own
@@ -148,6 +182,7 @@ struct access_entry {
  *		they list this one too; @n_peers of them
  * @guests:	owned; @n_guests of them, sorted by name
  * @peers_at:	where the peers were written
+ * @source_at:	where the source was written
  * @subnet_at:	where the subnet was written, for overlap errors
  * @name_at:	where the name was written
  */
@@ -160,9 +195,12 @@ struct network_config {
 	struct ip4_prefix subnet;
 	bool subnet_auto;
 	struct in_addr gateway;
+	struct network_ipv6 ipv6;
 	char uplink[IFNAMSIZ];
 	uint16_t port_min;
 	uint16_t port_max;
+	struct in_addr source_first;
+	struct in_addr source_last;
 	bool adopted;
 	uint16_t mtu;
 	bool stp;
@@ -183,6 +221,7 @@ struct network_config {
 	struct guest_config *guests;
 	size_t n_guests;
 	struct location peers_at;
+	struct location source_at;
 	struct location subnet_at;
 	struct location name_at;
 };
@@ -195,8 +234,20 @@ bool network_has_ipv4(const struct network_config *n);
 /* network_has_uplink() - its guests get out of the host, or may be reached from there. */
 bool network_has_uplink(const struct network_config *n);
 
+/* network_has_source() - its guests leave as `nat.source` says, not as the uplink's own address. */
+bool network_has_source(const struct network_config *n);
+
 /* network_isolates() - it has guests with `isolate`. */
 bool network_isolates(const struct network_config *n);
+
+/* network_has_vlans() - it has guests with `vlan`. */
+bool network_has_vlans(const struct network_config *n);
+
+/* network_forwards() - how many forwards its guests have. */
+size_t network_forwards(const struct network_config *n);
+
+/* network_has_forward() - some guest of @n has a forward of @f's meaning. */
+bool network_has_forward(const struct network_config *n, const struct forward *f);
 
 /* network_has_peer() - @n lists network @name among its peers. */
 bool network_has_peer(const struct network_config *n, const char *name);

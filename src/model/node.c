@@ -127,6 +127,7 @@ static int node_new(struct builder *b, enum node_kind kind, const yaml_event_t *
 		return -ENOMEM;
 	n->kind = kind;
 	n->at = mark_location(&ev->start_mark);
+	n->end = mark_location(&ev->end_mark);
 	n->older = b->d->newest;
 	b->d->newest = n;
 	b->d->n_nodes++;
@@ -255,7 +256,7 @@ static int on_alias(struct builder *b, const yaml_event_t *ev)
 	return 0;
 }
 
-static int on_start(struct builder *b, const yaml_event_t *ev, enum node_kind kind,
+static int on_start(struct builder *b, const yaml_event_t *ev, enum node_kind kind, bool flow,
 		    const yaml_char_t *anchor, const yaml_char_t *tag)
 {
 	struct node *n;
@@ -263,6 +264,7 @@ static int on_start(struct builder *b, const yaml_event_t *ev, enum node_kind ki
 
 	if (r < 0)
 		return r;
+	n->flow = flow;
 	check_properties(b, ev, anchor, tag);
 	attach(b, n);
 	if (b->depth == NODE_DEPTH_MAX) {
@@ -326,11 +328,12 @@ static int check_duplicates(struct document *d, const struct node *map)
 	return 0;
 }
 
-static int on_end(struct builder *b)
+static int on_end(struct builder *b, const yaml_event_t *ev)
 {
-	const struct node *n = b->open[--b->depth];
+	struct node *n = b->open[--b->depth];
 
 	assert(n); /* libyaml ends only what it began */
+	n->end = mark_location(&ev->end_mark);
 	return n->kind == NODE_MAP ? check_duplicates(b->d, n) : 0;
 }
 
@@ -354,14 +357,16 @@ static int on_event(struct builder *b, const yaml_event_t *ev)
 	case YAML_ALIAS_EVENT:
 		return on_alias(b, ev);
 	case YAML_SEQUENCE_START_EVENT:
-		return on_start(b, ev, NODE_LIST, ev->data.sequence_start.anchor,
-				ev->data.sequence_start.tag);
+		return on_start(b, ev, NODE_LIST,
+				ev->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE,
+				ev->data.sequence_start.anchor, ev->data.sequence_start.tag);
 	case YAML_MAPPING_START_EVENT:
-		return on_start(b, ev, NODE_MAP, ev->data.mapping_start.anchor,
-				ev->data.mapping_start.tag);
+		return on_start(b, ev, NODE_MAP,
+				ev->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE,
+				ev->data.mapping_start.anchor, ev->data.mapping_start.tag);
 	case YAML_SEQUENCE_END_EVENT:
 	case YAML_MAPPING_END_EVENT:
-		return on_end(b);
+		return on_end(b, ev);
 	case YAML_STREAM_END_EVENT:
 		b->ended = true;
 		return 0;

@@ -28,6 +28,8 @@ const char *node_kind_name(enum node_kind kind);
 /**
  * struct node - one value
  * @at:		where it starts
+ * @end:	where what follows it starts; not of block style lists and maps, which have no end mark
+ * @flow:	NODE_LIST, NODE_MAP: written in brackets or braces
  * @text:	NODE_TEXT: NUL-terminated, without NULs inside; owned
  * @quoted:	NODE_TEXT: it was written in quotes, so that "null" is a word
  * @key:	when it is a map's: its key; NODE_TEXT, or NODE_BROKEN (pass over the value then)
@@ -39,6 +41,8 @@ const char *node_kind_name(enum node_kind kind);
 struct node {
 	enum node_kind kind;
 	struct location at;
+	struct location end;
+	bool flow;
 	char *text;
 	bool quoted;
 	struct node *key;

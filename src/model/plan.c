@@ -10,11 +10,21 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include "model/node.h"
+#include "model/ipv6.h"
+#include "model/plan_owner.h"
 #include "model/plan_fdb.h"
+#include "model/plan_vlan.h"
+
+/* enum turn - see turn_of(). */
+enum turn {
+	TURN_FIRST,
+	TURN_OTHER,
+	TURN_LAST,
+};
 
 /* struct sysctl_ref - the sysctl of @index, by the interface its path names ("" for none). */
 struct sysctl_ref {
+	enum turn turn;
 	char ifname[IFNAMSIZ];
 	size_t index;
 };
@@ -26,7 +36,8 @@ struct sysctl_ref {
  * @fdb:	the kernel's MAC tables, by port
  * @networks:	the desired, by bridge
  * @taps:	the desired, by name
- * @sysctls:	the desired that differ, by interface; @n_sysctls of them
+ * @sysctls:	the desired that differ, by turn and interface; @n_sysctls of them, of which from
+ *		@first_other to @first_last are TURN_OTHER
  * @spare:	what add() gives after -ENOMEM
  */
 struct differ {
@@ -39,6 +50,8 @@ struct differ {
 	const struct desired_tap **taps;
 	struct sysctl_ref *sysctls;
 	size_t n_sysctls;
+	size_t first_other;
+	size_t first_last;
 	struct plan plan;
 	size_t cap;
 	int error;
@@ -94,6 +107,8 @@ static int sysctl_cmp(const void *a, const void *b)
 	const struct sysctl_ref *x = a, *y = b;
 	int order = strcmp(x->ifname, y->ifname);
 
+	if (x->turn != y->turn)
+		return x->turn < y->turn ? -1 : 1;
 	if (order)
 		return order;
 	return x->index < y->index ? -1 : x->index > y->index;
@@ -118,6 +133,20 @@ static void sysctl_ifname(const char *path, char ret[static IFNAMSIZ])
 		ret[0] = '\0';
 }
 
+/*
+ * When any interface's IPv6 forwarding goes on, the kernel deletes the default routes that router
+ * advertisements gave to interfaces with accept_ra 1 (net/ipv6/route.c: rt6_purge_dflt_routers()).
+ * So those have to have 2 before a bridge is made, and 1 only when all else is as it was.
+ */
+static enum turn turn_of(const struct sysctl_state *s)
+{
+	size_t len = strlen(s->path), end = strlen("/accept_ra");
+
+	if (len < end || strcmp(s->path + len - end, "/accept_ra") != 0)
+		return TURN_OTHER;
+	return s->value[0] == '2' ? TURN_FIRST : s->value[0] == '1' ? TURN_LAST : TURN_OTHER;
+}
+
 static void index_sysctls(struct differ *x)
 {
 	const struct desired *d = x->d;
@@ -128,10 +157,15 @@ static void index_sysctls(struct differ *x)
 		if (strcmp(d->sysctls[i].value, d->sysctls_now[i].value) == 0)
 			continue;
 		sysctl_ifname(d->sysctls[i].path, ref->ifname);
+		ref->turn = turn_of(&d->sysctls[i]);
 		ref->index = i;
 		x->n_sysctls++;
 	}
 	qsort(x->sysctls, x->n_sysctls, sizeof(*x->sysctls), sysctl_cmp);
+	for (size_t i = 0; i < x->n_sysctls; i++) {
+		x->first_other += x->sysctls[i].turn < TURN_OTHER;
+		x->first_last += x->sysctls[i].turn < TURN_LAST;
+	}
 }
 
 static int make_indexes(struct differ *x)
@@ -208,119 +242,6 @@ static const struct desired_tap *find_tap(const struct differ *x, const char *na
 
 /* ---- whose is it? ---- */
 
-enum owner {
-	OWNER_NONE, /* there is no such interface */
-	OWNER_US,
-	OWNER_US_HALF_MADE, /* ours, killed before it got its alias */
-	OWNER_OTHER,
-};
-
-/* The name behind @prefix when @l carries an alias of that kind, else NULL. */
-static const char *alias_name(const struct link_state *l, const char *prefix)
-{
-	size_t len = strlen(prefix);
-
-	return strncmp(l->alias, prefix, len) == 0 ? l->alias + len : NULL;
-}
-
-static bool is_our_bridge(const struct link_state *l, const char *network)
-{
-	const char *name = alias_name(l, ALIAS_NETWORK);
-
-	return strcmp(l->kind, "bridge") == 0 && name && (!network || strcmp(name, network) == 0);
-}
-
-static bool is_our_tap(const struct link_state *l, const char *guest)
-{
-	const char *name = alias_name(l, ALIAS_GUEST);
-
-	return strcmp(l->kind, "tun") == 0 && name && (!guest || strcmp(name, guest) == 0);
-}
-
-static enum owner bridge_owner(const struct link_state *l, const struct desired_network *n)
-{
-	if (!l)
-		return OWNER_NONE;
-	if (is_our_bridge(l, n->config->name))
-		return OWNER_US;
-	if (strcmp(l->kind, "bridge") == 0 && !l->alias[0] && mac_equal(&l->mac, &n->mac))
-		return OWNER_US_HALF_MADE;
-	return OWNER_OTHER;
-}
-
-static enum owner tap_owner(const struct link_state *l, const struct desired_tap *t)
-{
-	if (!l)
-		return OWNER_NONE;
-	if (is_our_tap(l, t->guest))
-		return OWNER_US;
-	if (strcmp(l->kind, "tun") == 0 && !l->alias[0] && !l->up && l->master == 0)
-		return OWNER_US_HALF_MADE;
-	return OWNER_OTHER;
-}
-
-#define WHAT_MAX 200
-
-/* What @l is, for the message that it is in the way. */
-static const char *what_it_is(const struct link_state *l, char buf[static WHAT_MAX])
-{
-	char name[QUOTE_MAX];
-
-	if (is_our_bridge(l, NULL))
-		snprintf(buf, WHAT_MAX, "the bridge of network %s",
-			 text_quote(alias_name(l, ALIAS_NETWORK), name));
-	else if (is_our_tap(l, NULL))
-		snprintf(buf, WHAT_MAX, "the tap of guest %s",
-			 text_quote(alias_name(l, ALIAS_GUEST), name));
-	else if (!l->kind[0])
-		snprintf(buf, WHAT_MAX, "a physical interface");
-	else
-		snprintf(buf, WHAT_MAX, "somebody else's (a %s)", l->kind);
-	return buf;
-}
-
-static bool bridge_blocked(const struct desired_network *n, const struct link_state *l,
-			   struct err *e)
-{
-	char where[64], what[WHAT_MAX], mend[64] = "";
-
-	if (n->external || bridge_owner(l, n) != OWNER_OTHER)
-		return false;
-	snprintf(where, sizeof(where), "network %s", n->config->name);
-	if (l->kind[0])
-		snprintf(mend, sizeof(mend), " or delete it (ip link delete %s)", l->name);
-	err_set(e, -EEXIST, "in-the-way", where,
-		"interface %s is in the way: it is %s; choose another name with `bridge:`%s",
-		l->name, what_it_is(l, what), mend);
-	return true;
-}
-
-static bool tap_blocked(const struct desired_tap *t, const struct link_state *l, struct err *e)
-{
-	char where[64], what[WHAT_MAX], mend[64] = "";
-
-	if (tap_owner(l, t) != OWNER_OTHER)
-		return false;
-	snprintf(where, sizeof(where), "guest %s", t->guest);
-	if (l->kind[0])
-		snprintf(mend, sizeof(mend), " or delete it (ip link delete %s)", l->name);
-	err_set(e, -EEXIST, "in-the-way", where,
-		"interface %s is in the way: it is %s; choose another name for the guest%s",
-		l->name, what_it_is(l, what), mend);
-	return true;
-}
-
-bool plan_network_blocked(const struct desired_network *n, const struct actual *actual,
-			  struct err *e)
-{
-	return bridge_blocked(n, actual_link_by_name(actual, n->config->bridge), e);
-}
-
-bool plan_tap_blocked(const struct desired_tap *t, const struct actual *actual, struct err *e)
-{
-	return tap_blocked(t, actual_link_by_name(actual, t->name), e);
-}
-
 static int check_owners(const struct differ *x, struct err_list *errs)
 {
 	struct err e;
@@ -329,7 +250,7 @@ static int check_owners(const struct differ *x, struct err_list *errs)
 	for (size_t i = 0; i < x->d->n_networks; i++) {
 		const struct desired_network *n = &x->d->networks[i];
 
-		if (!bridge_blocked(n, find_link(x, n->config->bridge), &e))
+		if (!plan_bridge_in_way(n, find_link(x, n->config->bridge), &e))
 			continue;
 		err_list_push(errs, &e);
 		r = -EEXIST;
@@ -337,7 +258,7 @@ static int check_owners(const struct differ *x, struct err_list *errs)
 	for (size_t i = 0; i < x->d->n_taps; i++) {
 		const struct desired_tap *t = &x->d->taps[i];
 
-		if (!tap_blocked(t, find_link(x, t->name), &e))
+		if (!plan_tap_in_way(t, find_link(x, t->name), &e))
 			continue;
 		err_list_push(errs, &e);
 		r = -EEXIST;
@@ -375,13 +296,13 @@ static void add_deletions(struct differ *x)
 	for (size_t i = 0; i < x->a->n_links; i++) {
 		const struct link_state *l = &x->a->links[i];
 
-		if (is_our_tap(l, NULL) && !find_tap(x, l->name))
+		if (plan_is_our_tap(l, NULL) && !find_tap(x, l->name))
 			add(x, STEP_TAP_DELETE, l->name);
 	}
 	for (size_t i = 0; i < x->a->n_links; i++) {
 		const struct link_state *l = &x->a->links[i];
 
-		if (is_our_bridge(l, NULL) && !find_network(x, l->name))
+		if (plan_is_our_bridge(l, NULL) && !find_network(x, l->name))
 			add(x, STEP_BRIDGE_DELETE, l->name);
 	}
 }
@@ -419,10 +340,28 @@ static void add_up(struct differ *x, const char *ifname, const struct link_state
 		add(x, STEP_LINK_UP, ifname);
 }
 
+static void add_sysctl(struct differ *x, const struct sysctl_ref *ref, bool created)
+{
+	const char *now = x->d->sysctls_now[ref->index].value;
+	struct plan_step *s;
+
+	if (!now[0] && !created)
+		return; /* this kernel does not have it */
+	s = add(x, STEP_SYSCTL_SET, ref->ifname);
+	s->sysctl = x->d->sysctls[ref->index];
+	snprintf(s->replaces, sizeof(s->replaces), "%s", now);
+}
+
+static void add_sysctl_turn(struct differ *x, size_t first, size_t end)
+{
+	for (size_t i = first; i < end; i++)
+		add_sysctl(x, &x->sysctls[i], false);
+}
+
 /* The sysctls of @ifname ("" for those of no interface); @created: their files come with it. */
 static void add_sysctls(struct differ *x, const char *ifname, bool created)
 {
-	size_t low = 0, high = x->n_sysctls;
+	size_t low = x->first_other, high = x->first_last;
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
@@ -432,24 +371,15 @@ static void add_sysctls(struct differ *x, const char *ifname, bool created)
 		else
 			high = mid;
 	}
-	for (; low < x->n_sysctls && strcmp(x->sysctls[low].ifname, ifname) == 0; low++) {
-		size_t i = x->sysctls[low].index;
-		const char *now = x->d->sysctls_now[i].value;
-		struct plan_step *s;
-
-		if (!now[0] && !created)
-			continue; /* this kernel does not have it */
-		s = add(x, STEP_SYSCTL_SET, ifname);
-		s->sysctl = x->d->sysctls[i];
-		snprintf(s->replaces, sizeof(s->replaces), "%s", now);
-	}
+	for (; low < x->first_last && strcmp(x->sysctls[low].ifname, ifname) == 0; low++)
+		add_sysctl(x, &x->sysctls[low], created);
 }
 
 static void add_other_sysctls(struct differ *x)
 {
 	const char *last = NULL;
 
-	for (size_t i = 0; i < x->n_sysctls; i++) {
+	for (size_t i = x->first_other; i < x->first_last; i++) {
 		const char *ifname = x->sysctls[i].ifname;
 
 		if (last && strcmp(last, ifname) == 0)
@@ -523,6 +453,16 @@ static void add_addrs(struct differ *x, const struct network_config *c, const st
 		add_addr_step(x, STEP_ADDR_ADD, c->bridge, &gateway);
 }
 
+static void add_addrs6(struct differ *x, const struct desired_network *n,
+		       const struct link_state *l)
+{
+	struct addr6_walk walk = {0};
+	struct plan_step step;
+
+	while (ipv6_addr_step(n, x->a, l, &walk, &step))
+		add(x, step.kind, n->config->bridge)->addr6 = step.addr6;
+}
+
 /* ---- networks and taps ---- */
 
 static void add_bridge_create(struct differ *x, const struct desired_network *n)
@@ -544,7 +484,7 @@ static void add_bridge_mend(struct differ *x, const struct desired_network *n,
 		s->mac = n->mac;
 		snprintf(s->replaces, sizeof(s->replaces), "%s", mac_format(&l->mac, mac));
 	}
-	if (bridge_owner(l, n) == OWNER_US_HALF_MADE)
+	if (plan_bridge_owner(l, n) == OWNER_US_HALF_MADE)
 		add_alias(x, l->name, ALIAS_NETWORK, n->config->name);
 }
 
@@ -564,6 +504,27 @@ static void add_switch(struct differ *x, const struct network_config *c, const s
 	snprintf(s->replaces, sizeof(s->replaces), "%us", ageing / 100);
 }
 
+static void add_vlan_step(void *ctx, const char *ifname, bool wanted, const struct port_vlan *v)
+{
+	struct plan_step *s = add(ctx, wanted ? STEP_VLAN_ADD : STEP_VLAN_DEL, ifname);
+
+	s->vid = v->vid;
+	s->on = v->access;
+}
+
+/* The bridge @l that has taken a NIC filters VLANs where guests have one. */
+static void add_taken_vlans(struct differ *x, const struct network_config *c,
+			    const struct link_state *l)
+{
+	const struct link_state *nic = find_link(x, c->uplink);
+	bool wanted = network_has_vlans(c);
+
+	if (wanted != l->vlan_filtering)
+		add(x, STEP_BRIDGE_VLANS, c->bridge)->on = wanted;
+	if ((wanted || l->vlan_filtering) && nic && nic->master == l->ifindex)
+		vlan_diff_uplink(x->a, l, nic, c, add_vlan_step, x);
+}
+
 static void add_network(struct differ *x, const struct desired_network *n)
 {
 	const struct network_config *c = n->config;
@@ -573,6 +534,8 @@ static void add_network(struct differ *x, const struct desired_network *n)
 		/* It may be another network's way out. */
 		if (l)
 			add_sysctls(x, c->bridge, false);
+		if (vlan_is_taken(c, l) && l->has_vlans)
+			add_taken_vlans(x, c, l);
 		return;
 	}
 	if (!l)
@@ -586,6 +549,8 @@ static void add_network(struct differ *x, const struct desired_network *n)
 	add_addrs(x, c, l);
 	add_sysctls(x, c->bridge, !l);
 	add_up(x, c->bridge, l);
+	/* The kernel takes none while disable_ipv6 is set. */
+	add_addrs6(x, n, l);
 }
 
 static void add_tap_create(struct differ *x, const struct desired_tap *t, bool bridged)
@@ -643,12 +608,13 @@ static void add_mac_step(void *ctx, const struct desired_tap *t, bool wanted, co
 	add(ctx, wanted ? STEP_MAC_ADD : STEP_MAC_DEL, t->name)->mac = *mac;
 }
 
-/* A port that is new on its bridge has nothing in the MAC table. */
-static void add_macs(struct differ *x, const struct desired_tap *t, const struct link_state *l)
+/* A port that is @fresh on its bridge, or in its VLAN, has nothing in the MAC table. */
+static void add_macs(struct differ *x, const struct desired_tap *t, const struct link_state *l,
+		     bool fresh)
 {
 	bool port = is_port_of(l, find_link(x, t->bridge));
 
-	fdb_diff(&x->fdb, port ? l->ifindex : 0, t, add_mac_step, x);
+	fdb_diff(&x->fdb, port && !fresh ? l->ifindex : 0, t, add_mac_step, x);
 }
 
 static void add_rate(struct differ *x, const struct desired_tap *t, const struct link_state *l)
@@ -664,10 +630,35 @@ static void add_rate(struct differ *x, const struct desired_tap *t, const struct
 		rate_format(now, s->replaces);
 }
 
+/* Of the LAN's VLANs; in other networks there are none. True when it comes into another. */
+static bool add_vlans(struct differ *x, const struct desired_tap *t, const struct link_state *l,
+		      const struct desired_network *n)
+{
+	const struct link_state *bridge = find_link(x, t->bridge);
+	size_t before = x->plan.n;
+
+	if (n->external && bridge && (t->vlan || bridge->vlan_filtering))
+		vlan_diff_tap(x->a, bridge, is_port_of(l, bridge) ? l->ifindex : 0, t,
+			      add_vlan_step, x);
+	return x->plan.n != before;
+}
+
+/* Out of its bridge, unless that goes, and the tap is out of it by that. */
+static void add_unplug(struct differ *x, const struct desired_tap *t, const struct link_state *l)
+{
+	const struct link_state *master =
+		l && l->master ? actual_link_by_index(x->a, l->master) : NULL;
+
+	if (master && (!plan_is_our_bridge(master, NULL) || find_network(x, master->name)))
+		snprintf(add(x, STEP_TAP_ENSLAVE, t->name)->replaces, REPLACES_MAX, "%s",
+			 master->name);
+}
+
 static void add_tap(struct differ *x, const struct desired_tap *t)
 {
 	const struct desired_network *n = find_network(x, t->bridge);
 	const struct link_state *l = find_link(x, t->name);
+	bool moved, out;
 
 	if (n && n->external && !find_link(x, t->bridge))
 		n = NULL; /* it has to come first */
@@ -675,19 +666,25 @@ static void add_tap(struct differ *x, const struct desired_tap *t)
 		return; /* gone with its VMM */
 	if (!l)
 		add_tap_create(x, t, n);
-	else if (tap_owner(l, t) == OWNER_US_HALF_MADE)
+	else if (plan_tap_owner(l, t) == OWNER_US_HALF_MADE)
 		add_alias(x, t->name, ALIAS_GUEST, t->guest);
 	add_sysctls(x, t->name, !l);
-	if (!n) {
+	/* Its network was stopped; or it would come into another VLAN than its own. */
+	out = !t->bridge[0] ||
+	      (n && plan_vlan_refused(n->config, find_link(x, t->bridge), t->vlan, NULL));
+	if (out)
+		add_unplug(x, t, l);
+	if (out || !n) {
 		add_rate(x, t, l);
 		return;
 	}
 	/* Before it becomes a port: a bridge takes the lowest MTU of its ports for its own. */
 	add_mtu(x, t->name, l, n);
 	add_enslave(x, t, l);
+	moved = add_vlans(x, t, l, n);
 	add_isolate(x, t, l);
 	add_managed(x, t, l);
-	add_macs(x, t, l);
+	add_macs(x, t, l, moved);
 	add_rate(x, t, l);
 	add_up(x, t->name, l);
 }
@@ -713,9 +710,11 @@ static int build(struct differ *x, struct err_list *errs)
 	if (r < 0)
 		return r;
 	add_deletions(x);
+	add_sysctl_turn(x, 0, x->first_other);
 	for (size_t i = 0; i < x->d->n_networks; i++)
 		add_network(x, &x->d->networks[i]);
 	add_other_sysctls(x);
+	add_sysctl_turn(x, x->first_last, x->n_sysctls);
 	for (size_t i = 0; i < x->d->n_taps; i++)
 		add_tap(x, &x->d->taps[i]);
 	add_grown_bridges(x);

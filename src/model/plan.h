@@ -45,6 +45,9 @@ const char *port_state_name(enum port_state s);
  * @rate_down:	taps: our limit on what goes to the guest, in bits a second; 0: there is none
  * @foreign_qdisc: somebody has put a queueing discipline on it
  *		(both are known only when they were asked for: rtnl_rates())
+ * @has_vlans:	bridges: this kernel can filter VLANs; @vlan_filtering: it does
+ * @default_pvid: bridges: the VLAN of untagged frames at a new port, 0 for none
+ * @route_localnet: sysctl net.ipv4.conf.NAME.route_localnet
  * @stp:	bridges: STP is on; @forward_delay, @ageing: bridges, in 1/100 s
  */
 struct link_state {
@@ -64,6 +67,10 @@ struct link_state {
 	bool no_flood;
 	uint64_t rate_down;
 	bool foreign_qdisc;
+	bool has_vlans;
+	bool vlan_filtering;
+	uint16_t default_pvid;
+	bool route_localnet;
 	bool stp;
 	uint32_t forward_delay;
 	uint32_t ageing;
@@ -105,6 +112,34 @@ struct fdb_entry {
 	uint32_t age_s;
 };
 
+/*
+ * struct port_vlan - bridge port @port (its ifindex) is in VLAN @vid; @access: frames of it are
+ * untagged there, coming and going.
+ */
+struct port_vlan {
+	int port;
+	uint16_t vid;
+	bool access;
+};
+
+/* struct addr6_state - one IPv6 address of an interface. */
+struct addr6_state {
+	int ifindex;
+	struct ip6_prefix prefix;
+};
+
+/*
+ * struct route6_state - an IPv6 unicast route, or a nexthop of one; @by_ra: from a router
+ * advertisement
+ */
+struct route6_state {
+	struct ip6_prefix dst;
+	int oif;
+	bool by_ra;
+	uint32_t table;
+	uint32_t metric;
+};
+
 #define SYSCTL_PATH_MAX 96
 #define SYSCTL_VALUE_MAX 16
 
@@ -115,9 +150,11 @@ struct sysctl_state {
 };
 
 /*
- * struct actual - a snapshot of the namespace; the arrays are owned. @addrs stand in the order of
+ * struct actual - a snapshot of the namespace; the arrays are owned. @port_vlans, by port, are known
+ * only when they were asked for: rtnl_vlans(). @addrs stand in the order of
  * the kernel's dump, in which a primary address comes before its secondaries. @fdb has the MAC
- * tables of all bridges, where they were asked for.
+ * tables of all bridges, @addrs6 (sorted by ifindex) and @routes6 the same of IPv6, where they were
+ * asked for.
  */
 struct actual {
 	struct link_state *links;
@@ -128,6 +165,12 @@ struct actual {
 	size_t n_routes;
 	struct fdb_entry *fdb;
 	size_t n_fdb;
+	struct port_vlan *port_vlans;
+	size_t n_port_vlans;
+	struct addr6_state *addrs6;
+	size_t n_addrs6;
+	struct route6_state *routes6;
+	size_t n_routes6;
 };
 
 void actual_done(struct actual *a);
@@ -140,6 +183,10 @@ const struct link_state *actual_link_by_index(const struct actual *a, int ifinde
  * most @max); their number.
  */
 size_t actual_uplinks(const struct actual *a, char (*ret)[IFNAMSIZ], size_t max);
+/* actual_uplinks6() - the same of IPv6. */
+size_t actual_uplinks6(const struct actual *a, char (*ret)[IFNAMSIZ], size_t max);
+/* actual_first_addr6() - the index of the first of @a->addrs6 on @ifindex, or where it would be. */
+size_t actual_first_addr6(const struct actual *a, int ifindex);
 
 /* ---- what it should have ---- */
 
@@ -147,12 +194,14 @@ size_t actual_uplinks(const struct actual *a, char (*ret)[IFNAMSIZ], size_t max)
  * struct desired_network - a network that shall run
  * @config:	not owned
  * @mac:	the bridge's MAC (mac_derive() with guest "")
+ * @ipv6:	the bridge has the addresses of @config->ipv6: the host has IPv6
  * @external:	the bridge is made elsewhere, or is somebody else's: only taps are plugged in
  * @mtu:	of the bridge and its taps (@external: of the taps only); 0: the kernel's default
  */
 struct desired_network {
 	const struct network_config *config;
 	struct mac mac;
+	bool ipv6;
 	bool external;
 	uint32_t mtu;
 };
@@ -165,6 +214,7 @@ struct desired_network {
  * @managed:	the port learns no MACs, and gets no frames to unknown ones
  * @pinned:	@mac has a static, sticky entry at this port
  * @macs:	so have these; @n_macs of them, not owned
+ * @vlan:	that the port is in, alone and untagged; 0: the bridge's own for untagged frames
  * @rate:	of the guest; the plan has @rate.down only, as @rate.up is the firewall's
  * @persistent:	false: a VMM holds it by fd; it is never created by a plan, only put right
  */
@@ -181,6 +231,7 @@ struct desired_tap {
 	const struct mac *macs;
 	size_t n_macs;
 	struct guest_rate rate;
+	uint16_t vlan;
 	bool persistent;
 };
 
@@ -215,12 +266,17 @@ enum step_kind {
 	STEP_ADDR_ADD,
 	STEP_SYSCTL_SET,
 	STEP_LINK_UP,
+	STEP_ADDR6_DEL,
+	STEP_ADDR6_ADD,	 /* valid at once, without looking for duplicates */
 	STEP_TAP_CREATE, /* name, queues, owner_uid, alias; persistent, down */
 	STEP_TAP_ENSLAVE,
 	STEP_PORT_ISOLATE, /* @on */
 	STEP_PORT_MANAGE,  /* @on: neither learning nor flooding of unknown MACs */
 	STEP_MAC_DEL,	   /* of @ifname's MAC table: @mac */
 	STEP_MAC_ADD,	   /* static and sticky; takes it from any other port */
+	STEP_BRIDGE_VLANS, /* VLAN filtering @on, or off */
+	STEP_VLAN_ADD,	   /* @ifname into @vid, @on: untagged */
+	STEP_VLAN_DEL,	   /* @ifname out of @vid */
 	STEP_TAP_RATE,	   /* @rate_down; 0 takes it off */
 	STEP_KIND_COUNT,
 };
@@ -252,10 +308,12 @@ struct plan_step {
 	bool on;
 	uint32_t ageing_s;
 	struct ip4_prefix addr;
+	struct ip6_prefix addr6;
 	struct sysctl_state sysctl;
 	unsigned int queues;
 	uint32_t owner_uid;
 	uint64_t rate_down;
+	uint16_t vid;
 	char replaces[REPLACES_MAX];
 };
 
@@ -275,9 +333,13 @@ void plan_done(struct plan *p);
  *
  * Bridges and taps of ours (by alias) that @desired does not have are deleted, taps also when a VMM
  * holds them: @desired must list all known guests.
+ * A guest with a VLAN whose bridge cannot keep it there (plan_vlan_refused()) is in no bridge: it
+ * must not see another VLAN instead. On bridges that filter VLANs, guests' ports and the NICs of
+ * bridges that have taken one are in the VLANs that they should be in and no others.
  * A queueing discipline that somebody else has put on a tap stays, and the guest has no limit then.
  * Foreign ports on our bridges and foreign addresses elsewhere are never touched; on our bridges
- * IPv4 addresses other than the gateway are removed.
+ * IPv4 addresses other than the gateway are removed, and IPv6 addresses other than the gateway and
+ * the link-local one.
  *
  * What a daemon that was killed left half made is taken over: the kernel gives an interface its
  * alias only after it was made, so a bridge of the wanted name without an alias but with the
@@ -286,13 +348,14 @@ void plan_done(struct plan *p);
  * Sticky static MACs at our taps are ours; any other entry there is left alone, but where the port is
  * managed: there is nothing then that is not wanted.
  *
- * A tap whose bridge @desired does not have is left out of bridges and not set up. A sysctl that
+ * A tap whose bridge @desired does not have is left out of bridges and not set up; one that belongs
+ * on none comes out of that of somebody else. A sysctl that
  * has no file, of an interface that this plan does not make, is passed over.
  *
- * Order: deletions; each network whole (bridge, mtu, stp, mac, alias, addresses, sysctls, up); the
- * other sysctls; each tap whole (tap, alias, mtu, bridge, isolation, rate, up); the MTU of bridges
- * where it grows. So a bridge never has a larger MTU than a port of it, which would drop what the
- * host sends.
+ * Order: deletions; `accept_ra` that becomes 2 (plan.c: turn_of()); each network whole (bridge, mtu,
+ * stp, mac, alias, addresses, sysctls, up, IPv6 addresses); the other sysctls; each tap whole (tap,
+ * alias, mtu, bridge, isolation, rate, up); the MTU of bridges where it grows. So a bridge never has a
+ * larger MTU than a port of it, which would drop what the host sends.
  *
  * Returns 0, -EEXIST (see @errs; .where is "network NAME" or "guest NAME", so that the caller can
  * leave that one out and ask again), -ENOMEM.
@@ -307,6 +370,13 @@ int plan_diff(const struct desired *desired, const struct actual *actual, struct
 bool plan_network_blocked(const struct desired_network *n, const struct actual *actual,
 			  struct err *e);
 bool plan_tap_blocked(const struct desired_tap *t, const struct actual *actual, struct err *e);
+
+/*
+ * plan_vlan_refused() - why @bridge (NULL for none) of @c cannot keep a guest in @vlan, in @e; false
+ * when it can, or is not there.
+ */
+bool plan_vlan_refused(const struct network_config *c, const struct link_state *bridge,
+		       uint16_t vlan, struct err *e);
 
 /* plan_step_text() - one line for `diff`: "+ bridge vl-default (52:54:00:1:2:3)". */
 void plan_step_text(const struct plan_step *s, struct buf *out);

@@ -93,6 +93,21 @@ static void mac_add(const struct plan_step *s, struct buf *out)
 	mac_line(s, out, '+');
 }
 
+static void bridge_vlans(const struct plan_step *s, struct buf *out)
+{
+	buf_printf(out, "~ %s: VLAN filtering %s", s->ifname, s->on ? "on" : "off");
+}
+
+static void vlan_add(const struct plan_step *s, struct buf *out)
+{
+	buf_printf(out, "+ VLAN %u %s at %s", s->vid, s->on ? "untagged" : "tagged", s->ifname);
+}
+
+static void vlan_del(const struct plan_step *s, struct buf *out)
+{
+	buf_printf(out, "- VLAN %u at %s", s->vid, s->ifname);
+}
+
 static void tap_rate(const struct plan_step *s, struct buf *out)
 {
 	char rate[RATE_STRLEN];
@@ -117,6 +132,23 @@ static void addr_del(const struct plan_step *s, struct buf *out)
 static void addr_add(const struct plan_step *s, struct buf *out)
 {
 	addr_line(s, out, '+');
+}
+
+static void addr6_line(const struct plan_step *s, struct buf *out, char sign)
+{
+	char addr[IP6_PREFIX_STRLEN];
+
+	buf_printf(out, "%c address %s on %s", sign, ip6_prefix_format(&s->addr6, addr), s->ifname);
+}
+
+static void addr6_del(const struct plan_step *s, struct buf *out)
+{
+	addr6_line(s, out, '-');
+}
+
+static void addr6_add(const struct plan_step *s, struct buf *out)
+{
+	addr6_line(s, out, '+');
 }
 
 /* As sysctl(8) writes names: dots for slashes, and the dot of "eth0.5" as a slash. */
@@ -152,7 +184,7 @@ static void tap_enslave(const struct plan_step *s, struct buf *out)
 {
 	buf_printf(out, "~ %s: bridge ", s->ifname);
 	replaced(s, out);
-	buf_puts(out, s->bridge);
+	buf_puts(out, s->bridge[0] ? s->bridge : "none");
 }
 
 /* struct step_words - how a kind of step is told. */
@@ -174,11 +206,16 @@ static const struct step_words words[] = {
 	[STEP_PORT_MANAGE] = {"change", port_manage},
 	[STEP_MAC_DEL] = {"delete", mac_del},
 	[STEP_MAC_ADD] = {"create", mac_add},
+	[STEP_BRIDGE_VLANS] = {"change", bridge_vlans},
+	[STEP_VLAN_ADD] = {"create", vlan_add},
+	[STEP_VLAN_DEL] = {"delete", vlan_del},
 	[STEP_TAP_RATE] = {"change", tap_rate},
 	[STEP_ADDR_DEL] = {"delete", addr_del},
 	[STEP_ADDR_ADD] = {"create", addr_add},
 	[STEP_SYSCTL_SET] = {"change", sysctl_set},
 	[STEP_LINK_UP] = {"change", link_up},
+	[STEP_ADDR6_DEL] = {"delete", addr6_del},
+	[STEP_ADDR6_ADD] = {"create", addr6_add},
 	[STEP_TAP_CREATE] = {"create", tap_create},
 	[STEP_TAP_ENSLAVE] = {"change", tap_enslave},
 };

@@ -62,6 +62,13 @@ static int create(void *ctx, const struct peer *p, const char *text, size_t len,
 	return admin_only(ctx, p, NULL, ret, errs);
 }
 
+static int change(void *ctx, const struct peer *p, const char *name, const char *text, size_t len,
+		  const struct change_options *o, json_t **ret, struct err_list *errs)
+{
+	assert(text || !len);
+	return admin_only(ctx, p, name, ret, errs);
+}
+
 static int start(void *ctx, const struct peer *p, const char *name, const struct change_options *o,
 		 json_t **ret, struct err_list *errs)
 {
@@ -122,6 +129,9 @@ static const struct service fuzz_service = {
 	.network_list = get,
 	.network_show = show,
 	.network_create = create,
+	.network_config = show,
+	.network_replace = change,
+	.network_change = change,
 	.network_delete = stop,
 	.network_start = start,
 	.network_stop = stop,

@@ -14,6 +14,9 @@
 static void parse(const struct nlmsghdr *nlh)
 {
 	struct rtnl_array routes = {.size = sizeof(struct route_state)};
+	struct rtnl_array routes6 = {.size = sizeof(struct route6_state)};
+	struct neigh6_entry neigh6;
+	struct addr6_state addr6;
 	struct neigh_entry neigh;
 	struct addr_state addr;
 	struct link_state link;
@@ -26,6 +29,11 @@ static void parse(const struct nlmsghdr *nlh)
 	if (rtnl_parse_route(nlh, &routes) < 0)
 		abort();
 	free(routes.v);
+	rtnl_parse_addr6(nlh, &addr6);
+	rtnl_parse_neigh6(nlh, &neigh6);
+	if (rtnl_parse_route6(nlh, &routes6) < 0)
+		abort();
+	free(routes6.v);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

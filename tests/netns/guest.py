@@ -5,6 +5,7 @@ RunGuest goes through `vmlane run` and vmlane-nsguest: a tap that lives as long 
 TapGuest goes through `vmlane guest attach` and vmm.py: a persistent tap, opened by name.
 """
 import glob
+import ipaddress
 import json
 import os
 import signal
@@ -45,9 +46,22 @@ class Guest:
         self.ns.run("ip", "route", "add", "default", "via", gateway)
         self.ip = address
 
+    def slaac(self, prefix):
+        """The address that the kernel has made of @prefix, "fd00:a::/64", once it may be used."""
+        net = ipaddress.ip_network(prefix)
+
+        def look():
+            return next((a["local"] for link in self.ns.ip("-6", "addr", "show", "dev", "eth0")
+                         for a in link.get("addr_info", [])
+                         if not a.get("tentative") and ipaddress.ip_address(a["local"]) in net
+                         and a.get("preferred_life_time", 1) > 0), None)
+
+        return wait_for(f"an address of {prefix}", look)
+
     def http(self, address=INTERNET, check=True, timeout=5):
         """Who the web server says we are."""
-        out = self.ns.run("curl", "-sS", "--max-time", timeout, f"http://{address}/", check=check)
+        host = f"[{address}]" if ":" in address else address
+        out = self.ns.run("curl", "-sS", "--max-time", timeout, f"http://{host}/", check=check)
         return json.loads(out) if check else out
 
     def ping(self, address, count=1, wait=1):

@@ -83,27 +83,29 @@ class DhcpPeer:
 
 def udp_ask(ns, sport=0, address=INTERNET, timeout=3):
     """Who the UDP server says we are, or None."""
+    six = ":" in address
     with ns.enter():
-        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM)
     with s:
         s.settimeout(timeout)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind(("0.0.0.0", sport))
-        s.sendto(b"hello", (address, 7777))
+        s.bind(("::" if six else "0.0.0.0", sport))
         try:
+            s.sendto(b"hello", (address, 7777))
             return json.loads(s.recv(2048))
-        except (socket.timeout, ConnectionRefusedError):
+        except (socket.timeout, OSError):
             return None
 
 
 def tcp_ask(ns, sport, address=INTERNET):
     """Who the web server says we are when we come from port @sport."""
+    six = ":" in address
     with ns.enter():
-        s = socket.socket()
+        s = socket.socket(socket.AF_INET6 if six else socket.AF_INET)
     with s:
         s.settimeout(3)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind(("0.0.0.0", sport))
+        s.bind(("::" if six else "0.0.0.0", sport))
         s.connect((address, 80))
         s.sendall(b"GET / HTTP/1.0\r\n\r\n")
         answer = b""

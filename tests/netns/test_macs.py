@@ -171,6 +171,7 @@ def test_static_keeps_a_mac_at_its_port(daemon, guest, pinned):
     """Without it, whoever sends last with a MAC has it; that is what learning means."""
     d = daemon({"default.yaml": DEFAULT + (f"guests:\n  a: {{ static: {str(pinned).lower()} }}\n")})
     a, b, c = three(d, guest)
+    a.ns.run("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6")  # it says nothing by itself
     send(a, frame(a.mac, BROADCAST, b"here"))
     wait_for("the MAC to be known", lambda: a.mac in {m["mac"] for m in d.get("/v1/macs")["macs"]})
     thief = Wire(b.ns)
@@ -221,6 +222,21 @@ def test_what_others_pin_where_macs_are_learned_stays(world, daemon, guest):
     assert changes(d) == []
     d.vmlane("apply")
     assert table(d, "static") == {(STRANGER, "vl-a")}
+
+
+def test_macs_on_a_bridge_of_the_lan(world, daemon, guest):
+    """Of a bridge that somebody else makes, our own ports' entries are ours too, and nothing else."""
+    world.host.run("ip", "link", "add", "br0", "type", "bridge")
+    world.host.run("ip", "link", "set", "br0", "up")
+    world.host.run("ip", "link", "add", "other", "type", "veth", "peer", "name", "other0")
+    world.host.run("ip", "link", "set", "other", "master", "br0", "up")
+    world.host.run("bridge", "fdb", "add", "02:00:00:00:00:79", "dev", "other", "master", "static", "sticky")
+    d = daemon({"lan.yaml": f"network: lan\nmode: bridged\nbridge: br0\nguests: {{ a: {{ macs: [ '{STRANGER}' ] }} }}\n"})
+    a, b = guest("a", d=d, network="lan"), guest("b", d=d, network="lan")
+    assert {(STRANGER, "vl-a"), ("02:00:00:00:00:79", "other")} <= table(d, "static")
+    assert who_hears(b, [a], STRANGER) == {"a"} and changes(d) == []
+    d.vmlane("network", "set", "lan", "guests.a.macs=")
+    assert table(d, "static") == {("02:00:00:00:00:79", "other")}
 
 
 # ---- plugging in and out, restarts ----

@@ -143,6 +143,21 @@ def test_somebody_changes_it(world, daemon, guest):
     settled(d)
 
 
+def test_taps_follow_a_bridge_of_the_lan(world, daemon, guest):
+    """Mode bridged: what the bridge has is not ours to say, but its guests' taps go with it."""
+    world.host.run("ip", "link", "add", "br0", "type", "bridge")
+    world.host.run("ip", "link", "set", "br0", "mtu", "1400", "up")
+    d = daemon({"lan.yaml": "network: lan\nmode: bridged\nbridge: br0\n"})
+    guest("a", d=d, network="lan")
+    guest("b", d=d, network="lan", tap=True)
+    assert mtu_of(world, "br0", "vl-a", "vl-b") == [1400] * 3
+    for mtu in (1300, 9000):
+        uplink_mtu(world, mtu, "br0")
+        follows(world, mtu, "vl-a", "vl-b")
+        assert d.network("lan")["mtu"] == mtu and mtu_of(world, "br0") == [mtu]
+    settled(d)
+
+
 # ---- an MTU of its own ----
 
 

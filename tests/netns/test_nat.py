@@ -174,6 +174,53 @@ def test_uplink_that_comes_late(world, daemon, guest):
     assert wait_for("a way out", lambda: udp_ask(g.ns, timeout=0.2), timeout=2)["address"] == UPLINK
 
 
+def spoof(g, count):
+    """Packets with a source that is not the guest's, and what is counted then."""
+    before = g.d.status()["counters"]["firewall"]["spoofed"]
+    g.ping("192.168.122.1")
+    mac = next(n["lladdr"] for n in g.ns.ip("neigh", "show", "192.168.122.1", "dev", "eth0"))
+    out = Wire(g.ns)
+    for i in range(count):
+        out.send(Ether(src=g.mac, dst=mac) / IP(src="8.8.8.8", dst=INTERNET) / UDP(sport=5000 + i, dport=7777))
+    return wait_for("them to be counted", lambda: g.d.status()["counters"]["firewall"]["spoofed"] - before >= count)
+
+
+def chains(world):
+    listing = world.host.run("nft", "list", "table", "inet", "vmlane").splitlines()
+    return sorted(line.split()[1] for line in listing if line.strip().startswith("chain "))
+
+
+def test_new_chains_leave_the_counters_alone(world, vmlaned, guest):
+    """Networks with port ranges, sources and prefix lengths that no other has come and go."""
+    g = guest("web1")
+    g.dhcp()
+    spoof(g, 3)
+    before = chains(world)
+    counted = vmlaned.status()["counters"]["firewall"]
+    stream = g.stream()
+    for n, source in ((5, None), (6, "203.0.113.2")):
+        vmlaned.vmlane("network", "create", f"lab{n}", "--subnet", f"192.168.{n}.0/2{n}",
+                       "--ports", f"{n}0000-{n}0999", *(["--source", source] if source else []))
+    two = guest("two", network="lab5")
+    two.dhcp()
+    assert 50000 <= udp_ask(two.ns)["port"] <= 50999
+    assert len(chains(world)) > len(before)
+    # Somebody else's rules are no reason to make ours anew.
+    world.host.nft("table ip other { chain c { }; }")
+    vmlaned.vmlane("network", "create", "lab7", "--subnet", "192.168.7.0/27", "--ports", "10000-10999")
+    assert vmlaned.vmlane("diff")["changes"] == []
+    vmlaned.restart()
+    assert vmlaned.writes() == 0
+    for n in (5, 6, 7):
+        vmlaned.vmlane("network", "delete", f"lab{n}", "--force")
+    assert vmlaned.status()["counters"]["firewall"] == counted
+    result = stop_stream(stream)
+    assert result["received"] == result["sent"] > 0
+    assert chains(world) == before
+    vmlaned.restart()
+    assert vmlaned.writes() == 0 and vmlaned.status()["problems"] == []
+
+
 @pytest.mark.parametrize("what", ["restart", "kill9"])
 def test_packets_flow_without_the_daemon(vmlaned, guest, what):
     g = guest("web1")

@@ -4,6 +4,10 @@
     [guest] -- tap | bridge | host --eth0--> 203.0.113.0/24 --> internet (203.0.113.1, 198.51.100.7)
                                    `-eth1--> 192.0.2.0/24   -->
 
+and of IPv6, where a test asks for it (World.internet6):
+
+                                   `-eth0--> 2001:db8:113::/64 --> internet (2001:db8:113::1, 2001:db8:100::7)
+
 All of it is network namespaces inside the namespaces of run.sh.
 """
 import contextlib
@@ -19,6 +23,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = "/usr/bin/python3"
 UPLINK = "203.0.113.2"
 INTERNET = "198.51.100.7"
+UPLINK6 = "2001:db8:113::2"
+INTERNET6 = "2001:db8:100::7"
 # Long, since all namespaces of a machine share one lock for their interfaces, and whoever takes a
 # thousand of them down holds it for half a minute. It is waited in full only by what fails.
 TIMEOUT = float(os.environ.get("VMLANE_TEST_TIMEOUT", "60"))
@@ -183,15 +189,18 @@ class Monitor:
         return f"delete table netdev mark{self.count}"
 
     def lines(self):
-        """All lines since the last call, without the marks."""
+        """All lines since the last call, without the marks, and without the link-local addresses of
+        the uplinks, which the kernel declares free of duplicates when it likes."""
         mark, found = self._mark(), []
         while True:
             line = self.p.line()
             if mark in line:
                 return found
-            if line.strip() and not any(w in line for w in ("127.9.", "netdev mark", "# new generation",
+            # A link-local address tells when nobody else has it, a second after its link came up.
+            if line.strip() and not any(w in line for w in ("127.9.", "netdev mark", "# new generation", "inet6 fe80:",
                                                             "valid_lft forever")) and \
-                    not ("lo" in line.split() and "inet" in line.split()):
+                    not ("lo" in line.split() and "inet" in line.split()) and \
+                    not ("fe80:" in line and set(line.split()) & {"eth0", "eth1"}):
                 found.append(line)
 
 
@@ -225,6 +234,18 @@ class World:
         for ns, addr in ((self.host, ours), (self.internet, theirs)):
             ns.run("ip", "addr", "add", f"{addr}/24", "dev", dev)
             ns.run("ip", "link", "set", dev, "up")
+
+    def internet6(self, default=True):
+        """The same Internet by IPv6, with a server of its own. Without @default the host has an
+        address and no way out."""
+        for ns, addr in ((self.host, UPLINK6), (self.internet, "2001:db8:113::1")):
+            ns.run("ip", "addr", "add", f"{addr}/64", "dev", "eth0", "nodad")
+        self.internet.run("ip", "addr", "add", f"{INTERNET6}/128", "dev", "lo", "nodad")
+        self.internet.run("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding")
+        if default:
+            self.host.run("ip", "route", "add", "default", "via", "2001:db8:113::1")
+        server = self.internet.python("server.py", INTERNET6, stdout=subprocess.PIPE, log=f"{self.tmp}/server6.log")
+        assert server.line() == "ready"
 
     def done(self):
         for p in reversed(self.processes):

@@ -55,6 +55,27 @@ static int network_create(void *ctx, const struct peer *p, const char *text, siz
 	return record(ctx, ret, errs, "network_create %zu:%.30s uid=%u", len, text, UID(p));
 }
 
+static int network_config(void *ctx, const char *name, json_t **ret, struct err_list *errs)
+{
+	return record(ctx, ret, errs, "network_config %s", name);
+}
+
+static int network_replace(void *ctx, const struct peer *p, const char *name, const char *text,
+			   size_t len, const struct change_options *o, json_t **ret,
+			   struct err_list *errs)
+{
+	return record(ctx, ret, errs, "network_replace %s %zu:%.30s%s confirm=%u uid=%u", name, len,
+		      text, o->force ? " force" : "", o->confirm_s, UID(p));
+}
+
+static int network_change(void *ctx, const struct peer *p, const char *name, const char *text,
+			  size_t len, const struct change_options *o, json_t **ret,
+			  struct err_list *errs)
+{
+	return record(ctx, ret, errs, "network_change %s %zu:%.30s%s confirm=%u uid=%u", name, len,
+		      text, o->force ? " force" : "", o->confirm_s, UID(p));
+}
+
 static int network_delete(void *ctx, const struct peer *p, const char *name, bool force,
 			  json_t **ret, struct err_list *errs)
 {
@@ -153,6 +174,11 @@ static int mac_list(void *ctx, json_t **ret, struct err_list *errs)
 	return record(ctx, ret, errs, "mac_list");
 }
 
+static int forward_list(void *ctx, json_t **ret, struct err_list *errs)
+{
+	return record(ctx, ret, errs, "forward_list");
+}
+
 static int events(void *ctx, json_t **ret, struct err_list *errs)
 {
 	return record(ctx, ret, errs, "events");
@@ -177,6 +203,9 @@ struct service fake_service(struct fake *f)
 		.network_list = network_list,
 		.network_show = network_show,
 		.network_create = network_create,
+		.network_config = network_config,
+		.network_replace = network_replace,
+		.network_change = network_change,
 		.network_delete = network_delete,
 		.network_start = network_start,
 		.network_stop = network_stop,
@@ -191,6 +220,7 @@ struct service fake_service(struct fake *f)
 		.guest_detach = guest_detach,
 		.port_list = port_list,
 		.mac_list = mac_list,
+		.forward_list = forward_list,
 		.events = events,
 		.lease_list = lease_list,
 		.lease_release = lease_release,

@@ -193,6 +193,50 @@ static void test_write_and_read_back(void **state)
 	network_config_free(n);
 }
 
+static void expect_text(const char *path, const char *wanted)
+{
+	char *text = NULL;
+	size_t len = 0;
+
+	assert_int_equal(files_read(path, &text, &len, NULL), 0);
+	assert_string_equal(text, wanted);
+	assert_int_equal(len, strlen(wanted));
+	free(text);
+}
+
+/* Links stay links, modes stay; where it cannot be written the old text is there as before. */
+static void test_replace(void **state)
+{
+	char path[512], link[512], tmp[512];
+	struct err e = {0};
+	struct stat st;
+
+	(void)state;
+	files_path(dir, "r", path, sizeof(path));
+	files_path(dir, "l", link, sizeof(link));
+	snprintf(tmp, sizeof(tmp), "%s/networks/.r.yaml.tmp", dir);
+	assert_int_equal(files_replace(path, "one\n", 4, NULL), 0);
+	expect_text(path, "one\n");
+	assert_int_equal(chmod(path, 0640), 0);
+	assert_int_equal(symlink(path, link), 0);
+	assert_int_equal(files_replace(link, "two\n", 4, NULL), 0);
+	expect_text(path, "two\n");
+	assert_int_equal(lstat(link, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	assert_int_equal(access(tmp, F_OK), -1);
+	assert_int_equal(mkdir(tmp, 0700), 0);
+	assert_true(files_replace(path, "three\n", 6, &e) < 0);
+	assert_non_null(strstr(e.message, "cannot be written"));
+	expect_text(path, "two\n");
+	assert_int_equal(rmdir(tmp), 0);
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_true(files_is_json(" \n{", 3));
+	assert_false(files_is_json("network: {}", 11) || files_is_json("  ", 2));
+}
+
 /* A file that is to be deleted comes back as it was, or is gone; nobody reads it meanwhile. */
 static void test_set_aside(void **state)
 {
@@ -240,8 +284,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_and_bad),	    cmocka_unit_test(test_not_files),
-		cmocka_unit_test(test_write_and_read_back), cmocka_unit_test(test_set_aside),
-		cmocka_unit_test(test_no_directory),
+		cmocka_unit_test(test_write_and_read_back), cmocka_unit_test(test_replace),
+		cmocka_unit_test(test_set_aside),	    cmocka_unit_test(test_no_directory),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -66,7 +66,37 @@ static void read_ports(char *range, struct fw_network *n)
 	n->port_max = (uint16_t)max;
 }
 
-static void read_network(char *line, struct fw_network *n, char (*uplinks)[IFNAMSIZ])
+static void read_source(char *range, struct fw_network *n)
+{
+	assert_int_equal(ip4_parse(strsep(&range, "-"), &n->source_first), 0);
+	n->source_last = n->source_first;
+	if (range)
+		assert_int_equal(ip4_parse(range, &n->source_last), 0);
+}
+
+/* One of the words behind a network's mode. */
+static void read_more(char *word, struct fw_network *n, char (*uplinks)[IFNAMSIZ],
+		      char (*uplinks6)[IFNAMSIZ])
+{
+	if (mac_parse(word, &n->mac) == 0) {
+		n->isolates = true;
+	} else if (ip6_prefix_parse(word, &n->subnet6) == 0) {
+		n->ipv6 = true;
+		n->gateway6 = ip6_network(&n->subnet6);
+		n->gateway6.s6_addr[15] = 1;
+	} else if (word[0] >= '0' && word[0] <= '9' && word[1] != ':') {
+		read_source(word, n);
+	} else if (strncmp(word, "6:", 2) == 0) {
+		assert_true(n->n_uplinks6 < GOLDEN_UPLINKS);
+		snprintf(uplinks6[n->n_uplinks6++], IFNAMSIZ, "%s", word + 2);
+	} else {
+		assert_true(n->n_uplinks < GOLDEN_UPLINKS);
+		snprintf(uplinks[n->n_uplinks++], IFNAMSIZ, "%s", word);
+	}
+}
+
+static void read_network(char *line, struct fw_network *n, char (*uplinks)[IFNAMSIZ],
+			 char (*uplinks6)[IFNAMSIZ])
 {
 	char *save, *word = strtok_r(line, " \n", &save);
 
@@ -80,14 +110,59 @@ static void read_network(char *line, struct fw_network *n, char (*uplinks)[IFNAM
 	else
 		read_mode(word, n);
 	n->uplinks = (const char(*)[IFNAMSIZ])uplinks;
-	while ((word = strtok_r(NULL, " \n", &save)) != NULL) {
-		if (mac_parse(word, &n->mac) == 0) {
-			n->isolates = true;
-			continue;
-		}
-		assert_true(n->n_uplinks < GOLDEN_UPLINKS);
-		snprintf(uplinks[n->n_uplinks++], IFNAMSIZ, "%s", word);
+	n->uplinks6 = (const char(*)[IFNAMSIZ])uplinks6;
+	while ((word = strtok_r(NULL, " \n", &save)) != NULL)
+		read_more(word, n, uplinks, uplinks6);
+}
+
+static void read_closed(char *words, struct golden_input *in)
+{
+	struct fw_desired *d = &in->desired;
+	char *save, *word = strtok_r(words, " \n", &save);
+
+	for (; word; word = strtok_r(NULL, " \n", &save)) {
+		assert_true(d->n_closed < GOLDEN_UPLINKS && d->n_switches < GOLDEN_UPLINKS);
+		if (strcmp(word, "all") == 0)
+			d->closed_all = true;
+		else if (strncmp(word, "switch:", 7) == 0)
+			snprintf(in->switches[d->n_switches++], IFNAMSIZ, "%s", word + 7);
+		else
+			snprintf(in->closed[d->n_closed++], IFNAMSIZ, "%s", word);
 	}
+	d->closed = (const char(*)[IFNAMSIZ])in->closed;
+	d->switches = (const char(*)[IFNAMSIZ])in->switches;
+}
+
+static void read_peers6(const char *words, struct golden_input *in)
+{
+	struct fw_peer *p = &in->peers[in->desired.n_peers++];
+
+	assert_true(in->desired.n_peers <= GOLDEN_UPLINKS);
+	assert_int_equal(sscanf(words, "%15s %15s", p->from, p->to), 2);
+	p->ipv6 = true;
+	in->desired.peers = in->peers;
+}
+
+/* "+ 192.168.122.10 tcp 8080 -> 80": a guest of the network in the line above, and its forward. */
+static void read_forward(char *line, struct fw_network *n, struct golden_input *in)
+{
+	struct guest_config *g = &in->guests[in->n_guests];
+	struct forward *f = &in->forwards[in->n_guests];
+	const char *why;
+	char *blank = strchr(line, ' ');
+
+	assert_true(++in->n_guests <= GOLDEN_GUESTS);
+	line[strcspn(line, "\n")] = '\0';
+	*blank = '\0';
+	assert_int_equal(ip4_parse(line, &g->ipv4), 0);
+	g->has_ipv4 = true;
+	if (forward_parse(blank + 1, f, &why) != 0)
+		fail_msg("%s", blank + 1);
+	g->forwards = f;
+	g->n_forwards = 1;
+	if (!n->guests)
+		n->guests = g;
+	n->n_guests++;
 }
 
 void golden_input_read(const char *name, struct golden_input *ret)
@@ -100,12 +175,26 @@ void golden_input_read(const char *name, struct golden_input *ret)
 	while (fgets(line, sizeof(line), f)) {
 		if (line[0] == '#')
 			continue;
+		if (line[0] == '+') {
+			assert_true(n > 0);
+			read_forward(line + 2, &ret->networks[n - 1], ret);
+			continue;
+		}
+		if (strncmp(line, "closed:", 7) == 0) {
+			read_closed(line + 7, ret);
+			continue;
+		}
+		if (strncmp(line, "peers6:", 7) == 0) {
+			read_peers6(line + 7, ret);
+			continue;
+		}
 		assert_true(n < GOLDEN_NETWORKS);
-		read_network(line, &ret->networks[n], ret->uplinks[n]);
+		read_network(line, &ret->networks[n], ret->uplinks[n], ret->uplinks6[n]);
 		n++;
 	}
 	fclose(f);
-	ret->desired = (struct fw_desired){.networks = ret->networks, .n = n};
+	ret->desired.networks = ret->networks;
+	ret->desired.n = n;
 }
 
 void golden_check(const char *name, const char *suffix, const char *text)

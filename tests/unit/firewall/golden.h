@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * golden.h - the cases of tests/golden/ruleset: NAME.networks (the input, one network a line:
- * BRIDGE SUBNET MIN-MAX|MODE UPLINK... and, where guests are isolated, the bridge's MAC), NAME.nft
+ * BRIDGE SUBNET MIN-MAX|MODE UPLINK... and, among those, NAT's source A or A-B, the bridge's MAC
+ * where guests are isolated, with IPv6 its SUBNET and 6:UPLINK...; below it its forwards, each as
+ * "+ ADDRESS FORWARD"; or a line "closed: IFNAME..." ("all": the whole host) with the bridges that
+ * only switch as "switch:IFNAME"; or "peers6: BRIDGE BRIDGE", one direction), NAME.nft
  * (the transaction), NAME.listing (what the kernel then has). GOLDEN_UPDATE=1 in the environment
  * writes the expectations anew.
  */
@@ -11,6 +14,7 @@
 #include "firewall/ruleset.h"
 
 #define GOLDEN_NETWORKS 16
+#define GOLDEN_GUESTS 16
 #define GOLDEN_UPLINKS 8
 #define GOLDEN_TEXT_MAX (1 << 20)
 
@@ -18,6 +22,13 @@
 struct golden_input {
 	struct fw_network networks[GOLDEN_NETWORKS];
 	char uplinks[GOLDEN_NETWORKS][GOLDEN_UPLINKS][IFNAMSIZ];
+	struct guest_config guests[GOLDEN_GUESTS];
+	struct forward forwards[GOLDEN_GUESTS];
+	size_t n_guests;
+	char uplinks6[GOLDEN_NETWORKS][GOLDEN_UPLINKS][IFNAMSIZ];
+	char closed[GOLDEN_UPLINKS][IFNAMSIZ];
+	char switches[GOLDEN_UPLINKS][IFNAMSIZ];
+	struct fw_peer peers[GOLDEN_UPLINKS];
 	struct fw_desired desired;
 };
 

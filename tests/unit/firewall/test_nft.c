@@ -115,6 +115,82 @@ static void test_delta_ends_where_full_does(void **state)
 	buf_done(&by_full);
 }
 
+static int compare_lines(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The lines of a listing in alphabetical order: chains that came later stand elsewhere in it. */
+static void sorted_listing(struct buf *out)
+{
+	char *lines[4096], *save = NULL;
+	struct buf listing;
+	char *text;
+	size_t n = 0;
+
+	list(&listing);
+	text = strdup(buf_str(&listing));
+	assert_non_null(text);
+	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		assert_true(n < ARRAY_SIZE(lines));
+		lines[n++] = l;
+	}
+	qsort(lines, n, sizeof(*lines), compare_lines);
+	*out = BUF_INIT(GOLDEN_TEXT_MAX);
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, "%s\n", lines[i]);
+	free(text);
+	buf_done(&listing);
+}
+
+/* The delta leads to what a full replacement would have made. */
+static void walk_to(const struct fw_ruleset *from, const char *name)
+{
+	struct buf delta = BUF_INIT(GOLDEN_TEXT_MAX), by_delta, by_full;
+	struct golden_input in;
+	struct fw_ruleset to;
+	struct err e = {0};
+
+	golden_input_read(name, &in);
+	assert_int_equal(fw_ruleset_build(&in.desired, &to), 0);
+	commit_full(&to);
+	sorted_listing(&by_full);
+	commit_full(from);
+	assert_true(fw_ruleset_delta(from, &to, &delta) >= 0);
+	if (delta.len && nft_run(nft, buf_str(&delta), &e) != 0)
+		fail_msg("%s", e.message);
+	sorted_listing(&by_delta);
+	assert_string_equal(buf_str(&by_delta), buf_str(&by_full));
+	fw_ruleset_done(&to);
+	buf_done(&delta);
+	buf_done(&by_delta);
+	buf_done(&by_full);
+}
+
+static struct fw_ruleset walk_from;
+
+static void walk_on(const char *name)
+{
+	walk_to(&walk_from, name);
+}
+
+static void walk(const char *name)
+{
+	struct golden_input in;
+
+	golden_input_read(name, &in);
+	assert_int_equal(fw_ruleset_build(&in.desired, &walk_from), 0);
+	golden_each(walk_on);
+	fw_ruleset_done(&walk_from);
+}
+
+/* Every golden case becomes every other, whatever chains that takes. */
+static void test_delta_from_each_to_each(void **state)
+{
+	(void)state;
+	golden_each(walk);
+}
+
 static void test_thousand_networks(void **state)
 {
 	struct fw_ruleset r;
@@ -311,6 +387,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),
 		cmocka_unit_test(test_delta_ends_where_full_does),
+		cmocka_unit_test(test_delta_from_each_to_each),
 		cmocka_unit_test(test_thousand_networks),
 		cmocka_unit_test(test_listing_reads_back),
 		cmocka_unit_test(test_generation),

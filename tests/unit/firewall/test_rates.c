@@ -114,6 +114,44 @@ static void test_tampered(void **state)
 	fw_rates_done(&to);
 }
 
+static void run_text(struct buf *text)
+{
+	struct err e = {0};
+
+	if (nft_run(nft, buf_str(text), &e) < 0)
+		fail_msg("%s:\n%s", e.message, buf_str(text));
+	buf_done(text);
+}
+
+/* One tap at a time, over what was there and beside others. */
+static void test_one(void **state)
+{
+	const struct fw_rate b[] = {{"vl-b", 64000}, {"vl-b", 8192000}};
+	const struct fw_rate other = {"vl-a.c-d_e", 1000000};
+	struct buf text = BUF_INIT(TEXT_MAX);
+	struct fw_rates to = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(b); i++) {
+		fw_rates_put(&b[i], &text);
+		run_text(&text);
+		assert_int_equal(fw_rates_add(&to, b[i].ifname, b[i].bits), 0);
+		expect(&to);
+		to.n = 0;
+	}
+	fw_rates_put(&other, &text);
+	run_text(&text);
+	fw_rates_drop("vl-b", false, &text);
+	run_text(&text);
+	assert_int_equal(fw_rates_add(&to, other.ifname, other.bits), 0);
+	expect(&to);
+	fw_rates_drop(other.ifname, true, &text);
+	run_text(&text);
+	to.n = 0;
+	expect(&to);
+	fw_rates_done(&to);
+}
+
 static void test_names(void **state)
 {
 	static const char *const bad[] = {"",	  "1a",	  "vl-\"",	     "vl-a;b",
@@ -158,6 +196,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_there_and_back),
 		cmocka_unit_test(test_tampered),
+		cmocka_unit_test(test_one),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_no_listing),
 	};

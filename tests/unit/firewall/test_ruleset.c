@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firewall/forwards.h"
 #include "firewall/ruleset.h"
 #include "golden.h"
 
@@ -79,6 +80,10 @@ static void test_refused(void **state)
 	assert_int_equal(fw_ruleset_build(&d, &r), -EINVAL);
 	n.port_min = 2000;
 	n.port_max = 1999;
+	assert_int_equal(fw_ruleset_build(&d, &r), -EINVAL);
+	n = network("vl-a", "10.0.0.0/24");
+	n.source_first = ip4_from_host(0x0b000002);
+	n.source_last = ip4_from_host(0x0b000001);
 	assert_int_equal(fw_ruleset_build(&d, &r), -EINVAL);
 	n = network("vl-a", "10.0.0.0/24");
 	n.mode = NETWORK_ISOLATED; /* with a way out */
@@ -186,6 +191,94 @@ static void test_peers(void **state)
 	assert_int_equal(fw_ruleset_build(&d, &to), -EINVAL);
 }
 
+static void tell(const struct fw_forward *f, void *ctx)
+{
+	char addr[IP4_STRLEN], to[IP4_STRLEN];
+
+	buf_printf(ctx, "%s %u %u -> %s %u\n", ip4_format(f->addr, addr), f->proto, f->port,
+		   ip4_format(f->to, to), f->to_port);
+}
+
+static void assert_changed(const struct fw_ruleset *a, const struct fw_ruleset *b, const char *text)
+{
+	struct buf out = BUF_INIT(4096);
+
+	fw_forwards_changed(a, b, tell, &out);
+	assert_string_equal(buf_str(&out), text);
+	buf_done(&out);
+}
+
+/* A port is an element, whatever it was written with; what changed is read back from these. */
+static void test_forwards(void **state)
+{
+	struct fw_network n = network("vl-a", "10.0.0.0/24");
+	struct forward f[] = {{FORWARD_TCP, {INADDR_ANY}, 8000, 8002, 80, 0, 0},
+			      {FORWARD_UDP, {htonl(0x0a090001)}, 53, 53, 53, 0, 0}};
+	struct guest_config g = {.has_ipv4 = true, .ipv4 = {htonl(0x0a000009)}, .forwards = f};
+	struct buf out = BUF_INIT(4096);
+	struct fw_ruleset none, one, two;
+
+	(void)state;
+	build(&n, 1, &none);
+	n.guests = &g;
+	n.n_guests = 1;
+	g.n_forwards = 1;
+	build(&n, 1, &one);
+	assert_string_equal(one.skeleton, none.skeleton);
+	f[0].last = 8001;
+	f[0].to = 81;
+	g.n_forwards = 2;
+	build(&n, 1, &two);
+	assert_int_equal(fw_ruleset_delta(&one, &two, &out), 8);
+	assert_string_equal(
+		buf_str(&out),
+		"delete element inet vmlane forward_any { 6 . 8000, 6 . 8001, 6 . 8002 }\n"
+		"delete element inet vmlane forwarded { 10.0.0.9 . 6 . 80 }\n"
+		"add element inet vmlane forward_any { 6 . 8000 : 10.0.0.9 . 81, "
+		"6 . 8001 : 10.0.0.9 . 82 }\n"
+		"add element inet vmlane forward_at { 10.9.0.1 . 17 . 53 : 10.0.0.9 . 53 }\n"
+		"add element inet vmlane forwarded { 10.0.0.9 . 17 . 53 }\n");
+	assert_changed(&none, &one, "");
+	assert_changed(&one, &none,
+		       "0.0.0.0 6 8000 -> 10.0.0.9 80\n0.0.0.0 6 8001 -> 10.0.0.9 81\n"
+		       "0.0.0.0 6 8002 -> 10.0.0.9 82\n");
+	assert_changed(&two, &one,
+		       "0.0.0.0 6 8000 -> 10.0.0.9 81\n0.0.0.0 6 8001 -> 10.0.0.9 82\n"
+		       "10.9.0.1 17 53 -> 10.0.0.9 53\n");
+	assert_changed(&two, &two, "");
+	fw_ruleset_done(&none);
+	fw_ruleset_done(&one);
+	fw_ruleset_done(&two);
+	buf_done(&out);
+}
+
+/* What the model lets through to nobody is refused here too. */
+static void test_forwards_refused(void **state)
+{
+	struct fw_network n = network("vl-a", "10.0.0.0/24");
+	struct forward f[] = {{FORWARD_TCP, {INADDR_ANY}, 80, 80, 80, 0, 0},
+			      {FORWARD_TCP, {INADDR_ANY}, 80, 80, 81, 0, 0}};
+	struct guest_config g = {.forwards = f, .n_forwards = 1};
+	const struct fw_desired d = {.networks = &n, .n = 1};
+	struct fw_ruleset r;
+
+	(void)state;
+	n.guests = &g;
+	n.n_guests = 1;
+	assert_int_equal(fw_ruleset_build(&d, &r), -EINVAL); /* to where? */
+	g.has_ipv4 = true;
+	g.ipv4.s_addr = htonl(0x0a000009);
+	g.n_forwards = 2;
+	assert_int_equal(fw_ruleset_build(&d, &r), -EEXIST);
+	g.n_forwards = 1;
+	n.mode = NETWORK_ISOLATED;
+	n.n_uplinks = 0;
+	assert_int_equal(fw_ruleset_build(&d, &r), -EINVAL);
+	g.n_forwards = 0;
+	assert_int_equal(fw_ruleset_build(&d, &r), 0);
+	fw_ruleset_done(&r);
+}
+
 static void test_delta_of_an_uplink(void **state)
 {
 	struct fw_network n = network("vl-a", "10.0.0.0/24");
@@ -233,25 +326,86 @@ static void test_delta_of_a_verdict(void **state)
 	buf_done(&out);
 }
 
-static void test_delta_needs_the_same_chains(void **state)
+/* A chain comes before what leads to it, and goes after that. */
+static void test_delta_of_chains(void **state)
 {
 	struct fw_network n = network("vl-a", "10.0.0.0/24");
-	struct buf out = BUF_INIT(4096);
-	struct fw_ruleset from, ports, length;
+	struct buf out = BUF_INIT(8192);
+	struct fw_ruleset from, to;
+	const char *text, *goes, *chain, *leads;
 
 	(void)state;
-	build(&n, 1, &from);
 	n.port_min = 5000;
-	build(&n, 1, &ports);
-	n = network("vl-a", "10.0.0.0/25");
-	build(&n, 1, &length);
-	assert_int_equal(fw_ruleset_delta(&from, &ports, &out), -ESTALE);
-	assert_int_equal(fw_ruleset_delta(&from, &length, &out), -ESTALE);
-	assert_string_equal(buf_str(&out), "");
-	fw_ruleset_done(&from);
-	fw_ruleset_done(&ports);
-	fw_ruleset_done(&length);
+	build(&n, 1, &from);
+	n.port_min = 6000;
+	build(&n, 1, &to);
+	assert_int_equal(fw_ruleset_delta(&from, &to, &out), 4);
+	text = buf_str(&out);
+	goes = strstr(text, "delete element inet vmlane translate { \"vl-a\" . \"eth0\" }\n");
+	chain = strstr(text, "table inet vmlane {\n\tchain snat_6000_65535 {\n");
+	leads = strstr(text, "}\nadd element inet vmlane translate { \"vl-a\" . \"eth0\" : goto "
+			     "snat_6000_65535 }\n");
+	assert_ptr_equal(goes, text);
+	assert_true(chain > goes && leads > chain);
+	text = strstr(text, "delete chain");
+	assert_string_equal(text, "delete chain inet vmlane snat_5000_65535\n");
+	assert_true(text > leads);
 	buf_done(&out);
+	fw_ruleset_done(&to);
+	n = network("vl-a", "10.0.0.0/25");
+	build(&n, 1, &to);
+	out = BUF_INIT(8192);
+	assert_true(fw_ruleset_delta(&from, &to, &out) > 0);
+	assert_non_null(strstr(buf_str(&out), "\tchain guest_25 {\n"));
+	assert_non_null(strstr(buf_str(&out), "\tchain host_25 {\n"));
+	buf_done(&out);
+	fw_ruleset_done(&from);
+	fw_ruleset_done(&to);
+}
+
+/* struct skeleton_case - two skeletons, and what leads from one to the other, or the error */
+struct skeleton_case {
+	const char *from;
+	const char *to;
+	int r;
+	const char *commands;
+};
+
+#define A "\tchain a {\n\t\taccept\n\t}\n"
+#define AB "\tchain ab {\n\t\tgoto a\n\t}\n"
+#define BASE "\tchain b {\n\t\ttype filter hook input priority 0;\n\t}\n"
+#define SET "\tset a { type ifname; }\n"
+
+static void test_delta_of_skeletons(void **state)
+{
+	static const struct skeleton_case cases[] = {
+		{"", "", 0, ""},
+		{SET A, SET A, 0, ""},
+		{SET, SET A AB, 2, "table inet vmlane {\n" A "}\ntable inet vmlane {\n" AB "}\n"},
+		{SET A AB, SET, 2, "delete chain inet vmlane ab\ndelete chain inet vmlane a\n"},
+		{A SET, SET A, 0, ""}, /* the order of chains means nothing */
+		{SET A BASE, SET AB BASE, 2,
+		 "table inet vmlane {\n" AB "}\ndelete chain inet vmlane a\n"},
+		{SET A, A, -ESTALE, NULL},
+		{A, A SET, -ESTALE, NULL},
+		{A, A BASE, -ESTALE, NULL},
+		{A BASE, A, -ESTALE, NULL},
+		{A, "\tchain a {\n\t\tdrop\n\t}\n", -ESTALE, NULL},
+		{A, "\tchain a {\n", -ESTALE, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct fw_ruleset from = {.skeleton = strdup(cases[i].from)};
+		struct fw_ruleset to = {.skeleton = strdup(cases[i].to)};
+		struct buf out = BUF_INIT(4096);
+
+		assert_int_equal(fw_ruleset_delta(&from, &to, &out), cases[i].r);
+		assert_string_equal(buf_str(&out), cases[i].commands ? cases[i].commands : "");
+		fw_ruleset_done(&from);
+		fw_ruleset_done(&to);
+		buf_done(&out);
+	}
 }
 
 static void test_full_buffer_is_told(void **state)
@@ -278,9 +432,12 @@ int main(void)
 		cmocka_unit_test(test_order_does_not_matter),
 		cmocka_unit_test(test_listing),
 		cmocka_unit_test(test_peers),
+		cmocka_unit_test(test_forwards),
+		cmocka_unit_test(test_forwards_refused),
 		cmocka_unit_test(test_delta_of_an_uplink),
 		cmocka_unit_test(test_delta_of_a_verdict),
-		cmocka_unit_test(test_delta_needs_the_same_chains),
+		cmocka_unit_test(test_delta_of_chains),
+		cmocka_unit_test(test_delta_of_skeletons),
 		cmocka_unit_test(test_full_buffer_is_told),
 	};
 

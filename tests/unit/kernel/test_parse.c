@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
@@ -78,6 +79,40 @@ static void test_port(void **state)
 	assert_int_equal(l.rx_packets, 1);
 	assert_int_equal(l.tx_bytes, 4);
 	assert_int_equal(l.tx_dropped, 6);
+}
+
+static struct nlmsghdr *conf_message(size_t n_conf, uint32_t localnet)
+{
+	uint32_t conf[IPV4_DEVCONF_MAX] = {0};
+	struct nlattr *spec, *family;
+	struct ifinfomsg *ifi;
+	struct nlmsghdr *nlh = begin(RTM_NEWLINK, sizeof(*ifi), (void **)&ifi);
+
+	conf[IPV4_DEVCONF_ROUTE_LOCALNET - 1] = localnet;
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, "vl-a");
+	spec = mnl_attr_nest_start(nlh, IFLA_AF_SPEC);
+	family = mnl_attr_nest_start(nlh, AF_INET6);
+	mnl_attr_put_u32(nlh, IFLA_INET6_FLAGS, 1);
+	mnl_attr_nest_end(nlh, family);
+	family = mnl_attr_nest_start(nlh, AF_INET);
+	mnl_attr_put(nlh, IFLA_INET_CONF, n_conf * sizeof(conf[0]), conf);
+	mnl_attr_nest_end(nlh, family);
+	mnl_attr_nest_end(nlh, spec);
+	return nlh;
+}
+
+static void test_route_localnet(void **state)
+{
+	struct link_state l;
+
+	(void)state;
+	assert_int_equal(rtnl_parse_link(conf_message(IPV4_DEVCONF_MAX, 1), &l), 1);
+	assert_true(l.route_localnet);
+	assert_int_equal(rtnl_parse_link(conf_message(IPV4_DEVCONF_MAX, 0), &l), 1);
+	assert_false(l.route_localnet);
+	/* A kernel that has fewer of them. */
+	assert_int_equal(rtnl_parse_link(conf_message(IPV4_DEVCONF_ROUTE_LOCALNET - 1, 1), &l), 1);
+	assert_false(l.route_localnet);
 }
 
 static void test_bridge(void **state)
@@ -197,6 +232,80 @@ static void test_routes_that_do_not_count(void **state)
 	free(out.v);
 }
 
+static struct nlmsghdr *route6_message(uint8_t type, uint8_t protocol)
+{
+	struct nlmsghdr *nlh;
+	struct rtmsg *rtm;
+
+	nlh = begin(RTM_NEWROUTE, sizeof(*rtm), (void **)&rtm);
+	rtm->rtm_family = AF_INET6;
+	rtm->rtm_type = type;
+	rtm->rtm_protocol = protocol;
+	mnl_attr_put_u32(nlh, RTA_TABLE, 254);
+	mnl_attr_put_u32(nlh, RTA_PRIORITY, 1024);
+	return nlh;
+}
+
+static void test_routes6(void **state)
+{
+	struct rtnl_array out = {.size = sizeof(struct route6_state)};
+	struct nlmsghdr *nlh = route6_message(RTN_UNICAST, RTPROT_RA);
+	const struct route6_state *r;
+	struct nlattr *nest;
+
+	(void)state;
+	mnl_attr_put_u32(nlh, RTA_OIF, 3);
+	assert_int_equal(rtnl_parse_route6(nlh, &out), 1);
+	assert_int_equal(rtnl_parse_route6(route6_message(RTN_UNREACHABLE, 0), &out), 0);
+	assert_int_equal(rtnl_parse_route6(route_message(254, RTN_UNICAST), &out), 0);
+	nlh = route6_message(RTN_UNICAST, RTPROT_STATIC);
+	nest = mnl_attr_nest_start(nlh, RTA_MULTIPATH);
+	put_nexthop(nlh, 4, "0.0.0.0");
+	put_nexthop(nlh, 5, "0.0.0.0");
+	mnl_attr_nest_end(nlh, nest);
+	assert_int_equal(rtnl_parse_route6(nlh, &out), 2);
+	assert_int_equal(rtnl_parse_route(nlh, &out), 0);
+	assert_int_equal(out.n, 3);
+	r = out.v;
+	assert_true(r[0].by_ra && r[0].oif == 3 && r[0].metric == 1024 && r[0].table == 254);
+	assert_true(!r[1].by_ra && r[1].oif == 4 && r[2].oif == 5 && r[2].dst.len == 0);
+	free(out.v);
+}
+
+/* With a peer there are both, ours being the local one, in whichever order. */
+static void test_addresses6(void **state)
+{
+	struct in6_addr ours, peer;
+	struct ifaddrmsg *ifa;
+	struct addr6_state a;
+	struct nlmsghdr *nlh;
+
+	(void)state;
+	assert_int_equal(ip6_parse("fd00::1", &ours), 0);
+	assert_int_equal(ip6_parse("fd00::2", &peer), 0);
+	for (int order = 0; order < 3; order++) {
+		nlh = begin(RTM_NEWADDR, sizeof(*ifa), (void **)&ifa);
+		ifa->ifa_family = AF_INET6;
+		ifa->ifa_prefixlen = 64;
+		ifa->ifa_index = 7;
+		assert_int_equal(rtnl_parse_addr6(nlh, &a), 0);
+		if (order == 1)
+			mnl_attr_put(nlh, IFA_ADDRESS, sizeof(peer), &peer);
+		mnl_attr_put(nlh, order ? IFA_LOCAL : IFA_ADDRESS, sizeof(ours), &ours);
+		if (order == 2)
+			mnl_attr_put(nlh, IFA_ADDRESS, sizeof(peer), &peer);
+		assert_int_equal(rtnl_parse_addr6(nlh, &a), 1);
+		assert_int_equal(a.ifindex, 7);
+		assert_int_equal(a.prefix.len, 64);
+		assert_true(ip6_equal(&a.prefix.addr, &ours));
+	}
+	ifa->ifa_prefixlen = 129;
+	assert_int_equal(rtnl_parse_addr6(nlh, &a), 0);
+	ifa->ifa_prefixlen = 64;
+	ifa->ifa_family = AF_INET;
+	assert_int_equal(rtnl_parse_addr6(nlh, &a), 0);
+}
+
 static struct nlmsghdr *fdb_message(uint16_t ndm_state, bool vlan)
 {
 	static const struct mac mac = {{0x52, 0x54, 0, 1, 2, 3}};
@@ -292,11 +401,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_port),
+		cmocka_unit_test(test_route_localnet),
 		cmocka_unit_test(test_bridge),
 		cmocka_unit_test(test_long_alias_is_cut),
 		cmocka_unit_test(test_bridge_family_is_passed_over),
 		cmocka_unit_test(test_multipath_is_a_route_each),
 		cmocka_unit_test(test_routes_that_do_not_count),
+		cmocka_unit_test(test_routes6),
+		cmocka_unit_test(test_addresses6),
 		cmocka_unit_test(test_fdb),
 		cmocka_unit_test(test_harm),
 	};

@@ -54,7 +54,8 @@ static const char text[] = "network: a\n"
 			   "ipv4: {subnet: 10.0.0.0/24}\n"
 			   "guests:\n"
 			   "  v: {mac: 52:54:00:00:00:01, ipv4: 10.0.0.8}\n"
-			   "  w: {mac: 52:54:00:00:00:02, ipv4: 10.0.0.9}\n";
+			   "  w: {mac: 52:54:00:00:00:02, ipv4: 10.0.0.9, "
+			   "forward: [tcp 80 -> 80, udp 5-9 -> 5]}\n";
 
 static void test_parse(void **state)
 {

@@ -322,6 +322,62 @@ static void test_rate(void **state)
 	expect_plan(&w, "- bridge vl-a\n~ vl-w: rate to the guest 8mbit -> unlimited\n");
 }
 
+static void test_vlans(void **state)
+{
+	struct guest_config guests[] = {{.name = "w", .vlan = 20}, {.name = "x"}};
+	struct port_vlan port_vlans[] = {
+		{2, 1, true}, {2, 77, false}, {3, 1, false}, {3, 20, true}, {3, 30, false}};
+	struct world w;
+	struct err e;
+
+	(void)state;
+	world_settled(&w);
+	w.d.n_sysctls = 0;
+	w.config[0].mode = NETWORK_BRIDGED;
+	strcpy(w.config[0].uplink, "eth0");
+	w.networks[0].external = true;
+	w.config[0].guests = guests;
+	w.config[0].n_guests = 2;
+	strcpy(w.links[0].alias, "vmlane:bridged=a");
+	add_link(&w, "eth0", "", "")->master = 1;
+	w.taps[0].vlan = 20;
+	/* Where the kernel cannot, the guest comes out of the bridge. */
+	expect_plan(&w, "~ vl-w: bridge vl-a -> none\n");
+	assert_true(plan_vlan_refused(&w.config[0], &w.links[0], 20, &e));
+	assert_non_null(strstr(e.message, "link add eth0.20"));
+	w.links[0].has_vlans = true;
+	w.links[0].default_pvid = 1;
+	assert_false(plan_vlan_refused(&w.config[0], &w.links[0], 20, &e));
+	/* Each port is asked what it is in; that the tap has a wrong VLAN besides is mended too. */
+	w.a.port_vlans = port_vlans;
+	w.a.n_port_vlans = ARRAY_SIZE(port_vlans);
+	expect_plan(&w, "~ vl-a: VLAN filtering on\n"
+			"+ VLAN 1 untagged at eth0\n+ VLAN 20 tagged at eth0\n- VLAN 30 at eth0\n"
+			"+ VLAN 20 untagged at vl-w\n- VLAN 1 at vl-w\n- VLAN 77 at vl-w\n");
+	/* A new port is born untagged. */
+	w.links[0].vlan_filtering = true;
+	w.links[1].master = 0;
+	w.a.n_port_vlans = 0;
+	expect_plan(&w, "+ VLAN 1 untagged at eth0\n+ VLAN 20 tagged at eth0\n"
+			"~ vl-w: bridge vl-a\n+ VLAN 20 untagged at vl-w\n- VLAN 1 at vl-w\n");
+	/* Of somebody else's bridge only the guests' ports are ours. */
+	w.config[0].adopted = true;
+	w.links[0].alias[0] = '\0';
+	w.links[0].default_pvid = 0;
+	expect_plan(&w, "~ vl-w: bridge vl-a\n+ VLAN 20 untagged at vl-w\n");
+	w.links[0].vlan_filtering = false;
+	w.links[1].master = 1;
+	expect_plan(&w, "~ vl-w: bridge vl-a -> none\n");
+	assert_true(plan_vlan_refused(&w.config[0], &w.links[0], 20, &e));
+	assert_non_null(strstr(e.message, "as somebody else's"));
+	w.taps[0].vlan = 0;
+	expect_plan(&w, "");
+	/* Nor does it go when the network does. */
+	w.taps[0].bridge[0] = '\0';
+	w.d.n_networks = 0;
+	expect_plan(&w, "~ vl-w: bridge vl-a -> none\n");
+}
+
 static void test_bent_bridge(void **state)
 {
 	struct world w;
@@ -682,6 +738,7 @@ int main(void)
 		cmocka_unit_test(test_mtu),
 		cmocka_unit_test(test_pinned_macs),
 		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_vlans),
 		cmocka_unit_test(test_bent_bridge),
 		cmocka_unit_test(test_switch),
 		cmocka_unit_test(test_isolated_port),

@@ -44,6 +44,16 @@ static const struct set_case cases[] = {
 	 {{0}},
 	 {"/n/a.yaml:1:10: network \"z\" is already defined (/n/z.yaml:1:10); choose another "
 	  "name"}},
+	{"sources that are guests' own",
+	 {{"a.yaml", "network: a\nipv4: {subnet: 10.0.0.0/24}\nnat:\n  source: 10.0.1.255\n"},
+	  {"b.yaml", "network: b\nipv4: {subnet: 10.0.1.0/24}\nnat: {source: 10.0.2.0-10.0.2.9}\n"},
+	  {"c.yaml",
+	   "network: c\nipv4: {subnet: 10.0.3.0/24}\nnat: {source: 10.0.2.250-10.0.3.0}\n"}},
+	 {{"10.0.2.0/24", "eth0"}},
+	 {"a.yaml:4:11: `source`: 10.0.1.255 lies in the subnet 10.0.1.0/24 of network \"b\", "
+	  "which is not seen from outside; expected addresses of this host",
+	  "c.yaml:3:15: `source`: 10.0.2.250-10.0.3.0 lies in the subnet 10.0.3.0/24 of network "
+	  "\"c\", which is not seen from outside; expected addresses of this host"}},
 	{"wrong file names",
 	 {{"/n/a.yaml", "network: b\nipv4: {subnet: 10.0.0.0/24}\n"},
 	  {"c.yml", "network: c\nipv4: {subnet: 10.0.1.0/24}\n"},
@@ -51,6 +61,47 @@ static const struct set_case cases[] = {
 	 {{0}},
 	 {"/n/a.yaml:1:10: network \"b\" must be in a file called b.yaml; rename one of the two",
 	  "c.yml:1:10: network \"c\" must be in a file called c.yaml; rename one of the two"}},
+	{"forwards that go together",
+	 {{"a.yaml", "network: a\nipv4: {subnet: 10.0.0.0/24}\nguests:\n"
+		     "  x: {ipv4: 10.0.0.9, forward: [tcp 80 -> 80, 'udp 10.9.0.1:53 -> 53']}\n"},
+	  {"b.yaml", "network: b\nipv4: {subnet: 10.0.1.0/24}\nguests:\n"
+		     "  y: {ipv4: 10.0.1.9, forward: [udp 80 -> 80, 'udp 10.9.0.2:53 -> 53']}\n"}},
+	 {{0}},
+	 {0}},
+	{"forwards of one port",
+	 {{"a.yaml", "network: a\nipv4: {subnet: 10.0.0.0/24}\nguests:\n"
+		     "  x: {ipv4: 10.0.0.9, forward: [tcp 80-90 -> 80]}\n"},
+	  {"b.yaml",
+	   "network: b\nipv4: {subnet: 10.0.1.0/24}\nguests:\n"
+	   "  y: {ipv4: 10.0.1.9, forward: ['tcp 10.9.0.1:90 -> 1', 'tcp 70-80 -> 1']}\n"}},
+	 {{0}},
+	 {"b.yaml:4:57: `forward`: \"tcp 70-80 -> 1\" wants port 80, which is that of "
+	  "\"tcp 80-90 -> 80\" of guest \"x\" of network \"a\" (a.yaml:4:33); choose another port",
+	  "b.yaml:4:33: `forward`: \"tcp 10.9.0.1:90 -> 1\" wants port 90, which is that of "
+	  "\"tcp 80-90 -> 80\" of guest \"x\" of network \"a\" (a.yaml:4:33), as without an "
+	  "address "
+	  "all of the host's are meant; choose another port"}},
+	{"a forward of another network's DNS",
+	 {{"a.yaml", "network: a\nipv4: {subnet: 10.0.0.0/24}\nguests:\n"
+		     "  x: {ipv4: 10.0.0.9, forward: ['udp 10.0.1.1:53 -> 53']}\n"},
+	  {"b.yaml", "network: b\nipv4: {subnet: 10.0.1.0/24}\n"}},
+	 {{0}},
+	 {"a.yaml:4:33: `forward`: \"udp 10.0.1.1:53 -> 53\" takes port 53, where guests reach the "
+	  "host's DNS at the gateway 10.0.1.1 of network \"b\" (b.yaml:2:16); name the one address "
+	  "that is meant, such as udp 203.0.113.2:53 -> 53"}},
+	{"too many forwarded ports",
+	 {{"a.yaml", "network: a\nipv4: {subnet: 10.0.0.0/24}\nguests:\n"
+		     "  x: {ipv4: 10.0.0.9, forward: ['tcp 10.9.0.1:1000-17383 -> 1', "
+		     "'tcp 10.9.0.2:1000-17383 -> 1', 'tcp 10.9.0.3:1000-17383 -> 1', "
+		     "'tcp 10.9.0.4:1000-17383 -> 1']}\n"},
+	  {"b.yaml", "network: b\nipv4: {subnet: 10.0.1.0/24}\nguests:\n"
+		     "  y: {ipv4: 10.0.1.9, forward: ['tcp 10.9.0.5:1000-17383 -> 1', "
+		     "'tcp 10.9.0.6:1000-17383 -> 1', 'tcp 10.9.0.7:1000-17383 -> 1', "
+		     "'tcp 10.9.0.8:1000-17383 -> 1', 'tcp 9 -> 9']}\n"}},
+	 {{0}},
+	 {"b.yaml:4:161: `forward`: \"tcp 9 -> 9\" makes it more than 131072 forwarded ports on "
+	  "this "
+	  "host; leave some out"}},
 	{"one bridge",
 	 {{"a.yaml", "network: a\nbridge: br0\nipv4: {subnet: 10.0.0.0/24}\n"},
 	  {"b.yaml", "network: b\nbridge: br0\nipv4: {subnet: 10.0.1.0/24}\n"},

@@ -1,0 +1,18 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# run.sh BUILD_DIR [PYTEST OPTION...] - what this machine's kernel cannot show, shown by another one:
+# the tests beside this file, and of the namespace tests those that say whether an older kernel
+# will do. With options, what they name.
+#
+# VM_RESULT names a file for pytest's report as JUnit's XML.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "$1" && pwd)
+shift
+netns=$here/../netns
+[ $# -gt 0 ] || set -- "$here" \
+	"$netns/test_nat.py::test_guest_reaches_the_internet_as_the_host" \
+	"$netns/test_nat.py::test_nobody_comes_in" \
+	"$netns/test_rates.py::test_comes_and_goes_with_the_tap"
+cd "$here"
+exec ./vm.sh "$netns/run.sh" "$build" --color=no --junitxml=/var/tmp/vm-result "$@"
