@@ -34,7 +34,7 @@ demo_packages()
 check_packages()
 {
 	demo_packages
-	echo nftables iptables isc-dhcp-client dhcpcd-base dnsmasq-base procps curl python3-pytest python3-scapy clang-14 \
+	echo nftables iptables isc-dhcp-client dhcpcd-base ndisc6 dnsmasq-base procps curl python3-pytest python3-scapy clang-14 \
 		clang-tidy-14 clang-format-14 libclang-rt-14-dev llvm-14 universal-ctags shellcheck \
 		mandoc tshark wireshark-common
 	# Of its own where it is no longer a part of QEMU.

@@ -80,7 +80,7 @@ static void print_problems(const struct cli *cli, const json_t *status)
 
 /**
  * struct counter - a counter of the status
- * @group:	"firewall" or "dhcp"
+ * @group:	"firewall", "dhcp" or "ra" (router advertisements)
  * @key:	in the group
  * @words:	what people read
  * @always:	shown even when zero
@@ -107,6 +107,13 @@ static const struct counter counters[] = {
 	{"dhcp", "store_failed", "leases not stored", .bad = true},
 	{"dhcp", "send_failed", "not sent", .bad = true},
 	{"dhcp", "socket_drops", "lost for want of time", .bad = true},
+	{"ra", "received", "asked for", .always = true},
+	{"ra", "answered", "sent to who asked", .always = true},
+	{"ra", "multicast", "to all", .always = true},
+	{"ra", "bad", "malformed", .bad = true},
+	{"ra", "put_off", "put off, since too many asked", .bad = true},
+	{"ra", "send_failed", "not sent", .bad = true},
+	{"ra", "socket_drops", "lost for want of time", .bad = true},
 };
 
 static void print_counters(const struct cli *cli, const json_t *status, const char *group,
@@ -130,6 +137,18 @@ static void print_counters(const struct cli *cli, const json_t *status, const ch
 	putchar('\n');
 }
 
+static bool has_ipv6(const json_t *networks)
+{
+	const json_t *n;
+	size_t i;
+
+	json_array_foreach (json_object_get(networks, "networks"), i, n) {
+		if (json_is_object(json_object_get(n, "ipv6")))
+			return true;
+	}
+	return false;
+}
+
 static void print_status(const struct cli *cli, const json_t *status, const json_t *networks)
 {
 	print_daemon(cli, status);
@@ -140,6 +159,8 @@ static void print_status(const struct cli *cli, const json_t *status, const json
 	print_words("resolvers", status, "resolvers", "none: guests are told no DNS server");
 	print_counters(cli, status, "firewall", "packets");
 	print_counters(cli, status, "dhcp", "dhcp");
+	if (has_ipv6(networks))
+		print_counters(cli, status, "ra", "adverts");
 	print_problems(cli, status);
 }
 

@@ -582,9 +582,10 @@ static json_t *counters_json(struct manager *m)
 				     "refused_in", (json_int_t)f.refused_in, "refused_out",
 				     (json_int_t)f.refused_out, "invalid", (json_int_t)f.invalid,
 				     "closed", (json_int_t)f.closed);
-	return json_pack("{s:I, s:I, s:o, s:o}", "kernel_writes", (json_int_t)kernel_write_count(),
-			 "firewall_transactions", (json_int_t)nft_transactions(m->nft), "firewall",
-			 firewall, "dhcp", dhcp_counters(m));
+	return json_pack("{s:I, s:I, s:o, s:o, s:o}", "kernel_writes",
+			 (json_int_t)kernel_write_count(), "firewall_transactions",
+			 (json_int_t)nft_transactions(m->nft), "firewall", firewall, "dhcp",
+			 dhcp_counters(m), "ra", view_ipv6_counters(m));
 }
 
 static void add_errors(json_t *list, const struct err_list *errs)

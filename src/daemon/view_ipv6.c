@@ -138,3 +138,28 @@ json_t *view_ipv6_uplinks(const struct actual *a)
 		json_array_append_new(list, json_string(names[i]));
 	return list;
 }
+
+json_t *view_ipv6_counters(struct manager *m)
+{
+	struct ra_counters sum = {0};
+
+	for (const struct network_rt *n = m->networks; n; n = n->hh.next) {
+		struct ra_counters c;
+
+		if (!n->ra)
+			continue;
+		ra_server_counters(n->ra, &c);
+		sum.received += c.received;
+		sum.bad += c.bad;
+		sum.answered += c.answered;
+		sum.multicast += c.multicast;
+		sum.put_off += c.put_off;
+		sum.send_failed += c.send_failed;
+		sum.socket_drops += c.socket_drops;
+	}
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "received",
+			 (json_int_t)sum.received, "bad", (json_int_t)sum.bad, "answered",
+			 (json_int_t)sum.answered, "multicast", (json_int_t)sum.multicast,
+			 "put_off", (json_int_t)sum.put_off, "send_failed",
+			 (json_int_t)sum.send_failed, "socket_drops", (json_int_t)sum.socket_drops);
+}

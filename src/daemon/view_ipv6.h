@@ -16,6 +16,8 @@ struct neighbours {
 int view_ipv6_look(struct manager *m, struct actual *a, struct err *e) __must_check;
 /* view_ipv6_neighbours() - none where no network has IPv6, or where they cannot be read. */
 void view_ipv6_neighbours(struct manager *m, struct neighbours *ret);
+/* view_ipv6_counters() - of all router advertisers together. */
+json_t *view_ipv6_counters(struct manager *m);
 /* view_ipv6_json() - the object `ipv6` of a network, or null. */
 json_t *view_ipv6_json(struct manager *m, const struct actual *a, const struct network_rt *n);
 /* view_ipv6_addresses() - those of a guest of @n that were seen; @mac may be NULL. */

@@ -46,7 +46,7 @@ static void old_remove(struct ra_state *s, size_t i)
 	s->n_old--;
 }
 
-/* Those that hosts have forgotten need no word, nor does @now, the one that is told now. */
+/* Those that hosts have forgotten need no word; @current is told as the prefix. */
 static void old_prune(struct ra_state *s, const struct ip6_prefix *current, uint64_t now_us)
 {
 	for (size_t i = s->n_old; i-- > 0;) {
