@@ -26,6 +26,9 @@ forward list:--network
 lease list:--network
 lease release:
 monitor:--network --count
+trace:--count --verbose --summary --port --mac --netns
+probe:--source --size --from-outside --send --port --mac --netns
+capture:--write --count --snaplen --file-size --file-time --files --port --mac --netns
 apply:--force --confirm
 confirm:
 diff:
@@ -67,7 +70,8 @@ _vmlane_takes_value() {
 	case $1 in
 	-o | --output | --socket | --network | --owner | --uplink | --mode | --confirm | --inbound | --model | --name | --mac | \
 		--subnet | --gateway | --range | --lease | --domain | --dns | --ports | --source | --mtu | --bridge | \
-		--queues | --count | --enter | --cache | --ipv6) ;;
+		--queues | --count | --enter | --cache | --ipv6 | --port | --netns | --size | -w | --write | -s | --snaplen | \
+		--file-size | --file-time | --files | -c) ;;
 	*) return 1 ;;
 	esac
 }
@@ -80,6 +84,9 @@ _vmlane_option_value() {
 	--network) _vmlane_reply -W "$(_vmlane_values name network list)" ;;
 	--name) _vmlane_reply -W "$(_vmlane_values name guest list)" ;;
 	--owner) _vmlane_reply -u ;;
+	--port) _vmlane_reply -W "$(ls /sys/class/net 2>/dev/null)" ;;
+	--netns) _vmlane_reply -W "$(ls /run/netns 2>/dev/null)" ;;
+	-w | --write) _vmlane_reply -f ;;
 	--uplink) _vmlane_reply -W "auto $(ls /sys/class/net 2>/dev/null)" ;;
 	--ipv6 | --subnet) _vmlane_reply -W auto ;;
 	--enter) _vmlane_reply -W 'host internet web2' ;;
@@ -96,12 +103,13 @@ _vmlane_argument() {
 	'network show 1' | 'network set 1' | 'network export 1' | 'network delete 1' | 'network start 1' | 'network stop 1' | 'lease release 1')
 		_vmlane_reply -W "$(_vmlane_values name network list)"
 		;;
-	'guest show 1' | 'guest detach 1' | 'guest attach 1')
+	'guest show 1' | 'guest detach 1' | 'guest attach 1' | 'trace 1' | 'probe 1' | 'capture 1')
 		_vmlane_reply -W "$(_vmlane_values name guest list)"
 		;;
 	'lease release 2')
 		_vmlane_reply -W "$(_vmlane_values address lease list --network "$3")"
 		;;
+	'probe 2') _vmlane_reply -W 'icmp arp tcp udp' ;;
 	'network set '*) _vmlane_reply -S = -W "$_vmlane_keys" && compopt -o nospace 2>/dev/null ;;
 	check\ * | 'network import 1')
 		_vmlane_reply -f

@@ -152,14 +152,14 @@ struct showing {
 	bool started;
 };
 
-static void on_journey(const struct journey *j, const struct tracing *t, bool reply, void *ctx)
+static bool on_journey(const struct journey *j, const struct tracing *t, bool reply, void *ctx)
 {
 	struct showing *s = ctx;
 
 	if (!s->started)
 		trace_show_use(s->show, t);
 	s->started = true;
-	trace_show_journey(s->show, j, true);
+	return trace_show_journey(s->show, j, true);
 }
 
 static void show_answer(const struct cli *cli, const struct probe *p, enum probe_answer answer)
@@ -186,7 +186,8 @@ static void show_answer(const struct cli *cli, const struct probe *p, enum probe
 
 static int probe(struct cli *cli, struct subject *s, const struct probe *p)
 {
-	struct trace_show_options how = {.json = cli->json, .color = cli->color};
+	struct trace_show_options how = {
+		.socket = cli->socket, .json = cli->json, .color = cli->color};
 	enum probe_answer answer = PROBE_NO_WAY;
 	struct showing showing = {0};
 	struct err e = {0};
@@ -194,7 +195,9 @@ static int probe(struct cli *cli, struct subject *s, const struct probe *p)
 
 	if (r < 0)
 		return fail(&(struct err){.message = "out of memory"}, r);
-	r = probe_run(s, p, on_journey, &showing, &answer, &e);
+	/* What cannot even get in need not be sent. */
+	if (p->from_outside || !trace_show_blocked(showing.show, s->ports[0]))
+		r = probe_run(s, p, on_journey, &showing, &answer, &e);
 	trace_show_free(showing.show);
 	if (r < 0)
 		return fail(&e, r);

@@ -87,6 +87,7 @@ static int trace(struct cli *cli, const struct verb_args *a, struct subject *s, 
 	_cleanup_(tracing_freep) struct tracing *t = NULL;
 	struct tracing_options o = {.detail = TRACER_READ, .filter = &run->filter};
 	struct trace_show_options how = {
+		.socket = cli->socket,
 		.json = cli->json,
 		.color = cli->color,
 		.verbose = a->opt[TRACE_VERBOSE],
@@ -107,6 +108,8 @@ static int trace(struct cli *cli, const struct verb_args *a, struct subject *s, 
 	if (r < 0)
 		return fail(&e, r);
 	trace_show_start(run->show, t);
+	for (size_t i = 0; i < s->n_ports; i++)
+		trace_show_blocked(run->show, s->ports[i]);
 	r = follow(t, run);
 	if (r < 0) {
 		err_set(&e, r, "kernel", "trace", "%s", strerror(-r));

@@ -25,11 +25,12 @@ enum { THERE, BACK };
 
 /**
  * struct way - what is known of one direction
- * @got:	its journey has ended, as @end says
+ * @got:	its journey has ended, as @end says; @wrong: but no answer can come
  * @left:	it got to where it would leave the host, device @at, and looked like @last there
  */
 struct way {
 	bool got;
+	bool wrong;
 	enum journey_end end;
 	bool left;
 	struct path_seen last;
@@ -254,7 +255,7 @@ static void note(const struct journey *j, bool over, void *ctx)
 		w->last = h->seen;
 		w->at = h->kind == HOP_BRIDGE_FWD ? h->ports[0] : h->ifindex;
 	}
-	a->fn(j, a->t, which == BACK, a->ctx);
+	w->wrong = a->fn(j, a->t, which == BACK, a->ctx);
 }
 
 static uint64_t now_ms(void)
@@ -369,7 +370,8 @@ static int way_back(struct asking *a, enum probe_answer *ret, struct err *e)
 	r = await(a, BACK, REPLY_PATIENCE_MS);
 	if (r < 0)
 		return err_set(e, r, "kernel", "probe", "%s", strerror(-r));
-	*ret = back->got && back->end == JOURNEY_DELIVERED ? PROBE_REACHABLE : PROBE_NO_WAY_BACK;
+	*ret = back->got && back->end == JOURNEY_DELIVERED && !back->wrong ? PROBE_REACHABLE
+									   : PROBE_NO_WAY_BACK;
 	return 0;
 }
 
@@ -391,6 +393,10 @@ static int ask(struct asking *a, enum probe_answer *ret, struct err *e)
 		return 0;
 	if (a->p->kind == CRAFT_ARP_REQUEST) {
 		*ret = PROBE_REACHABLE;
+		return 0;
+	}
+	if (a->ways[THERE].wrong && !a->p->send) {
+		*ret = PROBE_NO_WAY_BACK;
 		return 0;
 	}
 	return way_back(a, ret, e);

@@ -42,8 +42,11 @@ enum probe_answer {
 	PROBE_NO_WAY_BACK, /* its reply was */
 };
 
-/* Called with each journey as it is known, in order. */
-typedef void (*probe_fn)(const struct journey *j, const struct tracing *t, bool reply, void *ctx);
+/*
+ * Called with each journey as it is known, in order. True: something is wrong with it, so that no
+ * answer is to be expected although it was delivered.
+ */
+typedef bool (*probe_fn)(const struct journey *j, const struct tracing *t, bool reply, void *ctx);
 
 /*
  * probe_run() - @s is the guest. 0 and *ret, or -errno with words: -ENODATA when the guest's MAC or

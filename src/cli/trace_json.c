@@ -145,7 +145,13 @@ void trace_json_start(const struct subject *s)
 		json_pack("{s:s, s:s, s:o}", "event", "start", "guest", s->name, "ports", ports));
 }
 
-void trace_json_journey(const struct journey *j, const struct tracing *t)
+void trace_json_blocked(const char *dev, const struct diagnosis *d)
+{
+	trace_json_line(json_pack("{s:s, s:s, s:o}", "event", "blocked", "port", dev, "diagnosis",
+				  diagnosis_json(d)));
+}
+
+void trace_json_journey(const struct journey *j, const struct tracing *t, const struct diagnosis *d)
 {
 	const struct journey_words *w = tracing_words(t);
 	struct buf text = BUF_INIT(TEXT_MAX), end = BUF_INIT(TEXT_MAX);
@@ -168,6 +174,7 @@ void trace_json_journey(const struct journey *j, const struct tracing *t)
 	json_object_set_new(o, "took_us", json_real((double)(j->last_ns - j->begin_ns) / 1e3));
 	json_object_set_new(o, "reply_to", j->answers ? json_integer(j->answers) : json_null());
 	json_object_set_new(o, "hops", hops);
+	json_object_set_new(o, "diagnosis", d ? diagnosis_json(d) : json_null());
 	json_object_set_new(o, "hops_cut", json_integer((json_int_t)j->cut));
 	trace_json_line(o);
 }

@@ -4,12 +4,16 @@
 #define VMLANE_CLI_TRACE_JSON_H
 
 #include <jansson.h>
+#include "cli/diagnosing.h"
 #include "cli/tracing.h"
 
 /* trace_json_start() - {"event": "start", ...} */
 void trace_json_start(const struct subject *s);
-/* trace_json_journey() - {"event": "packet", ...} */
-void trace_json_journey(const struct journey *j, const struct tracing *t);
+/* trace_json_journey() - {"event": "packet", ...}; @d is why, or NULL */
+void trace_json_journey(const struct journey *j, const struct tracing *t,
+			const struct diagnosis *d);
+/* trace_json_blocked() - {"event": "blocked", ...}: nothing gets in by the guest's port @dev */
+void trace_json_blocked(const char *dev, const struct diagnosis *d);
 /* trace_json_end() - {"event": "end", ...} with what was lost */
 void trace_json_end(uint64_t shown, uint64_t dropped, const struct tracing *t);
 

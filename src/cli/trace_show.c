@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/diagnosing.h"
 #include "cli/output.h"
 #include "cli/trace_json.h"
 #include "cli/trace_summary.h"
@@ -30,6 +31,7 @@ struct trace_show {
 	const struct subject *subject;
 	const struct tracing *tracing;
 	struct trace_summary *summary;
+	struct diagnosing *diagnosing;
 	bool live;
 	bool status;
 	uint64_t shown;
@@ -47,12 +49,11 @@ int trace_show_new(const struct trace_show_options *o, const struct subject *s,
 	t->o = *o;
 	t->subject = s;
 	t->live = !o->json && isatty(STDOUT_FILENO) && isatty(STDERR_FILENO);
-	if (o->summary) {
-		r = trace_summary_new(&t->summary);
-		if (r < 0) {
-			free(t);
-			return r;
-		}
+	r = o->summary ? trace_summary_new(&t->summary)
+		       : diagnosing_new(s, o->socket, &t->diagnosing);
+	if (r < 0) {
+		free(t);
+		return r;
 	}
 	*ret = t;
 	return 0;
@@ -63,6 +64,7 @@ void trace_show_free(struct trace_show *s)
 	if (!s)
 		return;
 	trace_summary_free(s->summary);
+	diagnosing_free(s->diagnosing);
 	free(s);
 }
 
@@ -188,7 +190,8 @@ static void print_end(struct trace_show *s, const struct journey *j, bool over)
 	buf_done(&text);
 }
 
-static void print_block(struct trace_show *s, const struct journey *j, bool over)
+static void print_block(struct trace_show *s, const struct journey *j, bool over,
+			const struct diagnosis *d)
 {
 	uint64_t before = j->told ? j->hops[j->told - 1].time_ns : j->begin_ns;
 
@@ -202,10 +205,30 @@ static void print_block(struct trace_show *s, const struct journey *j, bool over
 		before = at;
 	}
 	print_end(s, j, over);
+	if (d)
+		diagnosis_print(d, s->o.color, diagnosing_again(s->diagnosing, d));
 }
 
-void trace_show_journey(struct trace_show *s, const struct journey *j, bool over)
+bool trace_show_blocked(struct trace_show *s, int ifindex)
 {
+	struct diagnosis d;
+	char name[IFNAMSIZ];
+
+	if (!s->diagnosing || !diagnosing_port(s->diagnosing, ifindex, &d))
+		return false;
+	if (s->o.json)
+		trace_json_blocked(device_name(&s->subject->view, ifindex, name), &d);
+	else
+		diagnosis_print(&d, s->o.color, false);
+	fflush(stdout);
+	return true;
+}
+
+bool trace_show_journey(struct trace_show *s, const struct journey *j, bool over)
+{
+	const struct diagnosis *why = NULL;
+	struct diagnosis d;
+
 	if (over) {
 		s->shown++;
 		s->dropped += j->end == JOURNEY_DROPPED;
@@ -213,16 +236,19 @@ void trace_show_journey(struct trace_show *s, const struct journey *j, bool over
 	if (s->summary) {
 		if (over)
 			trace_summary_add(s->summary, j, tracing_words(s->tracing));
-		return;
+		return false;
 	}
+	if (over && diagnosing_journey(s->diagnosing, j, tracing_words(s->tracing), &d))
+		why = &d;
 	if (s->o.json) {
 		if (over)
-			trace_json_journey(j, s->tracing);
+			trace_json_journey(j, s->tracing, why);
 	} else {
 		wipe_status(s);
-		print_block(s, j, over);
+		print_block(s, j, over, why);
 	}
 	fflush(stdout);
+	return why;
 }
 
 static const char *const event_names[PATH_EVENT_TYPES] = {

@@ -8,7 +8,9 @@
 
 #include "cli/tracing.h"
 
+/* struct trace_show_options - @socket: the daemon's, to be asked about its networks; may be NULL */
 struct trace_show_options {
+	const char *socket;
 	bool json;
 	bool color;
 	bool verbose;
@@ -27,8 +29,13 @@ void trace_show_start(struct trace_show *s, const struct tracing *t);
 /* trace_show_use() - the same, silently. */
 void trace_show_use(struct trace_show *s, const struct tracing *t);
 
-/* trace_show_journey() - what is new of @j. */
-void trace_show_journey(struct trace_show *s, const struct journey *j, bool over);
+/* trace_show_journey() - what is new of @j; whether something about it had to be explained. */
+bool trace_show_journey(struct trace_show *s, const struct journey *j, bool over);
+
+/*
+ * trace_show_blocked() - say so when the guest's port @ifindex lets nothing in; whether it is so.
+ */
+bool trace_show_blocked(struct trace_show *s, int ifindex);
 
 /* trace_show_event() - an event as it is, for -v; @ctx is the struct trace_show. */
 void trace_show_event(const struct path_head *head, size_t len, void *ctx);

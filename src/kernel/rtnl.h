@@ -136,6 +136,18 @@ struct neigh6_entry {
 int rtnl_neigh6_dump(struct rtnl *r, struct neigh6_entry **ret, size_t *ret_n,
 		     struct err *e) __must_check;
 
+/* struct refusal_state - an IPv4 route that refuses; @type is RTN_* of linux/rtnetlink.h. */
+struct refusal_state {
+	struct ip4_prefix dst;
+	uint32_t table;
+	uint32_t metric;
+	uint8_t type;
+};
+
+/* rtnl_refusal_dump() - IPv4 routes of type blackhole, unreachable and prohibit; free() *ret. */
+int rtnl_refusal_dump(struct rtnl *r, struct refusal_state **ret, size_t *ret_n,
+		      struct err *e) __must_check;
+
 /* rtnl_fdb_dump() - the MAC table of bridge @ifindex (0: of all bridges); free() *ret. */
 int rtnl_fdb_dump(struct rtnl *r, int ifindex, struct fdb_entry **ret, size_t *ret_n,
 		  struct err *e) __must_check;

@@ -107,6 +107,9 @@ int injector_send(struct injector *i, int ifindex, const void *frame, size_t len
 	r = bpf_prog_test_run_opts(bpf_program__fd(i->skel->progs.inject), &o);
 	if (r == 0 && (int)o.retval < 0)
 		r = (int)o.retval;
+	/* NET_RX_DROP: the device is not up. */
+	if (r == 0 && o.retval != 0)
+		r = -ENETDOWN;
 	if (r < 0)
 		return err_set(e, r, "kernel", "probe",
 			       "the frame could not be put into the host: %s", strerror(-r));

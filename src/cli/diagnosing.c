@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* diagnosing.c - see diagnosing.h. */
+#include "cli/diagnosing.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/text.h"
+#include "cli/facts.h"
+#include "cli/output.h"
+
+#define FACTS_AGE_MS 200
+#define AGAIN_NS 1000000000ull
+#define SAID_MAX 64
+#define LINE_MAX_LEN 4096
+#define ETHERTYPE_ARP 0x0806
+#define ARP_REQUEST 1
+
+/* struct said - a diagnosis that was given, by its hash, and when. */
+struct said {
+	uint64_t what;
+	uint64_t at_ns;
+};
+
+/**
+ * struct diagnosing - see diagnosing.h
+ * @asked:	the address that the guest asked its neighbours for last, @arp_unanswered times in vain
+ */
+struct diagnosing {
+	const struct subject *subject;
+	struct live_facts *facts;
+	struct said said[SAID_MAX];
+	uint8_t asked[4];
+	unsigned int arp_unanswered;
+};
+
+int diagnosing_new(const struct subject *s, const char *socket, struct diagnosing **ret)
+{
+	struct diagnosing *d = calloc(1, sizeof(*d));
+	int r;
+
+	if (!d)
+		return -ENOMEM;
+	r = live_facts_new(socket, &d->facts);
+	if (r < 0) {
+		free(d);
+		return r;
+	}
+	d->subject = s;
+	*ret = d;
+	return 0;
+}
+
+void diagnosing_free(struct diagnosing *d)
+{
+	if (!d)
+		return;
+	live_facts_free(d->facts);
+	free(d);
+}
+
+/* Count the guest's questions to its neighbours that get no answer. */
+static void note_arp(struct diagnosing *d, const struct journey *j)
+{
+	if (j->first.ethertype != ETHERTYPE_ARP)
+		return;
+	if (j->first.sport != ARP_REQUEST) {
+		if (memcmp(d->asked, j->first.src, sizeof(d->asked)) == 0)
+			d->arp_unanswered = 0;
+		return;
+	}
+	if (j->to_guest)
+		return;
+	if (memcmp(d->asked, j->first.dst, sizeof(d->asked)) != 0) {
+		memcpy(d->asked, j->first.dst, sizeof(d->asked));
+		d->arp_unanswered = 0;
+	}
+	d->arp_unanswered++;
+}
+
+bool diagnosing_journey(struct diagnosing *d, const struct journey *j,
+			const struct journey_words *w, struct diagnosis *ret)
+{
+	struct diagnosis_guest guest = {
+		.has_mac = d->subject->has_mac,
+		.mac = d->subject->mac,
+		.addrs = d->subject->addrs,
+		.n_addrs = d->subject->n_addrs,
+	};
+	const struct facts *f;
+	struct facts now;
+
+	note_arp(d, j);
+	guest.arp_unanswered = d->arp_unanswered;
+	if (!diagnosis_wanted(j, w->view, &guest))
+		return false;
+	f = live_facts_get(d->facts, FACTS_AGE_MS);
+	if (!f)
+		return false;
+	now = *f;
+	now.guest = guest;
+	return diagnose(j, w, &now, ret);
+}
+
+bool diagnosing_port(struct diagnosing *d, int ifindex, struct diagnosis *ret)
+{
+	const struct facts *f = live_facts_get(d->facts, 0);
+
+	return f && diagnose_port(ifindex, &d->subject->view, f, ret);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
+}
+
+bool diagnosing_again(struct diagnosing *d, const struct diagnosis *what)
+{
+	uint64_t h = hash_str(HASH_INIT, what->code), now = now_ns();
+	struct said *s;
+	bool again;
+
+	for (size_t i = 0; i < what->n_evidence; i++)
+		h = hash_str(h, what->evidence[i].text);
+	h = hash_str(h, what->mend);
+	s = &d->said[hash_mix(h) % SAID_MAX];
+	again = s->what == h && now - s->at_ns < AGAIN_NS;
+	if (!again)
+		*s = (struct said){.what = h, .at_ns = now};
+	return again;
+}
+
+/* ---- output ---- */
+
+static void print_line(const char *label, const char *text, bool color, enum out_color how)
+{
+	struct buf safe = BUF_INIT(LINE_MAX_LEN);
+
+	out_escape(&safe, text);
+	printf("  %11s  %s%s:%s %s%s%s\n", "", out_color(color, OUT_BOLD), label,
+	       out_color(color, OUT_PLAIN), out_color(color, how), buf_str(&safe),
+	       out_color(color, OUT_PLAIN));
+	buf_done(&safe);
+}
+
+void diagnosis_print(const struct diagnosis *d, bool color, bool again)
+{
+	struct buf evidence = BUF_INIT(LINE_MAX_LEN);
+
+	if (again) {
+		print_line("cause", d->code, color, OUT_DIM);
+		return;
+	}
+	print_line("cause", d->cause, color, OUT_PLAIN);
+	for (size_t i = 0; i < d->n_evidence; i++)
+		buf_printf(&evidence, "%s%s %s", i ? "; " : "", d->evidence[i].kind,
+			   d->evidence[i].text);
+	buf_printf(&evidence, "%s(%s)", d->n_evidence ? " " : "", d->code);
+	print_line("evidence", buf_str(&evidence), color, OUT_PLAIN);
+	buf_done(&evidence);
+	if (d->mend[0])
+		print_line("mend", d->mend, color, OUT_GREEN);
+	if (d->advice[0])
+		print_line("note", d->advice, color, OUT_PLAIN);
+}
+
+json_t *diagnosis_json(const struct diagnosis *d)
+{
+	json_t *evidence = json_array();
+
+	for (size_t i = 0; i < d->n_evidence; i++)
+		json_array_append_new(evidence, json_pack("{s:s, s:s}", "kind", d->evidence[i].kind,
+							  "text", d->evidence[i].text));
+	return json_pack("{s:s, s:s, s:o, s:s?, s:s?}", "code", d->code, "cause", d->cause,
+			 "evidence", evidence, "mend", d->mend[0] ? d->mend : NULL, "advice",
+			 d->advice[0] ? d->advice : NULL);
+}

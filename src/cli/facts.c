@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* facts.c - see facts.h. Each question has one small function. */
+#include "cli/facts.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "api/client.h"
+#include "cli/output.h"
+#include "kernel/rtnl.h"
+#include "kernel/sysctl.h"
+#include "kernel/vmm.h"
+#include "path/rules.h"
+
+/**
+ * struct live_facts - see facts.h
+ * @read_ms:	when @actual and what follows was read; 0: never
+ * @rules:	made when the first chain is asked for
+ */
+struct live_facts {
+	const char *socket;
+	struct facts facts;
+	struct rtnl *rtnl;
+	struct rules_live *rules;
+	struct actual actual;
+	struct fact_neigh *neighs;
+	struct fact_refusal *refusals;
+	uint64_t read_ms;
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* ---- questions ---- */
+
+static bool ask_sysctl(const char *path, char *ret, size_t size, void *ctx)
+{
+	char value[SYSCTL_VALUE_MAX];
+
+	if (sysctl_read(path, value) < 0)
+		return false;
+	snprintf(ret, size, "%s", value);
+	return true;
+}
+
+static uint8_t nf_family(const char *name)
+{
+	for (unsigned int i = 0; i < 256; i++)
+		if (strcmp(rules_family_name((uint8_t)i), name) == 0)
+			return (uint8_t)i;
+	return 0;
+}
+
+static bool ask_chain(const char *family, const char *table, const char *chain, void *ctx)
+{
+	struct live_facts *l = ctx;
+	const struct rules *rules;
+
+	if (!l->rules && rules_live_new(&l->rules, NULL) < 0)
+		return false;
+	if (rules_live_get(l->rules, &rules, NULL) < 0)
+		return false;
+	return rules_chain(rules, nf_family(family), table, chain);
+}
+
+static bool ask_legacy(int family, const char *table, void *ctx)
+{
+	char line[64];
+	bool found = false;
+	FILE *f = fopen(family == AF_INET6 ? "/proc/thread-self/net/ip6_tables_names"
+					   : "/proc/thread-self/net/ip_tables_names",
+			"re");
+
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = '\0';
+		found = strcmp(line, table) == 0;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* The third word of /proc/PID/stat, behind the name in brackets. */
+static bool is_stopped(pid_t pid)
+{
+	char path[64], text[512], *p;
+	size_t n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	n = fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	text[n] = '\0';
+	p = strrchr(text, ')');
+	return p && p[1] == ' ' && (p[2] == 'T' || p[2] == 't');
+}
+
+static bool ask_vmm(const char *tap, struct fact_vmm *ret, void *ctx)
+{
+	struct vmm_holder *all = NULL;
+	bool found = false;
+	size_t n = 0;
+
+	if (vmm_scan(&all, &n) < 0)
+		return false;
+	for (size_t i = 0; i < n && !found; i++) {
+		if (strcmp(all[i].tap, tap) != 0)
+			continue;
+		found = true;
+		*ret = (struct fact_vmm){.pid = all[i].pid, .stopped = is_stopped(all[i].pid)};
+		memcpy(ret->comm, all[i].comm, sizeof(ret->comm));
+		memcpy(ret->vm_name, all[i].vm_name, sizeof(ret->vm_name));
+	}
+	free(all);
+	return found;
+}
+
+/*
+ * The first address behind the last line of @path that begins with @key: of a lease file, in which
+ * the last lease is the one that counts.
+ */
+static bool lease_router(const char *path, const char *key, struct in_addr *ret)
+{
+	char line[256], address[64];
+	bool found = false;
+	FILE *f = fopen(path, "re");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		const char *p = line + strspn(line, " \t");
+
+		if (strncmp(p, key, strlen(key)) != 0)
+			continue;
+		p += strlen(key);
+		snprintf(address, sizeof(address), "%.*s", (int)strspn(p, "0123456789."), p);
+		found |= ip4_parse(address, ret) == 0;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static bool ask_gateway(int ifindex, struct in_addr *ret, char *source, size_t size, void *ctx)
+{
+	static const struct {
+		const char *path, *key;
+	} places[] = {
+		{"/run/systemd/netif/leases/%d", "ROUTER="},
+		{"/var/lib/dhcp/dhclient.%s.leases", "option routers "},
+		{"/var/lib/dhclient/dhclient--%s.lease", "option routers "},
+	};
+	struct live_facts *l = ctx;
+	const struct link_state *link = actual_link_by_index(&l->actual, ifindex);
+
+	if (!link)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		const char *mark = strchr(places[i].path, '%');
+		char path[128];
+
+		if (mark[1] == 'd')
+			snprintf(path, sizeof(path), "%.*s%d%s", (int)(mark - places[i].path),
+				 places[i].path, ifindex, mark + 2);
+		else
+			snprintf(path, sizeof(path), "%.*s%s%s", (int)(mark - places[i].path),
+				 places[i].path, link->name, mark + 2);
+		if (!lease_router(path, places[i].key, ret))
+			continue;
+		snprintf(source, size, "%s", path);
+		return true;
+	}
+	return false;
+}
+
+static bool ask_routed(const char *network, void *ctx)
+{
+	struct err_list *errs = calloc(1, sizeof(*errs));
+	struct live_facts *l = ctx;
+	char path[256];
+	json_t *answer = NULL;
+	bool routed = false;
+
+	snprintf(path, sizeof(path), "/v1/networks/%s", network);
+	if (errs && l->socket && api_call(l->socket, "GET", path, NULL, &answer, errs) == 0)
+		routed = out_str(answer, "mode") && strcmp(out_str(answer, "mode"), "routed") == 0;
+	json_decref(answer);
+	free(errs);
+	return routed;
+}
+
+/* ---- reading ---- */
+
+int live_facts_new(const char *socket, struct live_facts **ret)
+{
+	struct live_facts *l = calloc(1, sizeof(*l));
+	int r;
+
+	if (!l)
+		return -ENOMEM;
+	r = rtnl_new(&l->rtnl);
+	if (r < 0) {
+		free(l);
+		return r;
+	}
+	l->socket = socket;
+	l->facts = (struct facts){
+		.host = &l->actual,
+		.sysctl = ask_sysctl,
+		.chain = ask_chain,
+		.legacy = ask_legacy,
+		.vmm = ask_vmm,
+		.gateway = ask_gateway,
+		.routed = ask_routed,
+		.ctx = l,
+	};
+	*ret = l;
+	return 0;
+}
+
+static void forget(struct live_facts *l)
+{
+	actual_done(&l->actual);
+	free(l->neighs);
+	free(l->refusals);
+	l->actual = (struct actual){0};
+	l->neighs = NULL;
+	l->refusals = NULL;
+	l->facts.n_neighs = l->facts.n_refusals = 0;
+	l->read_ms = 0;
+}
+
+void live_facts_free(struct live_facts *l)
+{
+	if (!l)
+		return;
+	forget(l);
+	rtnl_free(l->rtnl);
+	rules_live_free(l->rules);
+	free(l);
+}
+
+static int read_neighs(struct live_facts *l)
+{
+	struct neigh_entry *all = NULL;
+	size_t n = 0;
+	int r = rtnl_neigh_dump(l->rtnl, 0, &all, &n, NULL);
+
+	if (r < 0)
+		return r;
+	l->neighs = calloc(n + 1, sizeof(*l->neighs));
+	for (size_t i = 0; i < n && l->neighs; i++)
+		l->neighs[i] =
+			(struct fact_neigh){all[i].ifindex, all[i].addr, all[i].mac, all[i].state};
+	free(all);
+	l->facts.neighs = l->neighs;
+	l->facts.n_neighs = l->neighs ? n : 0;
+	return l->neighs ? 0 : -ENOMEM;
+}
+
+static int read_refusals(struct live_facts *l)
+{
+	struct refusal_state *all = NULL;
+	size_t n = 0;
+	int r = rtnl_refusal_dump(l->rtnl, &all, &n, NULL);
+
+	if (r < 0)
+		return r;
+	l->refusals = calloc(n + 1, sizeof(*l->refusals));
+	for (size_t i = 0; i < n && l->refusals; i++)
+		l->refusals[i] =
+			(struct fact_refusal){all[i].dst, all[i].table, all[i].metric, all[i].type};
+	free(all);
+	l->facts.refusals = l->refusals;
+	l->facts.n_refusals = l->refusals ? n : 0;
+	return l->refusals ? 0 : -ENOMEM;
+}
+
+static int read_all(struct live_facts *l)
+{
+	int r = rtnl_snapshot(l->rtnl, &l->actual, NULL);
+
+	if (r == 0)
+		r = rtnl_fdb_dump(l->rtnl, 0, &l->actual.fdb, &l->actual.n_fdb, NULL);
+	if (r == 0)
+		r = read_neighs(l);
+	return r == 0 ? read_refusals(l) : r;
+}
+
+const struct facts *live_facts_get(struct live_facts *l, unsigned int max_age_ms)
+{
+	uint64_t now = now_ms();
+
+	if (!l->read_ms || now - l->read_ms > max_age_ms) {
+		forget(l);
+		if (read_all(l) < 0) {
+			forget(l);
+			return NULL;
+		}
+		l->read_ms = now;
+	}
+	return &l->facts;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * diagnose.h - from a packet that was dropped, or that gets no answer, to its cause and the command
+ * that mends it.
+ *
+ * Pure: what the host is like comes as struct facts, which looks only at what is asked for. What is
+ * not known for certain is not said: then the code is "unknown", with the kernel's own words. Next on
+ * the walk: diagnose_internal.h, and the tables in diagnose_bridge.c, diagnose_ip.c, diagnose_fw.c.
+ */
+#ifndef VMLANE_PATH_DIAGNOSE_H
+#define VMLANE_PATH_DIAGNOSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "model/plan.h"
+#include "path/journey_text.h"
+
+/* struct fact_neigh - an IPv4 neighbour; @state is NUD_* of linux/neighbour.h. */
+struct fact_neigh {
+	int ifindex;
+	struct in_addr addr;
+	struct mac mac;
+	uint16_t state;
+};
+
+/* struct fact_refusal - an IPv4 route that refuses; @type is RTN_* of linux/rtnetlink.h. */
+struct fact_refusal {
+	struct ip4_prefix dst;
+	uint32_t table;
+	uint32_t metric;
+	uint8_t type;
+};
+
+/**
+ * struct diagnosis_guest - what is known of the guest
+ * @has_mac:	@mac is its
+ * @addrs:	its addresses, @n_addrs of them
+ * @arp_unanswered: so often in a row it has asked for the same neighbour, in vain so far
+ */
+struct diagnosis_guest {
+	bool has_mac;
+	struct mac mac;
+	const struct path_address *addrs;
+	size_t n_addrs;
+	unsigned int arp_unanswered;
+};
+
+/* struct fact_vmm - who has a tap open; @stopped: the process is stopped (SIGSTOP). */
+struct fact_vmm {
+	int pid;
+	char comm[32];
+	char vm_name[64];
+	bool stopped;
+};
+
+/**
+ * struct facts - the host as it is now; not owned
+ * @host:	links, IPv4 addresses and routes, and the bridges' MAC tables
+ * @neighs, @refusals: @n_neighs and @n_refusals of them
+ * @guest:	whose packets they are
+ * @sysctl:	value of @path below /proc/sys into @ret of @size; false: there is none
+ * @chain:	whether nf_tables has this chain
+ * @legacy:	whether iptables-legacy has table @table of @family (AF_INET, AF_INET6) in use
+ * @vmm:	who has the tap open; false: nobody, or it cannot be seen
+ * @gateway:	a router that a DHCP lease gave for interface @ifindex, and where that is written
+ * @routed:	whether our network @name shall not be translated; false also when nobody tells
+ *
+ * All functions have to be there.
+ */
+struct facts {
+	const struct actual *host;
+	const struct fact_neigh *neighs;
+	size_t n_neighs;
+	const struct fact_refusal *refusals;
+	size_t n_refusals;
+	struct diagnosis_guest guest;
+	bool (*sysctl)(const char *path, char *ret, size_t size, void *ctx);
+	bool (*chain)(const char *family, const char *table, const char *chain, void *ctx);
+	bool (*legacy)(int family, const char *table, void *ctx);
+	bool (*vmm)(const char *tap, struct fact_vmm *ret, void *ctx);
+	bool (*gateway)(int ifindex, struct in_addr *ret, char *source, size_t size, void *ctx);
+	bool (*routed)(const char *network, void *ctx);
+	void *ctx;
+};
+
+#define DIAGNOSIS_EVIDENCE_MAX 6
+
+/* struct diagnosis_evidence - @kind: "sysctl", "interface", "rule", "route", "neighbour", "mac-table", ... */
+struct diagnosis_evidence {
+	const char *kind;
+	char text[200];
+};
+
+/**
+ * struct diagnosis - what is wrong, and what mends it
+ * @code:	for programs; docs/API.md has them all
+ * @cause:	in plain words
+ * @evidence:	what was seen of it, @n_evidence of them
+ * @mend:	one line for a shell of the host; "" when there is no such command
+ * @advice:	what to do instead of, or know about, the command; may be ""
+ */
+struct diagnosis {
+	const char *code;
+	char cause[400];
+	struct diagnosis_evidence evidence[DIAGNOSIS_EVIDENCE_MAX];
+	size_t n_evidence;
+	char mend[700];
+	char advice[300];
+};
+
+/* diagnosis_wanted() - @g ended in a way that diagnose() may explain; looks at no facts. */
+bool diagnosis_wanted(const struct journey *g, const struct path_view *v,
+		      const struct diagnosis_guest *guest);
+
+/* diagnose() - @g has ended; false when there is nothing to explain. */
+bool diagnose(const struct journey *g, const struct journey_words *w, const struct facts *f,
+	      struct diagnosis *ret);
+
+/* diagnose_port() - whether anything of a guest can get in by its port @ifindex; false: it can. */
+bool diagnose_port(int ifindex, const struct path_view *v, const struct facts *f,
+		   struct diagnosis *ret);
+
+/*
+ * diagnosis_untranslated() - @g left by an uplink for a public address with a private source that
+ * nobody has translated
+ */
+bool diagnosis_untranslated(const struct journey *g, const struct path_view *v);
+
+#endif

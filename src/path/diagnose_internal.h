@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* diagnose_internal.h - what the tables of cases are made of, and the words they have in common. */
+#ifndef VMLANE_PATH_DIAGNOSE_INTERNAL_H
+#define VMLANE_PATH_DIAGNOSE_INTERNAL_H
+
+#include "path/diagnose.h"
+
+/**
+ * struct look - one packet that is looked into
+ * @drop:	the hop where it was dropped; NULL when it was not
+ * @reason, @function: of the drop, "" when not known; the function without the compiler's suffix
+ * @route:	the last routing decision, or NULL
+ * @in, @out:	how it came in to the drop, and where the route would have had it out; NULL: not known
+ * @dev:	the device of the drop
+ * @family:	AF_INET, AF_INET6, or 0
+ */
+struct look {
+	const struct journey *g;
+	const struct hop *drop;
+	const char *reason;
+	char function[64];
+	const struct hop *route;
+	const struct link_state *in;
+	const struct link_state *out;
+	const struct link_state *dev;
+	uint8_t family;
+	const struct journey_words *w;
+	const struct facts *f;
+};
+
+/**
+ * struct drop_case - one line of a table: when all of it is so, @code it is
+ * @reason:	of the kernel, NULL for any: older kernels have fewer
+ * @functions:	where, up to three; none: anywhere
+ * @holds:	whether the facts agree; NULL: they are not asked
+ * @tell:	fills in the rest
+ */
+struct drop_case {
+	const char *code;
+	const char *reason;
+	const char *functions[4];
+	bool (*holds)(const struct look *l);
+	void (*tell)(const struct look *l, struct diagnosis *d);
+};
+
+/* drop_case_find() - the first of @cases, @n of them, that is so; false: none. */
+bool drop_case_find(const struct drop_case *cases, size_t n, const struct look *l,
+		    struct diagnosis *ret);
+
+bool diagnose_bridge(const struct look *l, struct diagnosis *d);
+bool diagnose_ip(const struct look *l, struct diagnosis *d);
+bool diagnose_firewall(const struct look *l, struct diagnosis *d);
+
+/* enum guest_fault - what a packet that was not dropped tells of its guest's settings */
+enum guest_fault {
+	GUEST_FINE,
+	GUEST_NOT_TRANSLATED, /* left with its private address */
+	GUEST_MISDELIVERED,   /* was for the guest, by MAC or address, and went to another port */
+	GUEST_SOURCE,	      /* sends from an address outside of its network */
+	GUEST_NETMASK,	      /* asks its neighbours for an address outside of its network */
+	GUEST_GATEWAY,	      /* sends to another guest what is for the outside */
+	GUEST_ARP,	      /* asks for somebody who does not answer */
+};
+
+/* guest_fault() - by what is known without any facts. */
+enum guest_fault guest_fault(const struct journey *g, const struct path_view *v,
+			     const struct diagnosis_guest *guest);
+bool diagnose_guest(const struct look *l, struct diagnosis *d);
+
+/* guest_bridge() - the bridge that the packet of the guest came in by; 0: none. */
+int guest_bridge(const struct journey *g, const struct path_view *v);
+
+/* ---- words ---- */
+
+void diagnosis_cause(struct diagnosis *d, const char *fmt, ...) __printf(2, 3);
+void diagnosis_mend(struct diagnosis *d, const char *fmt, ...) __printf(2, 3);
+void diagnosis_advice(struct diagnosis *d, const char *fmt, ...) __printf(2, 3);
+void diagnosis_saw(struct diagnosis *d, const char *kind, const char *fmt, ...) __printf(3, 4);
+
+/* An interface's name may hold anything but a blank and a slash: what a shell takes for the same. */
+struct quoted {
+	char text[96];
+};
+struct quoted shell_quote(const char *word);
+
+/* address_str() - as struct quoted, by value, so that several fit into one call. */
+struct address_str {
+	char text[48];
+};
+struct address_str address_str(uint8_t family, const uint8_t addr[16]);
+
+/* ---- facts ---- */
+
+const struct link_state *fact_link(const struct facts *f, int ifindex);
+const struct fdb_entry *fact_fdb(const struct facts *f, int bridge, const uint8_t mac[6]);
+const struct fact_neigh *fact_neigh(const struct facts *f, int ifindex, const uint8_t addr[4]);
+
+/* fact_number() - a sysctl as a number; @missing where there is none. */
+long fact_number(const struct facts *f, long missing, const char *fmt, ...) __printf(3, 4);
+
+/* fact_network() - the host's own address on @ifindex whose network has @addr; NULL: none. */
+const struct addr_state *fact_network(const struct facts *f, int ifindex, struct in_addr addr);
+
+/* fact_ours() - @bridge carries our network of this name, or NULL. */
+const char *fact_ours(const struct link_state *bridge);
+
+/* is_private() - an address that has no meaning in the Internet. RFC 1918, 6598, 4193 */
+bool address_private(uint8_t family, const uint8_t addr[16]);
+
+#endif
