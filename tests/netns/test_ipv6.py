@@ -551,3 +551,21 @@ def test_a_route_that_comes_later_is_told(world, daemon):
     world.host.run("ip", "route", "add", "fd00:122::/48", "via", "2001:db8:113::1")
     assert any("overlaps with the host's route to fd00:122::/48 over eth0" in p["message"]
                for p in d.status()["problems"])
+
+
+def test_set_by_command(world, daemon, guest):
+    """A network gets IPv6, another prefix, and none again, key by key."""
+    world.internet6()
+    d = daemon()
+    g = guest("web1", d=d)
+    d.vmlane("network", "set", "default", f"ipv6.subnet={ULA}")
+    g.slaac(ULA)
+    assert g.http(INTERNET6)["address"] == UPLINK6
+    d.vmlane("network", "set", "default", "ipv6.subnet=fd00:7::/64", "ipv6.dns=[2001:db8:100::53]")
+    g.slaac("fd00:7::/64")
+    assert d.network()["ipv6"]["dns"] == ["2001:db8:100::53"]
+    code, text = d.errors("network", "set", "default", "ipv6.subnet=fd00:7::/60")
+    assert code == 2 and "expected /64" in text and d.network()["ipv6"]["subnet"] == "fd00:7::/64"
+    d.vmlane("network", "set", "default", "ipv6=")
+    wait_for("no router", lambda: six_off(g))
+    assert d.network()["ipv6"] is None and d.vmlane("diff") == {"changes": []}
