@@ -181,7 +181,7 @@ static void test_text(void **state)
 	const struct path_address addrs[] = {{AF_INET, {192, 168, 122, 10}},
 					     {AF_INET6, {0xfd, [15] = 1}},
 					     {AF_INET, {192, 168, 122, 11}}};
-	struct nftrace_flow f = {.addrs = addrs, .n_addrs = 3};
+	struct nftrace_flow f = {.addrs = addrs, .n_addrs = 3, .flood = true};
 	struct buf out = BUF_INIT(1 << 16);
 
 	(void)state;
@@ -194,6 +194,7 @@ static void test_text(void **state)
 	assert_null(strstr(buf_str(&out), "\t\tmeta nftrace"));
 	assert_null(strstr(buf_str(&out), "ct "));
 	assert_null(strstr(buf_str(&out), "ether"));
+	assert_null(strstr(buf_str(&out), "limit"));
 	buf_done(&out);
 
 	out = BUF_INIT(1 << 16);
@@ -204,6 +205,15 @@ static void test_text(void **state)
 	assert_non_null(strstr(buf_str(&out), "ct reply proto-dst 53 meta nftrace set 1"));
 	assert_non_null(strstr(buf_str(&out), "ct original ip6 saddr { fd00::1 } jump ct_port\n"));
 	assert_null(strstr(buf_str(&out), "arp"));
+	buf_done(&out);
+
+	/* Not of a flood. */
+	out = BUF_INIT(1 << 16);
+	f.flood = false;
+	nftrace_text("t", &f, &out);
+	assert_non_null(strstr(buf_str(&out),
+			       "th sport 53 limit rate 1000/second burst 500 packets "
+			       "meta nftrace set 1 accept\n"));
 	buf_done(&out);
 }
 
