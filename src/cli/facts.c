@@ -183,20 +183,38 @@ static bool ask_gateway(int ifindex, struct in_addr *ret, char *source, size_t s
 	return false;
 }
 
-static bool ask_routed(const char *network, void *ctx)
+/* The daemon's answer to GET @path, a new reference; NULL: none. */
+static json_t *daemon_get(const struct live_facts *l, const char *path)
 {
 	struct err_list *errs = calloc(1, sizeof(*errs));
-	struct live_facts *l = ctx;
-	char path[256];
 	json_t *answer = NULL;
-	bool routed = false;
+
+	if (errs && l->socket && api_call(l->socket, "GET", path, NULL, &answer, errs) < 0)
+		answer = NULL;
+	free(errs);
+	return answer;
+}
+
+static bool ask_routed(const char *network, void *ctx)
+{
+	char path[256];
+	json_t *answer;
+	bool routed;
 
 	snprintf(path, sizeof(path), "/v1/networks/%s", network);
-	if (errs && l->socket && api_call(l->socket, "GET", path, NULL, &answer, errs) == 0)
-		routed = out_str(answer, "mode") && strcmp(out_str(answer, "mode"), "routed") == 0;
+	answer = daemon_get(ctx, path);
+	routed = out_str(answer, "mode") && strcmp(out_str(answer, "mode"), "routed") == 0;
 	json_decref(answer);
-	free(errs);
 	return routed;
+}
+
+static bool ask_daemon(void *ctx)
+{
+	json_t *answer = daemon_get(ctx, "/v1/status");
+	bool answers = answer;
+
+	json_decref(answer);
+	return answers;
 }
 
 /* ---- reading ---- */
@@ -222,6 +240,7 @@ int live_facts_new(const char *socket, struct live_facts **ret)
 		.vmm = ask_vmm,
 		.gateway = ask_gateway,
 		.routed = ask_routed,
+		.daemon = ask_daemon,
 		.ctx = l,
 	};
 	*ret = l;

@@ -65,6 +65,7 @@ struct fact_vmm {
  * @vmm:	who has the tap open; false: nobody, or it cannot be seen
  * @gateway:	a router that a DHCP lease gave for interface @ifindex, and where that is written
  * @routed:	whether our network @name shall not be translated; false also when nobody tells
+ * @daemon:	whether vmlaned answers
  *
  * All functions have to be there.
  */
@@ -81,6 +82,7 @@ struct facts {
 	bool (*vmm)(const char *tap, struct fact_vmm *ret, void *ctx);
 	bool (*gateway)(int ifindex, struct in_addr *ret, char *source, size_t size, void *ctx);
 	bool (*routed)(const char *network, void *ctx);
+	bool (*daemon)(void *ctx);
 	void *ctx;
 };
 

@@ -179,9 +179,14 @@ static bool tell_untranslated(const struct look *l, struct diagnosis *d)
 		diagnosis_saw(d, "interface", "%s", l->out->name);
 	if (network) {
 		diagnosis_saw(d, "network", "%s", network);
-		diagnosis_mend(d, "vmlane apply");
-		diagnosis_advice(d, "the rules are the daemon's to keep: if it does not run, "
-				    "systemctl start vmlaned");
+		if (l->f->daemon(l->f->ctx)) {
+			diagnosis_mend(d, "vmlane apply");
+			return true;
+		}
+		diagnosis_saw(d, "daemon", "vmlaned does not answer");
+		diagnosis_mend(d, "systemctl start vmlaned");
+		diagnosis_advice(d, "vmlane's rules are gone, and its daemon, which would restore "
+				    "them, does not run");
 		return true;
 	}
 	memcpy(&a, l->g->flow.from.addr, sizeof(a));

@@ -2,6 +2,7 @@
 """From a lost packet to its cause: each test breaks something, asks why nothing gets through, runs the
 printed command as it is printed, and sees the packet get through."""
 import json
+import os
 import subprocess
 
 import pytest
@@ -502,3 +503,46 @@ def test_unknown_is_said_as_it_is(host, vm):
     line = traced(t, "unknown")
     t.end()
     assert line["diagnosis"]["mend"] is None and "the kernel says " in line["diagnosis"]["cause"]
+
+
+def test_forwarding_of_ipv6_off(host, vm):
+    host.sh("ip addr add 2001:db8:7::1/64 dev br7 nodad; ip addr add 2001:db8:1::2/64 dev eth0 nodad;"
+            "ip route add default via 2001:db8:1::1 dev eth0")
+    host.world.internet.run("sh", "-ec", "ip addr add 2001:db8:1::1/64 dev eth0 nodad; ip addr add 2001:db8:9::9/128 dev lo;"
+                            "ip route add 2001:db8:7::/64 via 2001:db8:1::2")
+    vm.ns.run("sh", "-ec", "ip addr add 2001:db8:7::11/64 dev eth0 nodad; ip route add default via 2001:db8:7::1")
+    assert not vm.ping("2001:db8:9::9")
+    host.who = ["--mac", vm.mac, "--source", "2001:db8:7::11"]
+    asked = ("udp", "[2001:db8:9::9]:53")
+    cause = host.why("ip-forward-off", *asked)
+    assert evidence(cause, "sysctl") == ["net.ipv6.conf.all.forwarding = 0"]
+    host.mended(cause, *asked)
+    assert vm.ping("2001:db8:9::9")
+
+
+def test_our_own_rules_are_gone(world, vmlaned, guest, tmp):
+    """The daemon was killed and somebody flushed the rules: what starts it restores them."""
+    g = guest("web1")
+    g.dhcp()
+    assert g.ping(INTERNET)
+    asked = ("--port", g.show()["tap"], "--mac", g.mac, "--source", g.ip, *OUT)
+    vmlaned.kill9()
+    world.host.run("nft", "delete", "table", "inet", "vmlane")
+    assert not g.ping(INTERNET)
+    done = world.host.run(*vmlaned.argv("-o", "json", "probe", *asked), check=False)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert lines[-1]["answer"] == "no way back", done.stderr
+    cause = next(line["diagnosis"] for line in lines if line.get("diagnosis"))
+    assert cause["code"] == "not-translated" and evidence(cause, "network") == ["default"]
+    assert cause["mend"] == "systemctl start vmlaned"
+    # Nothing here is run by systemd: what stands in for it says what it was asked.
+    with open(f"{tmp}/systemctl", "w", encoding="utf-8") as f:
+        f.write(f"#!/bin/sh\necho \"$*\" >{tmp}/asked\n")
+    os.chmod(f"{tmp}/systemctl", 0o755)
+    world.host.run("sh", "-ec", f"PATH={tmp}:$PATH\n{cause['mend']}")
+    with open(f"{tmp}/asked", encoding="utf-8") as f:
+        assert f.read() == "start vmlaned\n"
+    vmlaned.start()
+    assert g.ping(INTERNET)
+    done = world.host.run(*vmlaned.argv("-o", "json", "probe", *asked), check=False)
+    assert done.returncode == 0 and "not-translated" not in done.stdout, done.stdout

@@ -109,6 +109,11 @@ static bool ask_routed(const char *network, void *ctx)
 	return ((const struct world *)ctx)->routed;
 }
 
+static bool ask_daemon(void *ctx)
+{
+	return true;
+}
+
 static void world_init(struct world *w)
 {
 	*w = (struct world){0};
@@ -122,6 +127,7 @@ static void world_init(struct world *w)
 				  .vmm = ask_vmm,
 				  .gateway = ask_gateway,
 				  .routed = ask_routed,
+				  .daemon = ask_daemon,
 				  .ctx = w};
 }
 
