@@ -2,6 +2,7 @@
 /* facts.c - see facts.h. Each question has one small function. */
 #include "cli/facts.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -208,6 +209,35 @@ static bool ask_routed(const char *network, void *ctx)
 	return routed;
 }
 
+/* BPF programs at a device that are no filters: BPF_TCX_INGRESS and _EGRESS of linux/bpf.h (6.6). */
+static bool has_tcx(int ifindex, bool egress)
+{
+	uint32_t ids[1], n = ARRAY_SIZE(ids);
+	int r = bpf_prog_query(ifindex, egress ? 47 : 46, 0, NULL, ids, &n);
+
+	return (r == 0 || r == -ENOSPC) && n > 0;
+}
+
+static bool ask_filter(int ifindex, bool egress, uint16_t *ret_pref, char *kind, size_t size,
+		       void *ctx)
+{
+	struct live_facts *l = ctx;
+	struct filter_state *all = NULL;
+	size_t n = 0;
+	bool only;
+
+	if (has_tcx(ifindex, egress) ||
+	    rtnl_filter_dump(l->rtnl, ifindex, egress, &all, &n, NULL) < 0)
+		return false;
+	only = n == 1;
+	if (only) {
+		*ret_pref = all[0].pref;
+		snprintf(kind, size, "%s", all[0].kind);
+	}
+	free(all);
+	return only;
+}
+
 static bool ask_daemon(void *ctx)
 {
 	json_t *answer = daemon_get(ctx, "/v1/status");
@@ -240,6 +270,7 @@ int live_facts_new(const char *socket, struct live_facts **ret)
 		.vmm = ask_vmm,
 		.gateway = ask_gateway,
 		.routed = ask_routed,
+		.filter = ask_filter,
 		.daemon = ask_daemon,
 		.ctx = l,
 	};

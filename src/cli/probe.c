@@ -19,7 +19,6 @@
 #define REPLY_PATIENCE_MS 1500
 #define TCP_SYN 2
 #define TCP_ACK 16
-#define MARK_BITS 0x56000000u /* the mark's highest byte; the rest is random */
 
 enum { THERE, BACK };
 
@@ -409,7 +408,8 @@ int probe_run(struct subject *s, const struct probe *p, probe_fn fn, void *ctx,
 	struct asking a = {.s = s, .p = p, .fn = fn, .ctx = ctx};
 	int r;
 
-	o.mark = MARK_BITS | (uint32_t)random_port() << 4 | 1;
+	/* The rest is random. */
+	o.mark = INJECTOR_MARK | (uint32_t)random_port() << 4 | 1;
 	r = tracing_new(s, &o, &a.t, e);
 	if (r == 0)
 		r = injector_new(o.mark, &a.injector, e);

@@ -148,6 +148,18 @@ struct refusal_state {
 int rtnl_refusal_dump(struct rtnl *r, struct refusal_state **ret, size_t *ret_n,
 		      struct err *e) __must_check;
 
+/* struct filter_state - the tc filters of one preference; @kind: "bpf", "flower", ... */
+struct filter_state {
+	uint16_t pref;
+	char kind[16];
+};
+
+/*
+ * rtnl_filter_dump() - those of @ifindex's clsact, by preference; none without clsact. free() *ret.
+ */
+int rtnl_filter_dump(struct rtnl *r, int ifindex, bool egress, struct filter_state **ret,
+		     size_t *ret_n, struct err *e) __must_check;
+
 /* rtnl_fdb_dump() - the MAC table of bridge @ifindex (0: of all bridges); free() *ret. */
 int rtnl_fdb_dump(struct rtnl *r, int ifindex, struct fdb_entry **ret, size_t *ret_n,
 		  struct err *e) __must_check;

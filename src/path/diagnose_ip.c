@@ -6,6 +6,7 @@
  * function and the facts have to do.
  */
 #include "path/diagnose_internal.h"
+#include "path/inject.h"
 
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
@@ -410,9 +411,20 @@ static void tell_not_in_bridge(const struct look *l, struct diagnosis *d)
 
 static void tell_tc(const struct look *l, struct diagnosis *d)
 {
-	const char *way = strcmp(l->reason, "TC_EGRESS") == 0 ? "egress" : "ingress";
+	bool egress = strcmp(l->reason, "TC_EGRESS") == 0;
+	const char *way = egress ? "egress" : "ingress";
 	const char *dev = l->dev ? l->dev->name : "?";
+	char kind[16];
+	uint16_t pref;
 
+	if (l->dev && l->f->filter(l->dev->ifindex, egress, &pref, kind, sizeof(kind), l->f->ctx)) {
+		diagnosis_cause(d, "a tc filter at %s (%s) drops it", dev, way);
+		diagnosis_saw(d, "tc", "%s %s pref %u %s, the only one", dev, way, pref, kind);
+		diagnosis_mend(d, "tc filter del dev %s %s pref %u", shell_quote(dev).text, way,
+			       pref);
+		diagnosis_advice(d, "somebody has put the filter there: is it wanted?");
+		return;
+	}
 	diagnosis_cause(d, "a tc filter or BPF program at %s (%s) drops it", dev, way);
 	diagnosis_saw(d, "tc", "%s %s", dev, way);
 	diagnosis_advice(d,
@@ -421,13 +433,27 @@ static void tell_tc(const struct look *l, struct diagnosis *d)
 			 dev, way, dev);
 }
 
+static bool is_probe(const struct look *l)
+{
+	return strcmp(l->reason, "TC_EGRESS") == 0 &&
+	       (l->drop->seen.mark & INJECTOR_MARK_MASK) == INJECTOR_MARK;
+}
+
+static void tell_probe(const struct look *l, struct diagnosis *d)
+{
+	diagnosis_cause(d,
+			"it is a packet of vmlane probe, which takes it off where it would leave");
+	diagnosis_saw(d, "packet", "mark 0x%08x", l->drop->seen.mark);
+	diagnosis_advice(d, "nothing is broken");
+}
+
 static void tell_xdp(const struct look *l, struct diagnosis *d)
 {
 	const char *dev = l->dev ? l->dev->name : "?";
 
 	diagnosis_cause(d, "an XDP program at %s drops it", dev);
 	diagnosis_saw(d, "xdp", "%s", dev);
-	diagnosis_mend(d, "ip link set dev %s xdp off", shell_quote(dev).text);
+	diagnosis_mend(d, "ip link set dev %s xdpgeneric off", shell_quote(dev).text);
 	diagnosis_advice(d, "somebody has put the program there: is it wanted?");
 }
 
@@ -507,9 +533,10 @@ static const struct drop_case cases[] = {
 	{"neighbour-silent", "NEIGH_FAILED", {NULL}, next_is_known, tell_silent},
 	{"vm-not-reading", "FULL_RING", {NULL}, NULL, tell_full_ring},
 	{"not-in-bridge", "OTHERHOST", {NULL}, not_in_bridge, tell_not_in_bridge},
+	{"probe", NULL, {NULL}, is_probe, tell_probe},
 	{"tc", "TC_EGRESS", {NULL}, NULL, tell_tc},
 	{"tc", "TC_INGRESS", {NULL}, NULL, tell_tc},
-	{"xdp", "XDP", {NULL}, NULL, tell_xdp},
+	{"xdp", NULL, {"do_xdp_generic"}, NULL, tell_xdp},
 	{"qdisc-full", "QDISC_DROP", {NULL}, NULL, tell_qdisc},
 	{"not-wanted", NULL, {"ip6_mc_input"}, NULL, tell_not_wanted},
 	{"no-listener", "NO_SOCKET", {NULL}, has_ports, tell_no_listener},

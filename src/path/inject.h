@@ -15,6 +15,10 @@
 
 struct injector;
 
+/* What the marks of probes have in common, so that others can tell them. */
+#define INJECTOR_MARK 0x56000000u
+#define INJECTOR_MARK_MASK 0xff000000u
+
 /* injector_new() - @mark is the fwmark that all its frames have. -EPERM, -ENOMEM, the kernel's. */
 int injector_new(uint32_t mark, struct injector **ret, struct err *e) __must_check;
 void injector_free(struct injector *i);

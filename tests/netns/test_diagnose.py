@@ -3,6 +3,7 @@
 printed command as it is printed, and sees the packet get through."""
 import json
 import os
+import platform
 import subprocess
 
 import pytest
@@ -546,3 +547,52 @@ def test_our_own_rules_are_gone(world, vmlaned, guest, tmp):
     assert g.ping(INTERNET)
     done = world.host.run(*vmlaned.argv("-o", "json", "probe", *asked), check=False)
     assert done.returncode == 0 and "not-translated" not in done.stdout, done.stdout
+
+
+PROGRAMS = """#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#define SEC(name) __attribute__((section(name), used))
+SEC("xdp") int drop_xdp(struct xdp_md *c) { return XDP_DROP; }
+SEC("tc") int drop_tc(struct __sk_buff *s) { return TC_ACT_SHOT; }
+char LICENSE[] SEC("license") = "GPL";
+"""
+
+
+@pytest.fixture
+def drop_programs(tmp):
+    """An object file of programs that drop all they see; ip and tc want a bpffs to load it."""
+    with open(f"{tmp}/drop.c", "w", encoding="utf-8") as f:
+        f.write(PROGRAMS)
+    subprocess.run(["clang-14", "-O2", "-g", "-target", "bpf", "-idirafter", f"/usr/include/{platform.machine()}-linux-gnu",
+                    "-c", f"{tmp}/drop.c", "-o", f"{tmp}/drop.o"], check=True)
+    subprocess.run(["mount", "-t", "bpf", "bpf", "/sys/fs/bpf"], check=True)
+    yield f"{tmp}/drop.o"
+    subprocess.run(["umount", "/sys/fs/bpf"], check=True)
+
+
+@pytest.mark.parametrize("dev, way, code", [
+    ("vnet1", "ingress", "tc"),
+    ("eth0", "egress", "tc"),
+    ("vnet1", "xdp", "xdp"),
+    ("br7", "xdp", "xdp"),
+])
+def test_program_drops(host, vm, drop_programs, dev, way, code):
+    """In real traffic: a probe is taken off at the way out before filters there see it."""
+    if way == "xdp":
+        host.sh(f"ip link set dev {dev} xdpgeneric obj {drop_programs} sec xdp")
+    else:
+        host.sh(f"tc qdisc add dev {dev} clsact; tc filter add dev {dev} {way} pref 7 bpf da obj {drop_programs} sec tc")
+    t = trace_of(host, "vnet1")
+    assert not vm.ping(INTERNET)
+    cause = traced(t, code)["diagnosis"]
+    t.end()
+    assert dev in evidence(cause, code)[0]
+    host.sh(cause["mend"])
+    assert vm.ping(INTERNET)
+
+
+def test_two_filters_are_not_guessed_between(host, vm, drop_programs):
+    host.sh("tc qdisc add dev vnet1 clsact; tc filter add dev vnet1 ingress pref 7 bpf da obj "
+            f"{drop_programs} sec tc; tc filter add dev vnet1 ingress pref 9 bpf da obj {drop_programs} sec tc")
+    cause = host.why("tc", *OUT)
+    assert not cause["mend"] and "tc filter show dev vnet1 ingress" in cause["advice"]

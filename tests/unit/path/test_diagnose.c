@@ -15,9 +15,10 @@
 
 #include "path/diagnose.h"
 #include "path/diagnose_internal.h"
+#include "path/inject.h"
 
 enum { TAP = 3, OTHER = 4, BRIDGE = 5, UPLINK = 6 };
-enum { R_NETFILTER = 1, R_QDISC, R_TC, R_XDP, R_STRANGE, R_RING };
+enum { R_NETFILTER = 1, R_QDISC, R_TC, R_STRANGE, R_RING };
 
 static struct link_state links[] = {
 	{.ifindex = TAP,
@@ -109,6 +110,12 @@ static bool ask_routed(const char *network, void *ctx)
 	return ((const struct world *)ctx)->routed;
 }
 
+static bool ask_filter(int ifindex, bool egress, uint16_t *ret_pref, char *kind, size_t size,
+		       void *ctx)
+{
+	return false;
+}
+
 static bool ask_daemon(void *ctx)
 {
 	return true;
@@ -127,14 +134,15 @@ static void world_init(struct world *w)
 				  .vmm = ask_vmm,
 				  .gateway = ask_gateway,
 				  .routed = ask_routed,
+				  .filter = ask_filter,
 				  .daemon = ask_daemon,
 				  .ctx = w};
 }
 
 static const char *reason(uint32_t number, void *ctx)
 {
-	static const char *const names[] = {"",	   "NETFILTER_DROP", "QDISC_DROP", "TC_EGRESS",
-					    "XDP", "STRANGE",	     "FULL_RING"};
+	static const char *const names[] = {"",		 "NETFILTER_DROP", "QDISC_DROP",
+					    "TC_EGRESS", "STRANGE",	   "FULL_RING"};
 
 	return names[number];
 }
@@ -404,8 +412,7 @@ static void test_devices(void **state)
 	static const struct {
 		uint32_t why;
 		const char *code;
-	} cases[] = {
-		{R_QDISC, "qdisc-full"}, {R_TC, "tc"}, {R_XDP, "xdp"}, {R_RING, "vm-not-reading"}};
+	} cases[] = {{R_QDISC, "qdisc-full"}, {R_TC, "tc"}, {R_RING, "vm-not-reading"}};
 	struct world w;
 	struct trip t;
 
@@ -415,6 +422,9 @@ static void test_devices(void **state)
 		drop(&t, cases[i].why, "x", UPLINK);
 		ask(&t, &w, cases[i].code);
 	}
+	trip_init(&t);
+	drop(&t, R_TC, "x", UPLINK)->seen.mark = INJECTOR_MARK | 7;
+	ask(&t, &w, "probe");
 }
 
 static void test_routed_is_no_fault(void **state)
