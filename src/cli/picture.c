@@ -46,14 +46,15 @@ static bool has_uplink(const json_t *network)
 /* What outsiders see guests as, in both families. */
 static void picture_nat(const json_t *network, struct buf *out)
 {
-	json_t *list = both_uplinks(network), *u;
 	const char *source = out_str(network, "source");
+	json_t *list, *u;
 	size_t i;
 
 	if (source) {
 		buf_printf(out, "[NAT: %s]", source);
 		return;
 	}
+	list = both_uplinks(network);
 	buf_puts(out, "[NAT: ");
 	json_array_foreach (list, i, u)
 		buf_printf(out, "%s%s", i ? ", " : "", or_unknown(out_str(u, "address")));
