@@ -94,6 +94,10 @@ void trace_show_start(struct trace_show *s, const struct tracing *t)
 		trace_json_start(s->subject);
 	else
 		fprintf(stderr, "following %s; Ctrl-C ends it\n", buf_str(&who));
+	if (!s->o.json && !tracing_knows_rules(t))
+		fputs("this kernel does not tell which packet a firewall's rule has decided about: "
+		      "rules are not shown\n",
+		      stderr);
 	fflush(stdout);
 	buf_done(&who);
 }

@@ -343,3 +343,8 @@ uint64_t tracing_filtered(const struct tracing *t)
 {
 	return tracer_counter(t->tracer, PATH_FILTERED);
 }
+
+bool tracing_knows_rules(const struct tracing *t)
+{
+	return tracer_joins(t->tracer);
+}

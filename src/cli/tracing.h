@@ -63,6 +63,9 @@ struct tracing_loss {
 struct tracing_loss tracing_loss(const struct tracing *t);
 uint64_t tracing_filtered(const struct tracing *t);
 
+/* tracing_knows_rules() - this kernel tells which packet a rule has decided about. */
+bool tracing_knows_rules(const struct tracing *t);
+
 /* tracing_realtime() - CLOCK_REALTIME for a CLOCK_MONOTONIC time of now. */
 uint64_t tracing_realtime(const struct tracing *t, uint64_t monotonic_ns);
 
