@@ -188,7 +188,8 @@ def test_the_rule_that_drops(world, guest, trace):
         "verdict": "drop", "family": "ip", "table": "strict", "chain": "inner", "base": "ways", "hook": "forward", "handle": handle}
     assert d["decision"]["rule"].startswith("ip daddr 198.51.100.7 icmp type echo-request counter")
     # Ours had let it pass before that, and said so.
-    assert [h["decision"]["verdict"] for h in lost["hops"] if h["hop"] == "fw" and h["decision"]["table"] == "vmlane"] == ["accept"]
+    assert [h["decision"]["verdict"] for h in lost["hops"] if h["hop"] == "fw" and h["decision"]["table"] == "vmlane"
+            and h["decision"]["hook"] == "forward"] == ["accept"]
     t.end()
 
 
