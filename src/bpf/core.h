@@ -73,7 +73,11 @@ struct sk_buff {
 	unsigned long _nfct;
 	unsigned int len;
 	unsigned int data_len;
+	__u8 cloned : 1;
 	__u32 mark;
+	int skb_iif;
+	__be16 vlan_proto;
+	__u16 vlan_tci;
 	__be16 protocol;
 	__u16 network_header;
 	__u16 mac_header;

@@ -38,17 +38,27 @@ static __always_inline struct track *track_put(const struct packet *pk, const st
 	return bpf_map_lookup_elem(&skbs, &key);
 }
 
-/* A fragment or segment of the packet that was last seen as @whole. */
+/*
+ * A fragment or segment of the packet that was last seen as @whole. One of its sides may have been
+ * translated since.
+ */
 static __always_inline bool is_piece(const struct path_seen *whole, const struct path_seen *s)
 {
+	__u8 from = 0, to = 0;
+
 	if (s->ethertype != whole->ethertype || s->l4 != whole->l4)
 		return false;
-	for (int i = 0; i < 16; i++)
-		if (s->src[i] != whole->src[i] || s->dst[i] != whole->dst[i])
-			return false;
+	for (int i = 0; i < 16; i++) {
+		from |= s->src[i] ^ whole->src[i];
+		to |= s->dst[i] ^ whole->dst[i];
+	}
+	if (from && to)
+		return false;
 	if (s->flags & PATH_FRAGMENT)
 		return s->ip_id == whole->ip_id || s->ethertype == ETH_P_IPV6;
-	if (whole->gso_segs < 2 || s->sport != whole->sport || s->dport != whole->dport)
+	if (whole->gso_segs < 2)
+		return false;
+	if ((from || s->sport != whole->sport) && (to || s->dport != whole->dport))
 		return false;
 	return s->l4 == 17 || s->seq - whole->seq < whole->len;
 }
@@ -67,7 +77,8 @@ static __always_inline struct track *adopt(struct cpu *cpu, const struct packet 
 	struct track t = {.finger = *finger, .clone = 1};
 	struct track *known = NULL;
 
-	if (bloom_has(skb_bloom, head))
+	/* What is no copy only has the memory that was freed with another. */
+	if (BPF_CORE_READ_BITFIELD_PROBED(pk->skb, cloned) && bloom_has(skb_bloom, head))
 		known = bpf_map_lookup_elem(&heads, &head);
 	if (known && bpf_ktime_get_ns() - known->time_ns < HEAD_NS &&
 	    finger_same(&known->finger, finger)) {
@@ -81,6 +92,22 @@ static __always_inline struct track *adopt(struct cpu *cpu, const struct packet 
 	return NULL;
 }
 
+/*
+ * How many packets it stands for. Of what a VM's device gives, the kernel does not count them before it
+ * takes it apart.
+ */
+static __always_inline __u16 segments(const struct frame *f, const struct path_seen *s,
+				      __u16 counted)
+{
+	__u32 headers = s->ethertype == ETH_P_IPV6 ? 40 : 20;
+	const __u8 *doff = AT(f, f->l3 + headers + 12, 1);
+
+	if (counted || !s->gso_size)
+		return s->gso_size ? counted : 0;
+	headers += s->l4 == 6 && doff ? (doff[0] >> 4) * 4 : 8;
+	return s->len > headers ? (s->len - headers + s->gso_size - 1) / s->gso_size : 1;
+}
+
 static __always_inline void seen_fill(const struct packet *pk, const struct frame *f,
 				      struct path_seen *s)
 {
@@ -90,9 +117,11 @@ static __always_inline void seen_fill(const struct packet *pk, const struct fram
 	__builtin_memset(s, 0, sizeof(*s));
 	headers_read(f, s);
 	s->mark = skb->mark;
-	s->len = skb->len;
+	s->len = skb->len - f->link - f->tags;
+	if (!s->vlan && skb->vlan_proto)
+		s->vlan = skb->vlan_tci & 0xfff;
 	s->gso_size = BPF_CORE_READ(shared, gso_size);
-	s->gso_segs = s->gso_size ? BPF_CORE_READ(shared, gso_segs) : 0;
+	s->gso_segs = segments(f, s, BPF_CORE_READ(shared, gso_segs));
 }
 
 /* struct place - where a packet is: a device (0 for none), and whether it comes in there. */
@@ -102,20 +131,56 @@ struct place {
 	bool in;
 };
 
+/* As its connection has it: @s was read when its destination had been translated already. */
+static __always_inline void seen_before_nat(const struct packet *pk, struct path_seen *s)
+{
+	unsigned long nfct = pk->skb->_nfct;
+	struct nf_conn *ct = (void *)(nfct & CT_POINTER);
+	struct path_tuple t = {};
+	__u32 info = nfct & 7; /* enum ip_conntrack_info */
+
+	if (!ct || info == 1 || info == 4) /* an ICMP error is no packet of the connection */
+		return;
+	if (info < 3)
+		tuple_read(&ct->tuplehash[0].tuple, &t);
+	else
+		tuple_read(&ct->tuplehash[1].tuple, &t);
+	if (t.l4 != s->l4)
+		return;
+	__builtin_memcpy(s->src, t.src, 16);
+	__builtin_memcpy(s->dst, t.dst, 16);
+	s->sport = t.sport;
+	if (s->l4 != 1 && s->l4 != 58)
+		s->dport = t.dport;
+}
+
 /*
- * What came in unknown, as the frame that was kept tells: it was addressed to the host, and has only
- * now turned out to be the guest's.
+ * What came in unknown, and has only now turned out to be the guest's: it was addressed to the host, or
+ * to all. The frame that was kept tells, if it is the same still; else, when it had to wait on its way,
+ * the device that it came in by, at a time that is not known any more.
  */
-static __always_inline void tell_arrival(struct cpu *cpu, const struct packet *pk, __u32 packet)
+static __always_inline void tell_arrival(struct cpu *cpu, const struct packet *pk, __u32 packet,
+					 const struct finger *finger)
 {
 	struct path_seen *s = &cpu->current; /* about to be written anew anyway */
+	__u32 iif = pk->skb->skb_iif;
+	struct finger first;
 
-	/* A copy that was flooded shares its data with what came in. */
-	if (cpu->in.skb != pk->key && cpu->in.head != pk->head)
-		return;
+	if (!iif)
+		return; /* the host's own */
 	__builtin_memset(s, 0, sizeof(*s));
 	headers_read(&cpu->in, s);
-	s->len = pk->skb->len;
+	finger_make(&cpu->in, s, &first);
+	/* A copy that was flooded shares its data with what came in. */
+	if ((cpu->in.skb != pk->key && cpu->in.head != pk->head) || !finger_same(&first, finger)) {
+		__builtin_memcpy(s, &cpu->seen, sizeof(*s));
+		seen_before_nat(pk, s);
+		head_fill(&s->head, PATH_RX, pk->key, packet, config.netns, iif);
+		tell(s, sizeof(*s));
+		return;
+	}
+	s->len = cpu->seen.len;
+	s->vlan = cpu->seen.vlan;
 	head_fill(&s->head, PATH_RX, pk->key, packet, config.netns, cpu->in.ifindex);
 	s->head.time_ns = cpu->in.time_ns;
 	tell(s, sizeof(*s));
@@ -148,15 +213,19 @@ static __always_inline struct track *begin(struct cpu *cpu, const struct packet 
 	t.packet = __sync_fetch_and_add(&last_packet, 1) + 1;
 	count(PATH_FOLLOWED);
 	if (!in)
-		tell_arrival(cpu, pk, t.packet);
+		tell_arrival(cpu, pk, t.packet, finger);
 	return track_put(pk, &t);
 }
 
 static __always_inline void remember(struct cpu *cpu, const struct packet *pk, __u32 packet)
 {
+	bool segment = cpu->packet == packet && cpu->current.gso_segs > 1 && cpu->seen.gso_segs < 2;
+
 	*current_of_cpu() = pk->key;
 	cpu->packet = packet;
-	__builtin_memcpy(&cpu->current, &cpu->seen, sizeof(cpu->seen));
+	/* Others like this one come next: what they are segments of is kept. */
+	if (!segment)
+		__builtin_memcpy(&cpu->current, &cpu->seen, sizeof(cpu->seen));
 	bloom_add(skb_bloom, skb_generation, pk->key); /* for another generation */
 }
 
@@ -174,16 +243,6 @@ static __always_inline void read_headers(struct cpu *cpu, const struct packet *p
 {
 	seen_fill(pk, f, &cpu->seen);
 	finger_make(f, &cpu->seen, ret);
-}
-
-/* Read @pk into cpu->seen and @ret; false when that cannot be done. */
-static __always_inline bool read_packet(struct cpu *cpu, const struct packet *pk, struct frame *f,
-					bool in, struct finger *ret)
-{
-	if (!read_frame(pk, in, f))
-		return false;
-	read_headers(cpu, pk, f, ret);
-	return true;
 }
 
 static __always_inline void tell_seen(struct cpu *cpu, const struct packet *pk, struct track *t,
@@ -209,10 +268,10 @@ static __always_inline void tell_frame(struct cpu *cpu, const struct packet *pk,
 
 	if (!snaplen)
 		return;
-	link = type == PATH_RX ? f->l3 : type == PATH_TX ? 0 : f->len;
+	link = type == PATH_RX ? f->l3 - f->tags : type == PATH_TX ? 0 : f->len;
 	if (link > PATH_FRAME_MAX)
 		return;
-	shot->whole_len = type == PATH_TX ? pk->skb->len : pk->skb->len + f->l3;
+	shot->whole_len = type == PATH_TX ? pk->skb->len : pk->skb->len + f->l3 - f->tags;
 	if (shot->whole_len < link)
 		shot->whole_len = link;
 	if (link > snaplen)
@@ -238,9 +297,33 @@ static __always_inline struct track *checked(struct track *t, const struct packe
 {
 	if (!t || finger_same(&t->finger, finger))
 		return t;
+	if (finger_rejoined(&t->finger, finger)) {
+		t->finger = *finger;
+		return t;
+	}
 	count(PATH_STALE);
 	track_end(pk, t->clone);
 	return NULL;
+}
+
+/*
+ * Another packet than @t, although it looks the same, byte for byte (ARP's questions do, and DHCP's
+ * answers): it comes in where packets are made, or sets out when @t was on its last way. Not each end of
+ * an skb is seen, and its memory is used again soon.
+ */
+static __always_inline bool is_anew(const struct track *t, const struct place *p,
+				    enum path_event_type type)
+{
+	bool gone = t->last == PATH_TX && bit_get(leaves, t->last_ifindex);
+
+	if (p->netns != config.netns)
+		return false;
+	if (type != PATH_RX)
+		return gone;
+	if (bit_get(sources, p->ifindex))
+		return true;
+	/* Through a veth pair whose ends are both here. */
+	return bit_get(leaves, p->ifindex) && (!gone || bit_get(sources, t->last_ifindex));
 }
 
 /* What happens in another namespace, behind a veth pair, is not ours to tell. */
@@ -288,12 +371,18 @@ static __always_inline void on_way(struct sk_buff *skb, const struct net_device 
 		return;
 	}
 	read_headers(cpu, &pk, f, &finger);
+	if (t && is_anew(t, &p, type)) {
+		track_end(&pk, t->clone);
+		t = NULL;
+	}
 	t = checked(t, &pk, &finger);
 	if (!t && !p.in && p.netns == config.netns)
 		t = adopt(cpu, &pk, &finger);
 	if (!t && wanted(f, &cpu->seen, &p))
 		t = begin(cpu, &pk, p.in, &finger);
 	if (p.in) {
+		f->skb = pk.key;
+		f->head = pk.head;
 		f->time_ns = bpf_ktime_get_ns();
 		f->ifindex = p.ifindex;
 	}
@@ -302,6 +391,8 @@ static __always_inline void on_way(struct sk_buff *skb, const struct net_device 
 			*current = 0;
 		return;
 	}
+	t->last = type;
+	t->last_ifindex = p.ifindex;
 	tell_seen(cpu, &pk, t, type, &p);
 	if (type != PATH_QUEUE && p.netns == config.netns)
 		tell_frame(cpu, &pk, f, type);
@@ -331,8 +422,15 @@ static __always_inline void on_packet(struct sk_buff *skb, enum path_event_type 
 	if (!t && (type != PATH_DROP || !bloom_has(skb_bloom, pk.head)))
 		return;
 	cpu = this_cpu();
-	if (!cpu || !read_packet(cpu, &pk, &cpu->out, false, &finger))
+	if (!cpu)
 		return;
+	if (frame_read(&pk, false, &cpu->out)) {
+		/* What was a packet is a message of netlink now, which has no headers. */
+		count(PATH_STALE);
+		track_end(&pk, true);
+		return;
+	}
+	read_headers(cpu, &pk, &cpu->out, &finger);
 	t = checked(t, &pk, &finger);
 	if (!t && type == PATH_DROP)
 		t = adopt(cpu, &pk, &finger);

@@ -60,7 +60,7 @@ int BPF_PROG(on_free, struct sk_buff *skb)
 SEC("tp_btf/skb_copy_datagram_iovec")
 int BPF_PROG(on_read, struct sk_buff *skb, int len)
 {
-	on_packet(skb, PATH_READ, 0, (__u32)len, false);
+	on_packet(skb, PATH_READ, 0, (__u32)len, true);
 	return 0;
 }
 
@@ -145,6 +145,26 @@ int BPF_PROG(on_route, __u32 table, const struct flowi4 *flow, const struct fib_
 	return 0;
 }
 
+#define RTF_REJECT 0x0200 /* linux/ipv6_route.h */
+
+/*
+ * A route that refuses, by its type (RTN_* of linux/rtnetlink.h), as IPv4's tables say it. A table
+ * without an answer gives the one route of this type that all of them share.
+ */
+static __always_inline int refusal6(__u32 flags, __u8 type)
+{
+	if (!(flags & RTF_REJECT))
+		return 0;
+	switch (type) {
+	case 6: /* RTN_BLACKHOLE */
+		return -22;
+	case 8: /* RTN_PROHIBIT */
+		return -13;
+	default:
+		return -11;
+	}
+}
+
 SEC("tp_btf/fib6_table_lookup")
 int BPF_PROG(on_route6, const void *net, const struct fib6_result *res, struct fib6_table *table,
 	     const struct flowi6 *flow)
@@ -163,11 +183,12 @@ int BPF_PROG(on_route6, const void *net, const struct fib6_result *res, struct f
 	bpf_probe_read_kernel(r.src, 16, &flow->saddr);
 	bpf_probe_read_kernel(r.dst, 16, &flow->daddr);
 	nh = BPF_CORE_READ(res, nh);
-	if (nh) {
+	r.err = refusal6(BPF_CORE_READ(res, fib6_flags), BPF_CORE_READ(res, fib6_type));
+	if (nh && !r.err) {
 		dev = BPF_CORE_READ(nh, nh_common.nhc_dev);
 		r.gw_family = BPF_CORE_READ(nh, nh_common.nhc_gw_family);
 		bpf_probe_read_kernel(r.gateway, 16, &nh->nh_common.nhc_gw);
-	} else {
+	} else if (!r.err) {
 		r.err = -11;
 	}
 	route_tell(cpu, &r, dev);

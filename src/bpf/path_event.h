@@ -60,6 +60,7 @@ enum path_flag {
  * @reason:	PATH_DROP: enum skb_drop_reason of this kernel; PATH_ICMP: type << 8 | code that is sent;
  *		PATH_READ: bytes read
  * @len:	bytes from the network header on
+ * @vlan:	the innermost VLAN tag's id, 0 for none
  * @mark:	the packet's fwmark
  * @ethertype:	host byte order
  * @gso_segs:	above 1: it stands for so many packets, of @gso_size bytes of payload each
@@ -83,6 +84,7 @@ struct path_seen {
 	__u16 frag_offset;
 	__u16 sport;
 	__u16 dport;
+	__u16 vlan;
 	__u8 l4;
 	__u8 ttl;
 	__u8 tcp_flags;

@@ -17,6 +17,34 @@ static __always_inline __u32 be32_at(const __u8 *p)
 	return (__u32)p[0] << 24 | (__u32)p[1] << 16 | (__u32)p[2] << 8 | p[3];
 }
 
+/* A pointer to @n bytes at @off of @f, or NULL: for the verifier as much as for short frames. */
+#define AT(f, off, n)                                                                              \
+	({                                                                                         \
+		__u32 _o = (off);                                                                  \
+		_o < PATH_FRAME_MAX &&_o + (n) <= (f)->len                                         \
+			? &(f)->bytes[_o & (PATH_FRAME_MAX - 1)]                                   \
+			: NULL;                                                                    \
+	})
+
+static __always_inline bool is_tag(__u16 ethertype)
+{
+	return ethertype == ETH_P_8021Q || ethertype == ETH_P_8021AD;
+}
+
+/* Behind VLAN tags, of which the stack has taken out none yet, or the first. */
+static __always_inline void skip_tags(struct frame *f)
+{
+	f->tags = 0;
+	for (int i = 0; i < 2; i++) {
+		const __u8 *type = AT(f, f->l3 - 2, 2);
+
+		if (!type || !is_tag(be16_at(type)) || !AT(f, f->l3, 4))
+			return;
+		f->l3 += 4;
+		f->tags += 4;
+	}
+}
+
 /*
  * Read the frame of @skb into @f. @at_network: skb->data is the network header, as it is where a
  * device hands a frame up, before the stack has set network_header.
@@ -27,12 +55,15 @@ static __always_inline int frame_read(const struct packet *pk, bool at_network, 
 	__u64 head = pk->head;
 	__u64 tail = head + skb->tail;
 	__u16 mac_header = skb->mac_header;
-	__u64 l3 = at_network ? number_of(skb->data) : head + skb->network_header;
+	__u64 data = number_of(skb->data);
+	__u64 l3 = at_network ? data : head + skb->network_header;
 	__u64 l2 = head + mac_header;
 	__u64 n;
 
 	if (l3 < head || l3 > tail)
 		return -1;
+	f->tags = 0;
+	f->link = l3 > data && l3 - data < PATH_FRAME_MAX ? l3 - data : 0;
 	if (mac_header == NO_HEADER || l2 > l3 || l3 - l2 > 22 || l3 - l2 < ETH_HLEN) {
 		/* No Ethernet header yet: one of zeros, for the filter's sake. */
 		__u16 protocol = skb->protocol;
@@ -53,17 +84,11 @@ static __always_inline int frame_read(const struct packet *pk, bool at_network, 
 	if (n >= PATH_FRAME_MAX)
 		n = PATH_FRAME_MAX - 1;
 	f->len = n;
-	return bpf_probe_read_kernel(f->bytes, (__u32)n & 127, (void *)l2);
+	if (bpf_probe_read_kernel(f->bytes, (__u32)n & 127, (void *)l2))
+		return -1;
+	skip_tags(f);
+	return 0;
 }
-
-/* A pointer to @n bytes at @off of @f, or NULL: for the verifier as much as for short frames. */
-#define AT(f, off, n)                                                                              \
-	({                                                                                         \
-		__u32 _o = (off);                                                                  \
-		_o < PATH_FRAME_MAX &&_o + (n) <= (f)->len                                         \
-			? &(f)->bytes[_o & (PATH_FRAME_MAX - 1)]                                   \
-			: NULL;                                                                    \
-	})
 
 static __always_inline void l4_read(const struct frame *f, __u32 off, struct path_seen *s)
 {
@@ -170,53 +195,118 @@ static __always_inline void arp_read(const struct frame *f, struct path_seen *s)
 	__builtin_memcpy(s->dst, p + 24, 4);
 }
 
-/* The headers of @f into @s; not what is not in the frame. */
-static __always_inline void headers_read(const struct frame *f, struct path_seen *s)
+/*
+ * The headers of @f into @s; not what is not in the frame. This and finger_make() are functions that
+ * the verifier looks at once, not again for each way to their callers: these would be too many.
+ */
+__noinline int headers_read(const struct frame *f, struct path_seen *s)
 {
-	const __u8 *l2 = AT(f, 0, 12);
-	const __u8 *type = AT(f, f->l3 - 2, 2);
+	const __u8 *l2, *type;
 
+	if (!f || !s)
+		return 0;
+	l2 = AT(f, 0, 12);
+	type = AT(f, f->l3 - 2, 2);
 	if (!l2 || !type)
-		return;
+		return 0;
 	__builtin_memcpy(s->dmac, l2, 6);
 	__builtin_memcpy(s->smac, l2 + 6, 6);
 	s->ethertype = be16_at(type);
+	type = AT(f, f->l3 - 4, 2);
+	if (f->tags && type)
+		s->vlan = be16_at(type) & 0xfff;
 	if (s->ethertype == ETH_P_IP)
 		ip4_read(f, s);
 	else if (s->ethertype == ETH_P_IPV6)
 		ip6_read(f, s);
 	else if (s->ethertype == ETH_P_ARP)
 		arp_read(f, s);
+	return 0;
 }
 
-static __always_inline void finger_make(const struct frame *f, const struct path_seen *s,
-					struct finger *ret)
+/* Where what is behind ports and checksum begins in @f, or 0 where IP's options are in the way. */
+static __always_inline __u32 payload_offset(const struct frame *f, const struct path_seen *s)
 {
-	__u32 off = s->ethertype == ETH_P_IPV6 ? 48 : 28;
 	const __u8 *p;
 
+	if (s->ethertype == ETH_P_IPV6) {
+		p = AT(f, f->l3 + 6, 1);
+		if (!p || p[0] == 0)
+			return 0;
+		return f->l3 + (p[0] == 44 ? 56 : 48);
+	}
+	if (s->ethertype == ETH_P_IP) {
+		p = AT(f, f->l3, 1);
+		return p && (p[0] & 15) == 5 ? f->l3 + 28 : 0;
+	}
+	return f->l3 + (s->ethertype == ETH_P_ARP ? 24 : 0);
+}
+
+/* Errors quote the packet they are about, which is translated too. */
+static __always_inline bool is_icmp_error(const struct path_seen *s)
+{
+	__u8 type = s->dport >> 8;
+
+	if (s->l4 == 1)
+		return type != 0 && type != 8;
+	return s->l4 == 58 && type < 128;
+}
+
+__noinline int finger_make(const struct frame *f, const struct path_seen *s, struct finger *ret)
+{
+	const __u8 *p;
+	__u32 off;
+
+	if (!f || !s || !ret)
+		return 0;
+	off = payload_offset(f, s);
 	__builtin_memset(ret, 0, sizeof(*ret));
 	ret->seq = s->seq;
 	ret->ip_id = s->ip_id;
 	ret->ethertype = s->ethertype;
 	ret->l4 = s->l4;
 	ret->frag_offset = s->frag_offset;
-	/* Of TCP the sequence number is enough, and its checksum is in the way. */
-	if (s->l4 == 6)
-		return;
-	p = AT(f, f->l3 + off, 4);
+	ret->fragment = !!(s->flags & PATH_FRAGMENT);
+	if (!off)
+		return 0;
+	p = AT(f, off, 4);
 	if (p) {
 		ret->payload = be32_at(p);
-		ret->has_payload = 1;
+		ret->has = FINGER_PAYLOAD;
 	}
+	p = AT(f, off - 4, 2);
+	if (p && s->l4 == 17)
+		ret->seq = be16_at(p);
+	p = AT(f, off + 4, 12);
+	if (!p || s->l4 == 6 || is_icmp_error(s) || s->ethertype == ETH_P_ARP)
+		return 0;
+	ret->more = be32_at(p) * 31 * 31 + be32_at(p + 4) * 31 + be32_at(p + 8);
+	ret->has |= FINGER_MORE;
+	return 0;
 }
 
 static __always_inline bool finger_same(const struct finger *a, const struct finger *b)
 {
+	__u8 has = a->has & b->has;
+
 	if (a->ethertype != b->ethertype || a->l4 != b->l4 || a->ip_id != b->ip_id ||
 	    a->seq != b->seq || a->frag_offset != b->frag_offset)
 		return false;
-	return !a->has_payload || !b->has_payload || a->payload == b->payload;
+	if (has & FINGER_PAYLOAD && a->payload != b->payload)
+		return false;
+	return !(has & FINGER_MORE) || a->more == b->more;
+}
+
+/*
+ * The same skb, put together from its fragments, or taken apart again: conntrack does both. The last
+ * fragment to come carries the others on, and goes out as the first.
+ */
+static __always_inline bool finger_rejoined(const struct finger *a, const struct finger *b)
+{
+	if (a->fragment == b->fragment || a->ethertype != b->ethertype || a->l4 != b->l4 ||
+	    b->frag_offset)
+		return false;
+	return a->ip_id == b->ip_id || a->ethertype == ETH_P_IPV6;
 }
 
 #endif

@@ -20,6 +20,8 @@
 #define ETH_P_IP 0x0800
 #define ETH_P_ARP 0x0806
 #define ETH_P_IPV6 0x86dd
+#define ETH_P_8021Q 0x8100
+#define ETH_P_8021AD 0x88a8
 #define ETH_HLEN 14
 #define NO_HEADER 0xffff
 #define CT_POINTER (~7ul)
@@ -31,6 +33,9 @@ struct path_guest guest;
 __u64 watch_in[PATH_IFINDEX_MAX / 64];
 __u64 watch_out[PATH_IFINDEX_MAX / 64];
 __u64 guest_ports[PATH_IFINDEX_MAX / 64];
+/* What comes in by one of `sources` was made there; what has gone out by one of `leaves` is gone. */
+__u64 sources[PATH_IFINDEX_MAX / 64];
+__u64 leaves[PATH_IFINDEX_MAX / 64];
 
 /*
  * Bloom filters in front of the maps, so that what is not followed costs no look-up: bits that are
@@ -77,20 +82,34 @@ struct packet {
 	__u64 head;
 };
 
-/* struct finger - what stays the same of a packet, whatever is translated or counted down. */
+/**
+ * struct finger - what stays the same of a packet, whatever is translated or counted down
+ * @seq:	TCP's and echo's; of UDP the length
+ * @payload:	4 bytes from where NAT leaves all alone; of TCP the acknowledged number
+ * @more:	a hash of the 12 bytes after these, not of TCP and ICMP
+ * @has:	FINGER_PAYLOAD, FINGER_MORE: as much as was in the skb's head, which may grow
+ * @fragment:	it was one
+ */
 struct finger {
 	__u32 seq;
 	__u32 payload;
+	__u32 more;
 	__u16 ip_id;
 	__u16 ethertype;
-	__u8 l4;
-	__u8 has_payload;
 	__u16 frag_offset;
+	__u8 l4;
+	__u8 has;
+	__u8 fragment;
+	__u8 pad[3];
 };
+
+#define FINGER_PAYLOAD 1
+#define FINGER_MORE 2
 
 /*
  * struct track - an skb that is followed, since @time_ns. @ct and @ct_status: as last told. @clone: it
- * is another than the packet's first.
+ * is another than the packet's first. @last, @last_ifindex: the event that was last told of it at a
+ * device, enum path_event_type.
  */
 struct track {
 	struct finger finger;
@@ -98,7 +117,10 @@ struct track {
 	__u64 ct_status;
 	__u64 time_ns;
 	__u32 packet;
-	__u32 clone;
+	__u16 clone;
+	__u16 last;
+	__u32 last_ifindex;
+	__u32 pad;
 };
 
 struct {
@@ -128,6 +150,8 @@ struct {
  * @skb:	whose it is, and @head its data's; @time_ns, @ifindex: when and where it was read, of those that came in
  * @bytes:	from the Ethernet header on; @len of them
  * @l3:		offset of the network header in @bytes
+ * @tags:	bytes of VLAN tags before @l3
+ * @link:	bytes from skb->data to the network header, as the stack has it: before @tags
  *
  * AT_MAX more bytes make each access that begins inside a proper one for the verifier.
  */
@@ -139,6 +163,8 @@ struct frame {
 	__u32 len;
 	__u32 l3;
 	__u32 ifindex;
+	__u32 link;
+	__u32 tags;
 	__u32 pad;
 	__u8 bytes[PATH_FRAME_MAX + AT_MAX];
 };

@@ -67,9 +67,8 @@ static int fail(const struct err *e, int r)
 	return r == -EINVAL ? EXIT_USAGE : EXIT_REFUSED;
 }
 
-static int follow(struct tracing *t, struct run *run)
+static int follow(struct tracing *t, struct run *run, int signals)
 {
-	_cleanup_(fd_closep) int signals = cli_signals();
 	int r = 0;
 
 	while (r == 0 && !run->enough && !cli_signalled(signals)) {
@@ -85,6 +84,7 @@ static int follow(struct tracing *t, struct run *run)
 static int trace(struct cli *cli, const struct verb_args *a, struct subject *s, struct run *run)
 {
 	_cleanup_(tracing_freep) struct tracing *t = NULL;
+	_cleanup_(fd_closep) int signals = cli_signals(); /* before anybody is told that it runs */
 	struct tracing_options o = {.detail = TRACER_READ, .filter = &run->filter};
 	struct trace_show_options how = {
 		.socket = cli->socket,
@@ -110,7 +110,7 @@ static int trace(struct cli *cli, const struct verb_args *a, struct subject *s, 
 	trace_show_start(run->show, t);
 	for (size_t i = 0; i < s->n_ports; i++)
 		trace_show_blocked(run->show, s->ports[i]);
-	r = follow(t, run);
+	r = follow(t, run, signals);
 	if (r < 0) {
 		err_set(&e, r, "kernel", "trace", "%s", strerror(-r));
 		return fail(&e, r);

@@ -203,13 +203,45 @@ static void learn(const struct host *h, struct subject *s)
 	}
 }
 
-static enum device_role role_of(const struct subject *s, const struct link_state *l)
+static bool is_behind(const struct host *h, const struct mac *mac, int port)
 {
+	for (size_t i = 0; i < h->n_fdb; i++)
+		if (h->fdb[i].port == port && !h->fdb[i].local && mac_equal(&h->fdb[i].mac, mac))
+			return true;
+	return false;
+}
+
+/* A bridge's port that is no guest's although its kind could be: the host's own gateway is behind it. */
+static bool is_way_out(const struct host *h, const struct link_state *l)
+{
+	for (size_t i = 0; i < h->actual.n_routes; i++) {
+		const struct route_state *t = &h->actual.routes[i];
+
+		if (t->oif != l->master || !t->gateway.s_addr)
+			continue;
+		for (size_t n = 0; n < h->n_neighs; n++)
+			if (ip4_equal(h->neighs[n].addr, t->gateway) &&
+			    is_behind(h, &h->neighs[n].mac, l->ifindex))
+				return true;
+	}
+	return false;
+}
+
+static enum device_role role_of(const struct host *h, const struct subject *s,
+				const struct link_state *l)
+{
+	char guest[64];
+
 	if (is_port(s, l->ifindex))
 		return DEVICE_GUEST;
 	if (strcmp(l->kind, "bridge") == 0)
 		return DEVICE_BRIDGE;
-	return is_guest_port(l) ? DEVICE_PORT : DEVICE_UPLINK;
+	if (!is_guest_port(l))
+		return DEVICE_UPLINK;
+	guest_name(h, l, guest, sizeof(guest));
+	if (l->master && !guest[0] && strcmp(l->kind, "veth") == 0 && is_way_out(h, l))
+		return DEVICE_UPLINK;
+	return DEVICE_PORT;
 }
 
 static int view_devices(const struct host *h, struct subject *s)
@@ -223,10 +255,13 @@ static int view_devices(const struct host *h, struct subject *s)
 
 		d[i].ifindex = l->ifindex;
 		d[i].master = l->master;
-		d[i].role = role_of(s, l);
+		d[i].role = role_of(h, s, l);
 		d[i].mac = l->mac;
 		memcpy(d[i].name, l->name, sizeof(d[i].name));
 		guest_name(h, l, d[i].guest, sizeof(d[i].guest));
+		d[i].source =
+			strcmp(l->kind, "tun") == 0 || (!l->kind[0] && strcmp(l->name, "lo") != 0);
+		d[i].leaf = d[i].source || strcmp(l->kind, "veth") == 0;
 	}
 	free(s->devices);
 	s->devices = d;
@@ -400,6 +435,8 @@ int subject_watch(const struct subject *s, struct tracer *t)
 			watch = TRACER_IN | TRACER_OUT | TRACER_GUEST;
 		else if (d->role == DEVICE_BRIDGE)
 			watch = is_bridge_of(s, d->ifindex) ? TRACER_OUT : 0;
+		watch |= d->source ? TRACER_SOURCE : 0;
+		watch |= d->leaf ? TRACER_LEAF : 0;
 		r = tracer_watch(t, d->ifindex, watch);
 	}
 	return r;

@@ -110,6 +110,8 @@ static json_t *hop_json(const struct hop *h, const struct journey *j, const stru
 		json_object_set_new(o, "dev", json_string(device_name(w->view, h->ifindex, name)));
 	hop_text(h, w, &text);
 	set_text(o, "text", &text);
+	if (h->pieces > 1)
+		json_object_set_new(o, "pieces", json_integer((json_int_t)h->pieces));
 	switch (h->kind) {
 	case HOP_NAT:
 		json_object_set_new(o, "before", flow_json(&h->before));
@@ -167,11 +169,15 @@ void trace_json_journey(const struct journey *j, const struct tracing *t, const 
 	set_text(o, "text", &text);
 	json_object_set_new(o, "flow", flow_json(&j->began));
 	json_object_set_new(o, "length", json_integer(j->first.len));
+	if (j->first.vlan)
+		json_object_set_new(o, "vlan", json_integer(j->first.vlan));
 	json_object_set_new(o, "direction", json_string(j->to_guest ? "in" : "out"));
 	json_object_set_new(o, "verdict", json_string(journey_end_name(j->end)));
 	journey_end_text(j, w, &end);
 	set_text(o, "end", &end);
 	json_object_set_new(o, "took_us", json_real((double)(j->last_ns - j->begin_ns) / 1e3));
+	if (j->joined)
+		json_object_set_new(o, "joined", json_integer(j->joined));
 	json_object_set_new(o, "reply_to", j->answers ? json_integer(j->answers) : json_null());
 	json_object_set_new(o, "hops", hops);
 	json_object_set_new(o, "diagnosis", d ? diagnosis_json(d) : json_null());

@@ -59,12 +59,15 @@ void trace_summary_free(struct trace_summary *s)
 static void way_text(const struct journey *j, const struct journey_words *w, struct buf *out)
 {
 	for (size_t i = 0; i < j->n_hops; i++) {
-		const struct hop *h = &j->hops[i];
+		struct hop whole = j->hops[i];
+		const struct hop *h = &whole;
 
+		whole.pieces = 0; /* it is the same way, in however many pieces */
 		if (h->kind == HOP_QDISC || (h->kind == HOP_FW && !h->decision.handle))
 			continue;
 		buf_printf(out, "%s%s", out->len ? " > " : "", hop_name(h->kind));
-		if (h->kind == HOP_NAT || (h->kind == HOP_ROUTE && h->route.err))
+		if (h->kind == HOP_NAT || h->kind == HOP_JOIN ||
+		    (h->kind == HOP_ROUTE && h->route.err))
 			continue;
 		buf_puts(out, " ");
 		hop_text(h, w, out);
@@ -72,7 +75,10 @@ static void way_text(const struct journey *j, const struct journey_words *w, str
 	if (j->end == JOURNEY_DROPPED)
 		return;
 	buf_puts(out, ": ");
-	journey_end_text(j, w, out);
+	if (j->end == JOURNEY_JOINED)
+		buf_puts(out, "JOINED to the last fragment");
+	else
+		journey_end_text(j, w, out);
 }
 
 static struct way *way_find(struct trace_summary *s, uint64_t key, const char *text)

@@ -33,6 +33,7 @@ static const char *const hop_names[] = {
 	[HOP_HOST_OUT] = "host-out",
 	[HOP_BRIDGE_IN] = "bridge-in",
 	[HOP_BRIDGE_FWD] = "bridge-fwd",
+	[HOP_JOIN] = "reassembled",
 	[HOP_FW] = "fw",
 	[HOP_ROUTE] = "route",
 	[HOP_NAT] = "nat",
@@ -53,9 +54,10 @@ const char *hop_name(enum hop_kind kind)
 
 const char *journey_end_name(enum journey_end end)
 {
-	static const char *const names[] = {"UNDER-WAY", "DELIVERED", "DROP", "LOST-SIGHT"};
+	static const char *const names[] = {"UNDER-WAY", "DELIVERED", "DROP", "LOST-SIGHT",
+					    "JOINED"};
 
-	_Static_assert(ARRAY_SIZE(names) == JOURNEY_LOST_SIGHT + 1, "a name for each end");
+	_Static_assert(ARRAY_SIZE(names) == JOURNEY_JOINED + 1, "a name for each end");
 	return names[end];
 }
 
@@ -299,6 +301,12 @@ static void note_nat(struct journey *g, const struct path_seen *s)
 	/* Only a first fragment has ports. */
 	if (!now.family || !g->flow.family || s->frag_offset || flow_same(&g->flow, &now))
 		return;
+	if (g->first.frag_offset && !g->flow.from.port && !g->flow.to.port) {
+		g->flow.from.port = now.from.port;
+		g->flow.to.port = now.to.port;
+		if (flow_same(&g->flow, &now))
+			return;
+	}
 	h = hop_add(g, HOP_NAT, s->head.time_ns, (int)s->head.ifindex);
 	if (h) {
 		h->before = g->flow;
@@ -338,6 +346,60 @@ static void on_receive(struct journeys *j, struct journey *g, const struct path_
 	}
 }
 
+/* ---- fragments and segments ---- */
+
+/* One of several that stand for the same packet, and not the first to go this way. */
+static bool is_piece(const struct journey *g, const struct path_seen *s)
+{
+	if (s->flags & PATH_FRAGMENT)
+		return s->frag_offset;
+	return g->first.gso_segs > 1 && s->gso_segs <= 1;
+}
+
+/* Another piece of what has gone to the same device before: counted there, and no hop of its own. */
+static bool counted_as_piece(struct journey *g, enum hop_kind kind, const struct path_seen *s)
+{
+	for (size_t i = g->n_hops; i > g->told && is_piece(g, s); i--) {
+		struct hop *h = &g->hops[i - 1];
+
+		if (h->kind != kind || h->ifindex != (int)s->head.ifindex)
+			continue;
+		h->pieces = h->pieces ? h->pieces + 1 : 2;
+		return true;
+	}
+	return false;
+}
+
+static bool same_datagram(const struct path_seen *a, const struct path_seen *b)
+{
+	return a->ethertype == b->ethertype && a->l4 == b->l4 && a->ip_id == b->ip_id &&
+	       memcmp(a->src, b->src, sizeof(a->src)) == 0 &&
+	       memcmp(a->dst, b->dst, sizeof(a->dst)) == 0;
+}
+
+/* @g came as a fragment and is one packet now: the others were waiting for it. */
+static void on_whole(struct journeys *j, struct journey *g, const struct path_seen *s)
+{
+	struct hop *h = hop_add_seen(g, HOP_JOIN, s);
+	struct tracked *t, *next;
+	unsigned int n = 1;
+
+	g->whole = true;
+	HASH_ITER (hh, j->table, t, next) {
+		struct journey *piece = &t->j;
+
+		if (piece == g || piece->whole || piece->end != JOURNEY_UNDER_WAY ||
+		    !(piece->first.flags & PATH_FRAGMENT) ||
+		    !same_datagram(&piece->first, &g->first))
+			continue;
+		piece->end = JOURNEY_JOINED;
+		piece->joined = g->packet;
+		n++;
+	}
+	if (h)
+		h->pieces = n;
+}
+
 /* The bridge forwards to @d: a line of its own only where a port of the bridge was the way in. */
 static void note_forward(struct journeys *j, struct journey *g, const struct path_seen *s,
 			 const struct path_device *d)
@@ -351,6 +413,9 @@ static void note_forward(struct journeys *j, struct journey *g, const struct pat
 		h = hop_add_seen(g, HOP_BRIDGE_FWD, s);
 	if (!h)
 		return;
+	for (size_t i = 0; i < h->copies && i < ARRAY_SIZE(h->ports) && is_piece(g, s); i++)
+		if (h->ports[i] == d->ifindex)
+			return; /* a piece of what went there before */
 	if (h->copies < ARRAY_SIZE(h->ports))
 		h->ports[h->copies] = d->ifindex;
 	h->copies++;
@@ -381,10 +446,12 @@ static void on_transmit(struct journeys *j, struct journey *g, const struct path
 	if (d && d->master)
 		note_forward(j, g, s, d);
 	if (d && d->role == DEVICE_GUEST) {
-		hop_add_seen(g, HOP_TAP_QUEUED, s);
+		if (!counted_as_piece(g, HOP_TAP_QUEUED, s))
+			hop_add_seen(g, HOP_TAP_QUEUED, s);
 		pair_up(j, g, s);
 	} else if (!d || d->role == DEVICE_UPLINK) {
-		hop_add_seen(g, HOP_UPLINK_OUT, s);
+		if (!counted_as_piece(g, HOP_UPLINK_OUT, s))
+			hop_add_seen(g, HOP_UPLINK_OUT, s);
 	}
 	if (g->end != JOURNEY_DROPPED || !(s->flags & PATH_CLONE))
 		g->end = JOURNEY_DELIVERED;
@@ -471,7 +538,8 @@ static void on_read(struct journeys *j, struct journey *g, const struct path_see
 
 	if (!d || d->role != DEVICE_GUEST)
 		return;
-	hop_add_seen(g, HOP_VM_READ, s);
+	if (!counted_as_piece(g, HOP_VM_READ, s))
+		hop_add_seen(g, HOP_VM_READ, s);
 	g->end = JOURNEY_DELIVERED;
 }
 
@@ -517,6 +585,8 @@ static void on_seen(struct journeys *j, struct journey *g, const struct path_see
 		g->first = *s;
 		g->flow = g->began = flow_of(s);
 	} else if (s->head.netns == j->view->netns) {
+		if (g->first.flags & PATH_FRAGMENT && !g->whole && !(s->flags & PATH_FRAGMENT))
+			on_whole(j, g, s);
 		note_nat(g, s);
 	}
 	switch (s->head.type) {
@@ -563,6 +633,8 @@ int journeys_event(struct journeys *j, const struct path_head *head, size_t len)
 		g = journey_begin(j, head);
 	if (!g)
 		return -ENOMEM;
+	if (g->joined && journey_find(j, g->joined))
+		g = journey_find(j, g->joined);
 	j->begun[head->packet % BEGUN] = head->packet;
 	g->last_ns = head->time_ns;
 	if (is_seen)

@@ -29,6 +29,8 @@ enum device_role {
  * @master:	ifindex of the bridge it is a port of, or 0
  * @mac:	its own
  * @guest:	whose port it is, "" when that is not known
+ * @source:	its packets come from no other device: a NIC or a tap
+ * @leaf:	and go to none: that, or a veth
  */
 struct path_device {
 	int ifindex;
@@ -37,6 +39,8 @@ struct path_device {
 	struct mac mac;
 	char name[IFNAMSIZ];
 	char guest[64];
+	bool source;
+	bool leaf;
 };
 
 /*
@@ -76,6 +80,7 @@ enum hop_kind {
 	HOP_HOST_OUT,	/* the host itself sent it */
 	HOP_BRIDGE_IN,	/* the bridge hands it up to the host */
 	HOP_BRIDGE_FWD, /* the bridge forwards it to another port, or floods it */
+	HOP_JOIN,	/* the fragments that went with it were put together to one packet */
 	HOP_FW,		/* a chain of the firewall has decided */
 	HOP_ROUTE,	/* a routing table was asked */
 	HOP_NAT,	/* its addresses or ports have changed */
@@ -133,6 +138,7 @@ struct path_decision {
  * @time_ns:	CLOCK_MONOTONIC
  * @ifindex:	the device, 0 for none
  * @copies:	HOP_BRIDGE_FWD: how many ports it went to; @ports has the first of them
+ * @pieces:	above 1: it went there in so many fragments or segments; HOP_JOIN: it was so many
  * @flow:	HOP_NAT: as it is now; @before: as it was
  * @route:	HOP_ROUTE
  * @decision:	HOP_FW, and HOP_DROP by a rule
@@ -143,6 +149,7 @@ struct hop {
 	uint64_t time_ns;
 	int ifindex;
 	unsigned int copies;
+	unsigned int pieces;
 	int ports[8];
 	struct flow before, flow;
 	union {
@@ -157,6 +164,7 @@ enum journey_end {
 	JOURNEY_DELIVERED, /* to the guest, to another, to the host, or out by an uplink */
 	JOURNEY_DROPPED,
 	JOURNEY_LOST_SIGHT, /* nothing more was heard of it */
+	JOURNEY_JOINED,	    /* a fragment: it goes on in another, with which it was put together */
 };
 
 const char *journey_end_name(enum journey_end end);
@@ -167,6 +175,8 @@ const char *journey_end_name(enum journey_end end);
  * struct journey - one packet's way
  * @packet:	the number of path_head
  * @first:	as it was first seen
+ * @joined:	JOURNEY_JOINED: the packet that it goes on in
+ * @whole:	it was put together from fragments
  * @to_guest:	it was for the guest, not from it
  * @hops:	@n_hops of them, with room for @n_room; @cut: so many more did not fit
  * @told:	how many of @hops were given to the caller of journeys_due() already
@@ -182,6 +192,8 @@ struct journey {
 	struct flow flow;
 	struct flow began;
 	bool to_guest;
+	bool whole;
+	uint32_t joined;
 	enum journey_end end;
 	struct hop *hops;
 	size_t n_hops;

@@ -215,6 +215,8 @@ void packet_text(const struct path_seen *s, struct buf *out)
 	if (s->flags & PATH_FRAGMENT)
 		buf_printf(out, " fragment at %u%s", s->frag_offset,
 			   s->flags & PATH_MORE_FRAGMENTS ? "" : " (last)");
+	if (s->vlan)
+		buf_printf(out, " vlan %u", s->vlan);
 	buf_printf(out, ", %u bytes", s->len);
 	if (s->gso_segs > 1)
 		buf_printf(out, " in %u segments", s->gso_segs);
@@ -338,6 +340,8 @@ static void device_text(const struct hop *h, const struct journey_words *w, stru
 	buf_puts(out, device_name(w->view, h->ifindex, name));
 	if (d && d->role == DEVICE_PORT && d->guest[0])
 		buf_printf(out, " (%s)", d->guest);
+	if (h->pieces > 1)
+		buf_printf(out, " in %u pieces", h->pieces);
 }
 
 void hop_text(const struct hop *h, const struct journey_words *w, struct buf *out)
@@ -347,6 +351,9 @@ void hop_text(const struct hop *h, const struct journey_words *w, struct buf *ou
 	switch (h->kind) {
 	case HOP_FW:
 		decision_text(&h->decision, out);
+		break;
+	case HOP_JOIN:
+		buf_printf(out, "from %u fragments, %u bytes", h->pieces, h->seen.len);
 		break;
 	case HOP_ROUTE:
 		route_text(&h->route, w, out);
@@ -388,6 +395,14 @@ static const struct hop *end_hop(const struct journey *g, enum hop_kind *ret)
 	return g->n_hops ? &g->hops[g->n_hops - 1] : NULL;
 }
 
+static bool went_up(const struct journey *g)
+{
+	for (size_t i = 0; i < g->n_hops; i++)
+		if (g->hops[i].kind == HOP_BRIDGE_IN)
+			return true;
+	return false;
+}
+
 void journey_end_text(const struct journey *g, const struct journey_words *w, struct buf *out)
 {
 	enum hop_kind kind = HOP_KINDS;
@@ -397,6 +412,8 @@ void journey_end_text(const struct journey *g, const struct journey_words *w, st
 	buf_puts(out, journey_end_name(g->end));
 	if (g->end == JOURNEY_LOST_SIGHT)
 		buf_puts(out, ": nothing more was seen of it");
+	if (g->end == JOURNEY_JOINED)
+		buf_printf(out, ": goes on in #%u", g->joined);
 	if (g->end != JOURNEY_DELIVERED || !h)
 		return;
 	switch (kind) {
@@ -418,5 +435,7 @@ void journey_end_text(const struct journey *g, const struct journey_words *w, st
 			buf_printf(out, " to %s", device_name(w->view, h->ports[0], name));
 		else
 			buf_printf(out, " to %u ports", h->copies);
+		if (g->first.dmac[0] & 1 && went_up(g))
+			buf_puts(out, " and the host");
 	}
 }

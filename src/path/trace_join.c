@@ -274,7 +274,9 @@ static const struct told *told_at(const struct trace_join *j, uint32_t number)
 	return t->packet && t->number == number ? t : NULL;
 }
 
-static void candidate_add(struct candidate *all, const struct told *t, unsigned int weight)
+/* @exact: @t is about the message itself, so that it happened then. */
+static void candidate_add(struct candidate *all, const struct told *t, unsigned int weight,
+			  bool exact)
 {
 	struct candidate *c = all;
 
@@ -284,6 +286,8 @@ static void candidate_add(struct candidate *all, const struct told *t, unsigned 
 		return;
 	if (!c->packet)
 		*c = (struct candidate){.packet = t->packet, .time_ns = t->time_ns};
+	if (exact)
+		c->time_ns = t->time_ns;
 	c->weight += weight;
 }
 
@@ -296,9 +300,9 @@ static void vote(const struct trace_join *j, const struct nftrace_msg *m, struct
 		if (!t)
 			continue;
 		if (i == NEAR)
-			candidate_add(all, t, t->id == m->id ? 4 : 2);
+			candidate_add(all, t, t->id == m->id ? 4 : 2, true);
 		else /* without the id, the headers alone may still speak for it */
-			candidate_add(all, t, t->id == m->id ? 1 : 0);
+			candidate_add(all, t, t->id == m->id ? 1 : 0, false);
 	}
 }
 
@@ -331,7 +335,7 @@ static struct candidate elect(struct trace_join *j, const struct group *g,
 		vote(j, g->msgs[i], all);
 	/* The same packet was here before, if it is the id's: as good as a number. */
 	if (last->packet && last->id == g->msgs[0]->id)
-		candidate_add(all, last, 1);
+		candidate_add(all, last, 1, false);
 	for (size_t i = 0; i < CANDIDATES_MAX; i++) {
 		all[i].weight = weigh(g, &all[i], ops, ctx);
 		if (all[i].weight > best.weight)

@@ -248,6 +248,8 @@ int tracer_watch(struct tracer *t, int ifindex, unsigned int watch)
 	set_bit((uint64_t *)bss->watch_in, (unsigned int)ifindex, watch & TRACER_IN);
 	set_bit((uint64_t *)bss->watch_out, (unsigned int)ifindex, watch & TRACER_OUT);
 	set_bit((uint64_t *)bss->guest_ports, (unsigned int)ifindex, watch & TRACER_GUEST);
+	set_bit((uint64_t *)bss->sources, (unsigned int)ifindex, watch & TRACER_SOURCE);
+	set_bit((uint64_t *)bss->leaves, (unsigned int)ifindex, watch & TRACER_LEAF);
 	return 0;
 }
 

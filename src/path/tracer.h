@@ -59,9 +59,11 @@ DEFINE_CLEANUP(struct tracer *, tracer_free)
 
 /* enum tracer_watch - what a device means to the programs */
 enum tracer_watch {
-	TRACER_IN = 1,	  /* packets may begin to be followed where they come in here */
-	TRACER_OUT = 2,	  /* and where they go out here */
-	TRACER_GUEST = 4, /* all that comes in and goes out here is the guest's */
+	TRACER_IN = 1,	   /* packets may begin to be followed where they come in here */
+	TRACER_OUT = 2,	   /* and where they go out here */
+	TRACER_GUEST = 4,  /* all that comes in and goes out here is the guest's */
+	TRACER_SOURCE = 8, /* what comes in here was made here: no other device has had it */
+	TRACER_LEAF = 16,  /* what goes out here does not go out by another device below */
 };
 
 /*

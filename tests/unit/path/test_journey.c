@@ -415,6 +415,92 @@ static void test_many_hops(void **state)
 	buf_done(&l.text);
 }
 
+/* An event of a fragment of datagram 7, or of the whole. */
+static struct path_seen piece(enum path_event_type type, uint32_t packet, uint64_t at, int ifindex,
+			      uint16_t offset, uint8_t flags)
+{
+	bool ports = !offset;
+	struct path_seen s = seen(type, packet, at, ifindex, "192.168.122.10", ports ? 41000 : 0,
+				  "198.51.100.7", ports ? 443 : 0);
+
+	s.l4 = 17;
+	s.ip_id = 7;
+	s.frag_offset = offset;
+	s.flags = (uint8_t)(flags | (ports ? PATH_L4 : 0));
+	return s;
+}
+
+static void test_fragments(void **state)
+{
+	const uint8_t more = PATH_FRAGMENT | PATH_MORE_FRAGMENTS;
+	struct path_seen events[] = {
+		piece(PATH_RX, 1, 0, TAP, 0, more),
+		piece(PATH_RX, 2, 10, TAP, 40, PATH_FRAGMENT),
+		piece(PATH_RX, 3, 12, TAP, 0, more), /* of another datagram */
+		piece(PATH_RX, 2, 20, BRIDGE, 0, 0),
+		piece(PATH_TX, 2, 30, UPLINK, 0, more),
+		piece(PATH_TX, 1, 31, UPLINK, 40, PATH_FRAGMENT),
+	};
+	struct journeys *j;
+	struct lines l = {.text = BUF_INIT(65536)};
+
+	events[2].ip_id = 8;
+	events[3].len = 100;
+	assert_int_equal(journeys_new(&view, &j), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+		give(j, &events[i]);
+	journeys_due(j, UINT64_MAX, note, &l);
+	assert_string_equal(
+		buf_str(&l.text),
+		"#1 udp 192.168.122.10:41000 > 198.51.100.7:443 fragment at 0, 60 bytes\n"
+		"vm-out vl-web1\n"
+		"JOINED: goes on in #2\n"
+		"#2 udp 192.168.122.10 > 198.51.100.7 fragment at 40 (last), 60 bytes\n"
+		"vm-out vl-web1\n"
+		"reassembled from 2 fragments, 100 bytes\n"
+		"bridge-in vl-default\n"
+		"uplink-out eth0 in 2 pieces\n"
+		"DELIVERED out by eth0\n"
+		"#3 udp 192.168.122.10:41000 > 198.51.100.7:443 fragment at 0, 60 bytes\n"
+		"vm-out vl-web1\n"
+		"LOST-SIGHT: nothing more was seen of it\n");
+	journeys_free(j);
+	buf_done(&l.text);
+}
+
+static void test_segments(void **state)
+{
+	struct path_seen s =
+		seen(PATH_RX, 1, 0, OTHER_TAP, "192.168.122.11", 443, "192.168.122.10", 41000);
+	struct journeys *j;
+	struct lines l = {.text = BUF_INIT(65536)};
+
+	assert_int_equal(journeys_new(&view, &j), 0);
+	s.len = 3000;
+	s.gso_segs = 3;
+	s.vlan = 5;
+	give(j, &s);
+	s.gso_segs = 0;
+	for (int i = 0; i < 3; i++) {
+		s.head = (struct path_head){.time_ns = (uint64_t)(10 + i) * 1000,
+					    .packet = 1,
+					    .netns = NETNS,
+					    .ifindex = TAP,
+					    .type = PATH_TX};
+		s.flags |= PATH_CLONE;
+		give(j, &s);
+	}
+	journeys_due(j, UINT64_MAX, note, &l);
+	assert_string_equal(buf_str(&l.text), "#1 tcp 192.168.122.11:443 > 192.168.122.10:41000 "
+					      "SYN vlan 5, 3000 bytes in 3 segments\n"
+					      "vm-out vl-web2 (web2)\n"
+					      "bridge-fwd to vl-web1\n"
+					      "tap-queued vl-web1 in 3 pieces\n"
+					      "DELIVERED to the guest's port\n");
+	journeys_free(j);
+	buf_done(&l.text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -423,7 +509,8 @@ int main(void)
 		cmocka_unit_test(test_lost_sight),   cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_to_host),	     cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_bad_events),   cmocka_unit_test(test_overflow),
-		cmocka_unit_test(test_many_hops),
+		cmocka_unit_test(test_many_hops),    cmocka_unit_test(test_fragments),
+		cmocka_unit_test(test_segments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
