@@ -166,17 +166,20 @@ static int load(struct tracer *t, const struct tracer_options *o, struct err *e)
 
 static void on_frame(void *ctx, int cpu, void *data, __u32 size)
 {
-	const struct path_frame *f = data;
 	struct tracer *t = ctx;
+	struct path_frame f;
 	size_t len;
 
-	if (size < sizeof(*f) || f->n_link > sizeof(f->link) || size - sizeof(*f) < f->n_bytes ||
-	    f->n_bytes > PATH_FRAME_BYTES)
+	if (size < sizeof(f))
 		return;
-	memcpy(t->frame, f->link, f->n_link);
-	memcpy(t->frame + f->n_link, f + 1, f->n_bytes);
-	len = f->n_link + f->n_bytes;
-	t->frame_fn(&f->seen, t->frame, len, f->whole_len > len ? f->whole_len : len, t->frame_ctx);
+	memcpy(&f, data, sizeof(f)); /* a perf buffer aligns to four bytes */
+	if (f.n_link > sizeof(f.link) || size - sizeof(f) < f.n_bytes ||
+	    f.n_bytes > PATH_FRAME_BYTES)
+		return;
+	memcpy(t->frame, f.link, f.n_link);
+	memcpy(t->frame + f.n_link, (const uint8_t *)data + sizeof(f), f.n_bytes);
+	len = f.n_link + f.n_bytes;
+	t->frame_fn(&f.seen, t->frame, len, f.whole_len > len ? f.whole_len : len, t->frame_ctx);
 }
 
 static void on_frames_lost(void *ctx, int cpu, __u64 count)
