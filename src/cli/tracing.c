@@ -257,6 +257,7 @@ static int read_all(struct tracing *t, bool rest)
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	int r = deciding_receive(t->deciding, now);
 
+	journeys_clock(t->journeys, now);
 	if (r == 0)
 		r = tracer_read(t->tracer, on_event, t);
 	if (r >= 0)

@@ -93,6 +93,7 @@ struct journeys {
 	struct pair pairs[PAIRS];
 	uint32_t begun[BEGUN];
 	uint64_t overflow;
+	uint64_t clock_ns;
 };
 
 int journeys_new(const struct path_view *view, struct journeys **ret)
@@ -122,6 +123,11 @@ void journeys_free(struct journeys *j)
 	HASH_ITER (hh, j->table, t, next)
 		forget(j, t);
 	free(j);
+}
+
+void journeys_clock(struct journeys *j, uint64_t now_ns)
+{
+	j->clock_ns = now_ns;
 }
 
 uint64_t journeys_overflow(const struct journeys *j)
@@ -637,6 +643,7 @@ int journeys_event(struct journeys *j, const struct path_head *head, size_t len)
 		g = journey_find(j, g->joined);
 	j->begun[head->packet % BEGUN] = head->packet;
 	g->last_ns = head->time_ns;
+	g->heard_ns = j->clock_ns > head->time_ns ? j->clock_ns : head->time_ns;
 	if (is_seen)
 		on_seen(j, g, (const struct path_seen *)head);
 	else if (head->type == PATH_ROUTE)
@@ -706,7 +713,7 @@ size_t journeys_due(struct journeys *j, uint64_t now_ns, journey_fn fn, void *ct
 		struct journey *g = &t->j;
 		bool over;
 
-		if (now_ns != UINT64_MAX && now_ns < g->last_ns + patience(g))
+		if (now_ns != UINT64_MAX && now_ns < g->heard_ns + patience(g))
 			continue;
 		over = g->end != JOURNEY_UNDER_WAY || g->told == g->n_hops || now_ns == UINT64_MAX;
 		if (over && g->end == JOURNEY_UNDER_WAY)
@@ -727,7 +734,7 @@ int journeys_wait_ms(const struct journeys *j, uint64_t now_ns)
 	const struct tracked *t;
 
 	for (t = j->table; t; t = t->hh.next) {
-		uint64_t due = t->j.last_ns + patience(&t->j);
+		uint64_t due = t->j.heard_ns + patience(&t->j);
 
 		if (due < first)
 			first = due;

@@ -174,6 +174,7 @@ const char *journey_end_name(enum journey_end end);
 /**
  * struct journey - one packet's way
  * @packet:	the number of path_head
+ * @begin_ns, @last_ns: its first and its last event; @heard_ns: when that was read
  * @first:	as it was first seen
  * @joined:	JOURNEY_JOINED: the packet that it goes on in
  * @whole:	it was put together from fragments
@@ -188,6 +189,7 @@ struct journey {
 	uint32_t packet;
 	uint64_t begin_ns;
 	uint64_t last_ns;
+	uint64_t heard_ns;
 	struct path_seen first;
 	struct flow flow;
 	struct flow began;
@@ -218,6 +220,13 @@ void journeys_free(struct journeys *j);
 DEFINE_CLEANUP(struct journeys *, journeys_free)
 
 #define JOURNEYS_MAX 4096 /* under way at once; beyond, the oldest is ended early */
+
+/*
+ * journeys_clock() - the events that are given from now on were read at @now_ns: a reader that is late
+ * must not take packets for silent whose events and rules it has just read. Without it events count as
+ * read when they happened.
+ */
+void journeys_clock(struct journeys *j, uint64_t now_ns);
 
 /* journeys_event() - one event, as tracer_read() gives it; those of other kinds are passed over. */
 int journeys_event(struct journeys *j, const struct path_head *head, size_t len) __must_check;
