@@ -15,6 +15,14 @@ static __always_inline struct track *track_find(__u64 skb)
 	return bpf_map_lookup_elem(&skbs, &skb);
 }
 
+/* Its skb is another packet's now, whose data @pk->head is: that may be followed. */
+static __always_inline void track_forget(const struct packet *pk)
+{
+	__u64 key = pk->key;
+
+	bpf_map_delete_elem(&skbs, &key);
+}
+
 /* The skb is at its end; its memory, and that of its data, may be another packet's soon. */
 static __always_inline void track_end(const struct packet *pk, bool clone)
 {
@@ -302,28 +310,31 @@ static __always_inline struct track *checked(struct track *t, const struct packe
 		return t;
 	}
 	count(PATH_STALE);
-	track_end(pk, t->clone);
+	track_forget(pk);
 	return NULL;
 }
 
 /*
  * Another packet than @t, although it looks the same, byte for byte (ARP's questions do, and DHCP's
- * answers): it comes in where packets are made, or sets out when @t was on its last way. Not each end of
- * an skb is seen, and its memory is used again soon.
+ * answers): it comes in where packets are made, or goes where @t, which was on its last way, cannot.
+ * Not each end of an skb is seen, and its memory is used again soon.
  */
 static __always_inline bool is_anew(const struct track *t, const struct place *p,
 				    enum path_event_type type)
 {
-	bool gone = t->last == PATH_TX && bit_get(leaves, t->last_ifindex);
+	bool gone = t->last == PATH_TX && device_is(t->last_ifindex, PATH_LEAF);
 
 	if (p->netns != config.netns)
 		return false;
+	/* What the bridge has handed up comes back to its ports by the bridge only. */
 	if (type != PATH_RX)
-		return gone;
-	if (bit_get(sources, p->ifindex))
+		return gone || (t->last == PATH_RX && device_is(t->last_ifindex, PATH_BRIDGE) &&
+				device_is(p->ifindex, PATH_PORT));
+	if (device_is(p->ifindex, PATH_SOURCE))
 		return true;
 	/* Through a veth pair whose ends are both here. */
-	return bit_get(leaves, p->ifindex) && (!gone || bit_get(sources, t->last_ifindex));
+	return device_is(p->ifindex, PATH_LEAF) &&
+	       (!gone || device_is(t->last_ifindex, PATH_SOURCE));
 }
 
 /* What happens in another namespace, behind a veth pair, is not ours to tell. */
@@ -372,7 +383,7 @@ static __always_inline void on_way(struct sk_buff *skb, const struct net_device 
 	}
 	read_headers(cpu, &pk, f, &finger);
 	if (t && is_anew(t, &p, type)) {
-		track_end(&pk, t->clone);
+		track_forget(&pk);
 		t = NULL;
 	}
 	t = checked(t, &pk, &finger);
@@ -427,7 +438,7 @@ static __always_inline void on_packet(struct sk_buff *skb, enum path_event_type 
 	if (frame_read(&pk, false, &cpu->out)) {
 		/* What was a packet is a message of netlink now, which has no headers. */
 		count(PATH_STALE);
-		track_end(&pk, true);
+		track_forget(&pk);
 		return;
 	}
 	read_headers(cpu, &pk, &cpu->out, &finger);

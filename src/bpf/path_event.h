@@ -168,6 +168,14 @@ struct path_frame {
 	__u8 link[PATH_FRAME_MAX];
 };
 
+/* enum path_device_kind - what a device is to the packets that pass it */
+enum path_device_kind {
+	PATH_SOURCE = 1, /* what comes in here was made here: a NIC, a tap */
+	PATH_LEAF = 2,	 /* what goes out here goes to no other device below: these, and veth */
+	PATH_PORT = 4,	 /* of a bridge */
+	PATH_BRIDGE = 8,
+};
+
 #define PATH_IFINDEX_MAX 65536 /* devices beyond are not looked at; counted by the loader */
 #define PATH_ADDRS_MAX 16
 #define PATH_FILTER_MAX 512

@@ -33,9 +33,8 @@ struct path_guest guest;
 __u64 watch_in[PATH_IFINDEX_MAX / 64];
 __u64 watch_out[PATH_IFINDEX_MAX / 64];
 __u64 guest_ports[PATH_IFINDEX_MAX / 64];
-/* What comes in by one of `sources` was made there; what has gone out by one of `leaves` is gone. */
-__u64 sources[PATH_IFINDEX_MAX / 64];
-__u64 leaves[PATH_IFINDEX_MAX / 64];
+/* What each device is to the packets that pass it: enum path_device_kind, or-ed. */
+__u8 device_kinds[PATH_IFINDEX_MAX];
 
 /*
  * Bloom filters in front of the maps, so that what is not followed costs no look-up: bits that are
@@ -211,6 +210,11 @@ static __always_inline bool bit_get(const __u64 *bits, __u32 i)
 	if (i >= PATH_IFINDEX_MAX)
 		return false;
 	return bits[i / 64] >> (i % 64) & 1;
+}
+
+static __always_inline bool device_is(__u32 ifindex, enum path_device_kind kind)
+{
+	return ifindex < PATH_IFINDEX_MAX && device_kinds[ifindex] & kind;
 }
 
 static __always_inline __u64 *current_of_cpu(void)

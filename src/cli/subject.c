@@ -244,6 +244,17 @@ static enum device_role role_of(const struct host *h, const struct subject *s,
 	return DEVICE_PORT;
 }
 
+/* enum path_device_kind */
+static unsigned int kind_of(const struct link_state *l)
+{
+	bool source = strcmp(l->kind, "tun") == 0 || (!l->kind[0] && strcmp(l->name, "lo") != 0);
+	bool leaf = source || strcmp(l->kind, "veth") == 0;
+	bool bridge = strcmp(l->kind, "bridge") == 0;
+
+	return (source ? PATH_SOURCE : 0u) | (leaf ? PATH_LEAF : 0u) | (bridge ? PATH_BRIDGE : 0u) |
+	       (l->master ? PATH_PORT : 0u);
+}
+
 static int view_devices(const struct host *h, struct subject *s)
 {
 	struct path_device *d = calloc(h->actual.n_links + 1, sizeof(*d));
@@ -259,9 +270,7 @@ static int view_devices(const struct host *h, struct subject *s)
 		d[i].mac = l->mac;
 		memcpy(d[i].name, l->name, sizeof(d[i].name));
 		guest_name(h, l, d[i].guest, sizeof(d[i].guest));
-		d[i].source =
-			strcmp(l->kind, "tun") == 0 || (!l->kind[0] && strcmp(l->name, "lo") != 0);
-		d[i].leaf = d[i].source || strcmp(l->kind, "veth") == 0;
+		d[i].kind = kind_of(l);
 	}
 	free(s->devices);
 	s->devices = d;
@@ -435,9 +444,7 @@ int subject_watch(const struct subject *s, struct tracer *t)
 			watch = TRACER_IN | TRACER_OUT | TRACER_GUEST;
 		else if (d->role == DEVICE_BRIDGE)
 			watch = is_bridge_of(s, d->ifindex) ? TRACER_OUT : 0;
-		watch |= d->source ? TRACER_SOURCE : 0;
-		watch |= d->leaf ? TRACER_LEAF : 0;
-		r = tracer_watch(t, d->ifindex, watch);
+		r = tracer_watch(t, d->ifindex, watch, d->kind);
 	}
 	return r;
 }

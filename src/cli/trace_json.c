@@ -11,8 +11,10 @@
 #include "cli/output.h"
 
 #define TEXT_MAX 4096
+#define ETHERTYPE_IP4 0x0800
+#define ETHERTYPE_IP6 0x86dd
 
-void trace_json_line(json_t *j)
+static void put_line(json_t *j)
 {
 	char *line = j ? json_dumps(j, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(16))
 		       : NULL;
@@ -21,6 +23,11 @@ void trace_json_line(json_t *j)
 		puts(line);
 	free(line);
 	json_decref(j);
+}
+
+void trace_json_line(json_t *j)
+{
+	put_line(j);
 	fflush(stdout);
 }
 
@@ -151,6 +158,37 @@ void trace_json_blocked(const char *dev, const struct diagnosis *d)
 {
 	trace_json_line(json_pack("{s:s, s:s, s:o}", "event", "blocked", "port", dev, "diagnosis",
 				  diagnosis_json(d)));
+}
+
+void trace_json_event(const struct path_head *head, size_t len, const char *what,
+		      const struct tracing *t)
+{
+	const struct path_seen *s = (const struct path_seen *)head;
+	const struct journey_words *w = tracing_words(t);
+	char name[IFNAMSIZ], skb[32];
+	uint8_t family = 0;
+	json_t *o;
+
+	snprintf(skb, sizeof(skb), "%llx", (unsigned long long)head->skb);
+	o = json_pack("{s:s, s:I, s:s, s:f, s:s, s:i, s:s}", "event", "seen", "packet",
+		      (json_int_t)head->packet, "what", what, "time",
+		      (double)tracing_realtime(t, head->time_ns) / 1e9, "skb", skb, "cpu",
+		      (int)head->cpu, "dev", device_name(w->view, (int)head->ifindex, name));
+
+	if (head->type > PATH_ICMP || len < sizeof(*s)) {
+		put_line(o);
+		return;
+	}
+	if (s->ethertype == ETHERTYPE_IP4 || s->ethertype == ETHERTYPE_IP6)
+		family = s->ethertype == ETHERTYPE_IP4 ? AF_INET : AF_INET6;
+	set_address(o, "src", family, s->src);
+	set_address(o, "dst", family, s->dst);
+	json_object_update_new(
+		o, json_pack("{s:i, s:i, s:i, s:i, s:I, s:i, s:I, s:b}", "protocol", (int)s->l4,
+			     "sport", (int)s->sport, "dport", (int)s->dport, "ip_id", (int)s->ip_id,
+			     "seq", (json_int_t)s->seq, "fragment", (int)s->frag_offset, "length",
+			     (json_int_t)s->len, "copy", s->flags & PATH_CLONE));
+	put_line(o);
 }
 
 void trace_json_journey(const struct journey *j, const struct tracing *t, const struct diagnosis *d)

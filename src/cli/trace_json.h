@@ -9,6 +9,9 @@
 
 /* trace_json_start() - {"event": "start", ...} */
 void trace_json_start(const struct subject *s);
+/* trace_json_event() - {"event": "seen", ...}: one event of the kernel, which is called @what; not flushed */
+void trace_json_event(const struct path_head *head, size_t len, const char *what,
+		      const struct tracing *t);
 /* trace_json_journey() - {"event": "packet", ...}; @d is why, or NULL */
 void trace_json_journey(const struct journey *j, const struct tracing *t,
 			const struct diagnosis *d);

@@ -268,8 +268,12 @@ void trace_show_event(const struct path_head *head, size_t len, void *ctx)
 	struct buf text = BUF_INIT(LINE_MAX_LEN);
 	char name[IFNAMSIZ];
 
-	if (s->o.json || s->summary || head->type >= PATH_EVENT_TYPES || !event_names[head->type])
+	if (s->summary || head->type >= PATH_EVENT_TYPES || !event_names[head->type])
 		return;
+	if (s->o.json) {
+		trace_json_event(head, len, event_names[head->type], s->tracing);
+		return;
+	}
 	if (head->type <= PATH_ICMP && len >= sizeof(struct path_seen))
 		packet_text((const struct path_seen *)head, &text);
 	wipe_status(s);

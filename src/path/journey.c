@@ -23,7 +23,8 @@
 #define SILENT_NS (40 * 1000000ull)
 #define LOST_NS (4000 * 1000000ull)
 #define BEGUN 16384
-#define PAIRS 2048 /* flows whose last packet is remembered, to know its reply */
+#define PAIRS 8192   /* flows whose last packet is remembered, to know its reply */
+#define PAIRS_NEAR 8 /* of them share a place; the oldest makes room */
 #define ETHERTYPE_IP4 0x0800
 #define ETHERTYPE_IP6 0x86dd
 
@@ -274,6 +275,20 @@ static uint64_t pair_key(const struct flow *f, const struct path_seen *s, bool r
 	return h ? h : 1;
 }
 
+/* Where @key is among those that share its place; the oldest of them when it is not. */
+static struct pair *pair_at(struct journeys *j, uint64_t key)
+{
+	struct pair *all = &j->pairs[key % (PAIRS / PAIRS_NEAR) * PAIRS_NEAR], *oldest = all;
+
+	for (struct pair *p = all; p < all + PAIRS_NEAR; p++) {
+		if (p->key == key)
+			return p;
+		if (p->time_ns < oldest->time_ns)
+			oldest = p;
+	}
+	return oldest;
+}
+
 /* Remember that @g went this way at the guest's side, and find what it is the reply to. */
 static void pair_up(struct journeys *j, struct journey *g, const struct path_seen *s)
 {
@@ -284,15 +299,15 @@ static void pair_up(struct journeys *j, struct journey *g, const struct path_see
 	if (!f.family || g->answers || s->frag_offset)
 		return;
 	theirs = pair_key(&f, s, true);
-	p = &j->pairs[theirs % PAIRS];
+	p = pair_at(j, theirs);
 	if (p->key == theirs && s->head.time_ns - p->time_ns < LOST_NS) {
 		g->answers = p->packet;
 		g->answer_ns = s->head.time_ns - p->time_ns;
-		p->key = 0;
+		*p = (struct pair){0};
 		return;
 	}
 	mine = pair_key(&f, s, false);
-	j->pairs[mine % PAIRS] =
+	*pair_at(j, mine) =
 		(struct pair){.key = mine, .time_ns = s->head.time_ns, .packet = g->packet};
 }
 

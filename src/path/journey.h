@@ -29,8 +29,7 @@ enum device_role {
  * @master:	ifindex of the bridge it is a port of, or 0
  * @mac:	its own
  * @guest:	whose port it is, "" when that is not known
- * @source:	its packets come from no other device: a NIC or a tap
- * @leaf:	and go to none: that, or a veth
+ * @kind:	enum path_device_kind, or-ed
  */
 struct path_device {
 	int ifindex;
@@ -39,8 +38,7 @@ struct path_device {
 	struct mac mac;
 	char name[IFNAMSIZ];
 	char guest[64];
-	bool source;
-	bool leaf;
+	unsigned int kind;
 };
 
 /*
@@ -219,7 +217,7 @@ int journeys_new(const struct path_view *view, struct journeys **ret) __must_che
 void journeys_free(struct journeys *j);
 DEFINE_CLEANUP(struct journeys *, journeys_free)
 
-#define JOURNEYS_MAX 4096 /* under way at once; beyond, the oldest is ended early */
+#define JOURNEYS_MAX 8192 /* under way at once; beyond, the oldest is ended early */
 
 /*
  * journeys_clock() - the events that are given from now on were read at @now_ns: a reader that is late

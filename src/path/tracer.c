@@ -242,7 +242,7 @@ static void set_bit(uint64_t *bits, unsigned int i, bool on)
 		__atomic_and_fetch(&bits[i / 64], ~bit, __ATOMIC_RELAXED);
 }
 
-int tracer_watch(struct tracer *t, int ifindex, unsigned int watch)
+int tracer_watch(struct tracer *t, int ifindex, unsigned int watch, unsigned int kind)
 {
 	struct path_bpf__bss *bss = t->skel->bss;
 
@@ -251,8 +251,7 @@ int tracer_watch(struct tracer *t, int ifindex, unsigned int watch)
 	set_bit((uint64_t *)bss->watch_in, (unsigned int)ifindex, watch & TRACER_IN);
 	set_bit((uint64_t *)bss->watch_out, (unsigned int)ifindex, watch & TRACER_OUT);
 	set_bit((uint64_t *)bss->guest_ports, (unsigned int)ifindex, watch & TRACER_GUEST);
-	set_bit((uint64_t *)bss->sources, (unsigned int)ifindex, watch & TRACER_SOURCE);
-	set_bit((uint64_t *)bss->leaves, (unsigned int)ifindex, watch & TRACER_LEAF);
+	bss->device_kinds[ifindex] = (uint8_t)kind;
 	return 0;
 }
 

@@ -59,18 +59,17 @@ DEFINE_CLEANUP(struct tracer *, tracer_free)
 
 /* enum tracer_watch - what a device means to the programs */
 enum tracer_watch {
-	TRACER_IN = 1,	   /* packets may begin to be followed where they come in here */
-	TRACER_OUT = 2,	   /* and where they go out here */
-	TRACER_GUEST = 4,  /* all that comes in and goes out here is the guest's */
-	TRACER_SOURCE = 8, /* what comes in here was made here: no other device has had it */
-	TRACER_LEAF = 16,  /* what goes out here does not go out by another device below */
+	TRACER_IN = 1,	  /* packets may begin to be followed where they come in here */
+	TRACER_OUT = 2,	  /* and where they go out here */
+	TRACER_GUEST = 4, /* all that comes in and goes out here is the guest's */
 };
 
 /*
  * tracer_watch() - what device @ifindex of the namespace means, enum tracer_watch or-ed, 0 for
- * nothing any more; also while it runs. -ERANGE for an index of PATH_IFINDEX_MAX or above.
+ * nothing any more, and what it is, enum path_device_kind or-ed; also while it runs. -ERANGE for an
+ * index of PATH_IFINDEX_MAX or above.
  */
-int tracer_watch(struct tracer *t, int ifindex, unsigned int watch) __must_check;
+int tracer_watch(struct tracer *t, int ifindex, unsigned int watch, unsigned int kind) __must_check;
 
 /*
  * tracer_guest_mac(), tracer_guest_addr() - who the guest is, as far as it is known; also while it

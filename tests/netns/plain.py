@@ -34,7 +34,7 @@ class Plain:
 
     def uplink_into_bridge(self):
         """Bridged: the uplink is a port of br0, which has its address."""
-        self.host.run("sh", "-ec", "ip addr del 203.0.113.2/24 dev eth0; ip link set eth0 master br0; ip addr add 203.0.113.2/24 dev br0;"
+        self.host.run("sh", "-ec", "ip addr flush dev br0; ip addr del 203.0.113.2/24 dev eth0; ip link set eth0 master br0; ip addr add 203.0.113.2/24 dev br0;"
                       "ip route add default via 203.0.113.1")
 
     def bridge_netfilter(self, on):
