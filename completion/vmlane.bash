@@ -26,7 +26,7 @@ forward list:--network
 lease list:--network
 lease release:
 monitor:--network --count
-trace:--count --verbose --summary --port --mac --netns
+trace:--count --verbose --summary --write --port --mac --netns
 probe:--source --size --from-outside --send --port --mac --netns
 capture:--write --count --snaplen --file-size --file-time --files --port --mac --netns
 apply:--force --confirm

@@ -3,23 +3,17 @@
  * cmd_capture.c - vmlane capture GUEST -w FILE.pcapng: the frames of a guest at each interface of their
  * way, each packet with one number at all of them.
  *
- * Next on the walk: tracing.c gives the frames, path/capture_file.c writes them.
+ * Next on the walk: recording.c.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/utsname.h>
-#include <time.h>
 
 #include "base/text.h"
 #include "cli/output.h"
+#include "cli/recording.h"
 #include "cli/request.h"
 #include "cli/tracing.h"
 #include "cli/verb.h"
-#include "config.h"
-#include "path/capture_file.h"
 
 enum {
 	CAPTURE_WRITE,
@@ -47,195 +41,22 @@ static const struct verb_opt opts[] = {
 };
 _Static_assert(ARRAY_SIZE(opts) == CAPTURE_OPTS, "an option for each number");
 
-#define SNAPLEN_MAX PATH_FRAME_BYTES
-#define FLOWS 4096 /* packets whose addresses are remembered, to tell of translation */
-#define COMMENT_MAX 1024
-#define SHOTS_MAX 65536 /* frames between two writes */
-
-/* struct shot - a frame on its way to the file; of a batch, which is sorted by time. */
-struct shot {
-	struct path_seen seen;
-	size_t len;
-	size_t whole_len;
-	uint8_t *bytes;
-};
-
-/**
- * struct capture - a capture at work
- * @ids:	interface numbers by index in @ifindexes
- * @flows:	by packet number: how a packet was last seen
- * @stop:	enough packets, or an error, which is in @r and @e
- */
+/* struct capture - a capture at work; @stop: enough packets */
 struct capture {
 	struct subject *subject;
-	struct tracing *tracing;
-	struct capture_file *file;
-	struct {
-		int ifindex;
-		uint32_t id;
-	} known[256];
-	size_t n_known;
-	struct path_seen *flows;
-	struct shot *shots;
-	size_t n_shots;
-	uint64_t skipped;
+	struct recording *recording;
 	uint32_t max_packets;
-	uint32_t first_packet;
 	bool stop;
-	int r;
 	struct err e;
 };
-
-static void stop(struct capture *c, int r)
-{
-	c->stop = true;
-	c->r = r;
-}
-
-/* A place as Wireshark shows it: the interface, and whose it is. */
-static int interface_id(struct capture *c, int ifindex, uint32_t *ret)
-{
-	static const char *const roles[] = {
-		[DEVICE_UPLINK] = "uplink",
-		[DEVICE_GUEST] = "port of guest",
-		[DEVICE_PORT] = "port of guest",
-		[DEVICE_BRIDGE] = "bridge",
-	};
-	const struct path_device *d = path_device_find(&c->subject->view, ifindex);
-	char name[IFNAMSIZ], text[128];
-	int r;
-
-	for (size_t i = 0; i < c->n_known; i++) {
-		if (c->known[i].ifindex != ifindex)
-			continue;
-		*ret = c->known[i].id;
-		return 0;
-	}
-	snprintf(text, sizeof(text), "%s%s%s", d ? roles[d->role] : "", d && d->guest[0] ? " " : "",
-		 d ? d->guest : "");
-	r = capture_file_interface(c->file, device_name(&c->subject->view, ifindex, name), text,
-				   ret, &c->e);
-	if (r == 0 && c->n_known < ARRAY_SIZE(c->known)) {
-		c->known[c->n_known].ifindex = ifindex;
-		c->known[c->n_known++].id = *ret;
-	}
-	return r;
-}
-
-/* The way a packet's addresses go through translation, and its end, as a comment. */
-static void comment(struct capture *c, const struct path_seen *s, struct buf *out)
-{
-	struct path_seen *before = &c->flows[s->head.packet % FLOWS];
-	const struct journey_words *w = tracing_words(c->tracing);
-	bool known = before->head.packet == s->head.packet && !s->frag_offset;
-
-	if (s->head.type == PATH_DROP) {
-		const char *reason = w->reason(s->reason, w->ctx);
-		const char *function = w->function(s->location, w->ctx);
-
-		buf_printf(out, "DROP: %s%s%s", reason ? reason : "reason unknown",
-			   function ? " in " : "", function ? function : "");
-	} else if (known && (memcmp(before->src, s->src, sizeof(s->src)) != 0 ||
-			     memcmp(before->dst, s->dst, sizeof(s->dst)) != 0)) {
-		buf_puts(out, "NAT: was ");
-		packet_text(before, out);
-	}
-	*before = *s;
-}
-
-static int write_shot(struct capture *c, const struct shot *shot)
-{
-	const struct path_seen *s = &shot->seen;
-	struct buf text = BUF_INIT(COMMENT_MAX);
-	struct pcapng_packet p = {
-		.time_ns = tracing_realtime(c->tracing, s->head.time_ns),
-		.bytes = shot->bytes,
-		.len = shot->len,
-		.whole_len = shot->whole_len,
-		.direction = s->head.type == PATH_RX ? PCAPNG_IN : PCAPNG_OUT,
-		.has_id = true,
-		.id = s->head.packet,
-	};
-	int r = interface_id(c, (int)s->head.ifindex, &p.interface);
-
-	if (s->head.type == PATH_DROP)
-		p.direction = PCAPNG_NO_DIRECTION;
-	comment(c, s, &text);
-	p.comment = text.len ? buf_str(&text) : NULL;
-	if (r == 0)
-		r = capture_file_packet(c->file, &p, &c->e);
-	buf_done(&text);
-	return r;
-}
-
-static void on_frame(const struct path_seen *seen, const void *bytes, size_t len, size_t whole_len,
-		     void *ctx)
-{
-	struct capture *c = ctx;
-	struct shot *shot = &c->shots[c->n_shots];
-
-	if (!c->first_packet)
-		c->first_packet = seen->head.packet;
-	if (c->max_packets && seen->head.packet >= c->first_packet + c->max_packets)
-		return;
-	if (c->n_shots == SHOTS_MAX) {
-		c->skipped++;
-		return;
-	}
-	shot->bytes = malloc(len + 1);
-	if (!shot->bytes) {
-		c->skipped++;
-		return;
-	}
-	memcpy(shot->bytes, bytes, len);
-	shot->seen = *seen;
-	shot->len = len;
-	shot->whole_len = whole_len;
-	c->n_shots++;
-}
-
-static int compare_shots(const void *a, const void *b)
-{
-	uint64_t x = ((const struct shot *)a)->seen.head.time_ns;
-	uint64_t y = ((const struct shot *)b)->seen.head.time_ns;
-
-	return (x > y) - (x < y);
-}
-
-/* What came since the last time, in the order of its times. */
-static void write_shots(struct capture *c)
-{
-	int r = 0;
-
-	qsort(c->shots, c->n_shots, sizeof(*c->shots), compare_shots);
-	for (size_t i = 0; i < c->n_shots; i++) {
-		if (r == 0 && !c->stop)
-			r = write_shot(c, &c->shots[i]);
-		free(c->shots[i].bytes);
-	}
-	c->n_shots = 0;
-	if (r == 0 && !c->stop)
-		r = capture_file_flush(c->file, &c->e);
-	if (r < 0 && !c->stop)
-		stop(c, r);
-}
 
 static void on_journey(const struct journey *j, bool over, void *ctx)
 {
 	struct capture *c = ctx;
 
 	/* All that a packet is seen at has been told by its end. */
-	if (over && c->max_packets && c->first_packet &&
-	    j->packet + 1 >= c->first_packet + c->max_packets)
+	if (over && recording_complete(c->recording, j->packet))
 		c->stop = true;
-}
-
-static uint64_t realtime_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
 }
 
 static int fail(const struct err *e, int r)
@@ -270,79 +91,59 @@ static int file_options(const struct verb_args *a, struct capture_options *o)
 		return cli_usage_error("capture", "--files is for --file-size or --file-time");
 	o->file_bytes = (uint64_t)mb * 1000000;
 	o->path = a->opt[CAPTURE_WRITE];
-	o->start_ns = realtime_ns();
 	return r;
 }
 
-static int follow(struct capture *c, int signals)
+static int follow(struct capture *c, struct tracing *t, int signals)
 {
 	int r = 0;
 
 	while (r == 0 && !c->stop && !cli_signalled(signals)) {
-		r = tracing_run(c->tracing, signals, -1, on_journey, c);
-		write_shots(c);
+		r = tracing_run(t, signals, -1, on_journey, c);
+		if (r == 0)
+			r = recording_write(c->recording, &c->e);
 	}
-	tracing_rest(c->tracing, on_journey, c);
-	if (c->r == 0)
-		c->stop = false;
-	write_shots(c);
-	return r < 0 ? r : c->r;
+	if (r < 0)
+		return r;
+	tracing_rest(t, on_journey, c);
+	return recording_write(c->recording, &c->e);
 }
 
-static void report(const struct capture *c)
+static int capture(struct capture *c, const struct capture_options *o, struct tracing_options *what,
+		   int signals)
 {
-	struct tracing_loss loss = tracing_loss(c->tracing);
+	_cleanup_(recording_freep) struct recording *recording = NULL;
+	_cleanup_(tracing_freep) struct tracing *t = NULL;
+	int r = recording_new(c->subject, what, &recording);
 
-	fprintf(stderr, "%llu frames captured; lost: %llu\n",
-		(unsigned long long)capture_file_packets(c->file),
-		(unsigned long long)(loss.frames + loss.events + c->skipped));
-}
-
-static int capture(struct capture *c, const struct capture_options *o,
-		   const struct tracing_options *follow_what, int signals)
-{
-	int r = tracing_new(c->subject, follow_what, &c->tracing, &c->e);
-
+	if (r < 0)
+		return fail(&(struct err){.message = "out of memory"}, r);
+	c->recording = recording;
+	recording_limit(recording, c->max_packets);
+	what->ctx = c;
+	r = tracing_new(c->subject, what, &t, &c->e);
 	if (r == 0)
-		r = capture_file_new(o, &c->file, &c->e);
+		r = recording_open(recording, t, o, &c->e);
 	if (r < 0)
 		return fail(&c->e, r);
 	fprintf(stderr, "capturing %s to %s; Ctrl-C ends it\n", c->subject->name,
-		capture_file_path(c->file));
-	r = follow(c, signals);
+		recording_path(recording));
+	r = follow(c, t, signals);
 	if (r == -EPIPE || r == -EINTR) /* the reader has had enough */
 		r = 0;
 	if (r == 0)
-		r = capture_file_end(c->file, realtime_ns(), &c->e);
-	report(c);
+		r = recording_end(recording, &c->e);
+	recording_report(recording);
 	return r < 0 && r != -EPIPE && r != -EINTR ? fail(&c->e, r) : EXIT_OK;
 }
 
 static int run_here(struct capture *c, struct capture_options *o, struct tracing_options *what)
 {
 	_cleanup_(fd_closep) int signals = cli_signals();
-	struct utsname os = {0};
-	char system[sizeof(os.sysname) + sizeof(os.release) + 2];
-	int r = EXIT_REFUSED;
 
-	uname(&os);
-	snprintf(system, sizeof(system), "%s %s", os.sysname, os.release);
-	o->section = (struct pcapng_section){
-		.hardware = os.machine, .os = system, .application = "vmlane " VMLANE_VERSION};
 	o->filter = what->filter->text;
 	o->stop_fd = signals;
-	signal(SIGPIPE, SIG_IGN);
-	c->flows = calloc(FLOWS, sizeof(*c->flows));
-	c->shots = calloc(SHOTS_MAX, sizeof(*c->shots));
-	what->on_frame = on_frame;
-	what->ctx = c;
-	if (c->flows && c->shots)
-		r = capture(c, o, what, signals);
-	capture_file_free(c->file);
-	tracing_free(c->tracing);
-	free(c->flows);
-	free(c->shots);
-	return r;
+	return capture(c, o, what, signals);
 }
 
 static int run_capture(struct cli *cli, const struct verb_args *a)
@@ -362,15 +163,13 @@ static int run_capture(struct cli *cli, const struct verb_args *a)
 		return cli_usage_error("capture",
 				       "where to? -w FILE.pcapng, or -w - for standard output");
 	q.name = words ? a->arg[0] : NULL;
-	r = number(a, CAPTURE_SNAPLEN, 64, SNAPLEN_MAX, &what.snaplen);
+	r = number(a, CAPTURE_SNAPLEN, 64, PATH_FRAME_BYTES, &what.snaplen);
 	if (r == EXIT_OK)
 		r = number(a, CAPTURE_COUNT, 1, 1000000000, &c.max_packets);
 	if (r == EXIT_OK)
 		r = file_options(a, &o);
 	if (r != EXIT_OK)
 		return r;
-	if (!what.snaplen)
-		what.snaplen = SNAPLEN_MAX;
 	r = pcap_filter_compile((const char *const *)a->arg + words, (size_t)(a->n - words),
 				PATH_FRAME_MAX - 1, &filter, &c.e);
 	if (r == 0 && a->opt[CAPTURE_NETNS])

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "cli/output.h"
+#include "cli/recording.h"
 #include "cli/request.h"
 #include "cli/trace_show.h"
 #include "cli/tracing.h"
@@ -19,6 +20,7 @@ enum {
 	TRACE_COUNT,
 	TRACE_VERBOSE,
 	TRACE_SUMMARY,
+	TRACE_WRITE,
 	TRACE_PORT,
 	TRACE_MAC,
 	TRACE_NETNS,
@@ -29,6 +31,7 @@ static const struct verb_opt opts[] = {
 	[TRACE_COUNT] = {"count", "N", "end after N packets", 'c'},
 	[TRACE_VERBOSE] = {"verbose", NULL, "every event of the kernel, too", 'v'},
 	[TRACE_SUMMARY] = {"summary", NULL, "equal ways folded, with counts and times, at the end"},
+	[TRACE_WRITE] = {"write", "FILE", "the frames, too, as a pcapng file", 'w'},
 	[TRACE_PORT] = {"port", "IF", "the guest at this port of a bridge, or at this tap"},
 	[TRACE_MAC] = {"mac", "MAC", "the guest with this MAC"},
 	[TRACE_NETNS] = {"netns", "NAME", "in this network namespace"},
@@ -37,10 +40,13 @@ _Static_assert(ARRAY_SIZE(opts) == TRACE_OPTS, "an option for each number");
 
 /**
  * struct run - a trace at work
+ * @recording:	with -w
  * @left:	packets to go, when @counted
  */
 struct run {
 	struct trace_show *show;
+	struct recording *recording;
+	struct err e;
 	struct pcap_filter filter;
 	uint32_t left;
 	bool counted;
@@ -73,12 +79,28 @@ static int follow(struct tracing *t, struct run *run, int signals)
 
 	while (r == 0 && !run->enough && !cli_signalled(signals)) {
 		r = tracing_run(t, signals, trace_show_wait_ms(run->show), on_journey, run);
+		if (r == 0 && run->recording)
+			r = recording_write(run->recording, &run->e);
 		trace_show_status(run->show, t);
 	}
 	if (r == 0 && !run->enough)
 		tracing_rest(t, on_journey, run);
+	if (r == 0 && run->recording)
+		r = recording_write(run->recording, &run->e);
+	if (r == 0 && run->recording)
+		r = recording_end(run->recording, &run->e);
 	trace_show_end(run->show, t);
-	return r;
+	if (run->recording)
+		recording_report(run->recording);
+	return r == -EPIPE || r == -EINTR ? 0 : r; /* the file's reader has had enough */
+}
+
+static int open_recording(struct run *run, const char *path, const struct tracing *t, int signals,
+			  struct err *e)
+{
+	struct capture_options o = {.path = path, .filter = run->filter.text, .stop_fd = signals};
+
+	return recording_open(run->recording, t, &o, e);
 }
 
 static int trace(struct cli *cli, const struct verb_args *a, struct subject *s, struct run *run)
@@ -104,13 +126,22 @@ static int trace(struct cli *cli, const struct verb_args *a, struct subject *s, 
 	if (r < 0)
 		return fail(&(struct err){.message = "out of memory"}, r);
 	o.ctx = run->show;
+	if (a->opt[TRACE_WRITE]) {
+		r = recording_new(s, &o, &run->recording);
+		if (r < 0)
+			return fail(&(struct err){.message = "out of memory"}, r);
+	}
 	r = tracing_new(s, &o, &t, &e);
+	if (r == 0 && run->recording)
+		r = open_recording(run, a->opt[TRACE_WRITE], t, signals, &e);
 	if (r < 0)
 		return fail(&e, r);
 	trace_show_start(run->show, t);
 	for (size_t i = 0; i < s->n_ports; i++)
 		trace_show_blocked(run->show, s->ports[i]);
 	r = follow(t, run, signals);
+	if (r < 0 && run->e.message[0])
+		return fail(&run->e, r);
 	if (r < 0) {
 		err_set(&e, r, "kernel", "trace", "%s", strerror(-r));
 		return fail(&e, r);
@@ -132,6 +163,9 @@ static int run_trace(struct cli *cli, const struct verb_args *a)
 						"or --mac MAC");
 	if (words)
 		q.name = a->arg[0];
+	if (a->opt[TRACE_WRITE] && strcmp(a->opt[TRACE_WRITE], "-") == 0)
+		return cli_usage_error("trace", "standard output has the packets' ways here: "
+						"-w FILE, or vmlane capture GUEST -w -");
 	run.counted = a->opt[TRACE_COUNT];
 	if (run.counted && text_u32(a->opt[TRACE_COUNT], 1, 1000000000, &run.left) < 0)
 		return cli_usage_error("trace", "--count '%s' is not a number from 1 on",
@@ -145,6 +179,7 @@ static int run_trace(struct cli *cli, const struct verb_args *a)
 	if (r == 0)
 		r = subject_find(&q, &s, &e);
 	r = r < 0 ? fail(&e, r) : trace(cli, a, &s, &run);
+	recording_free(run.recording);
 	trace_show_free(run.show);
 	subject_done(&s);
 	return r;
@@ -152,7 +187,8 @@ static int run_trace(struct cli *cli, const struct verb_args *a)
 
 static const struct verb verbs[] = {
 	{"trace",
-	 "GUEST [FILTER...] [-c N] [-v] [--summary] [--port IF] [--mac MAC] [--netns NAME]",
+	 "GUEST [FILTER...] [-c N] [-v] [--summary] [-w FILE] [--port IF] [--mac MAC] [--netns "
+	 "NAME]",
 	 "each packet of a guest, hop by hop, live",
 	 .more = "FILTER is what tcpdump takes: icmp, tcp port 443, host 8.8.8.8, ...\n"
 		 "GUEST is a guest's or VM's name, its tap, MAC or IPv4 address, whoever started "

@@ -263,7 +263,7 @@ static int read_all(struct tracing *t, bool rest)
 	if (r >= 0)
 		r = deciding_decide(t->deciding, rest ? UINT64_MAX : now, t->journeys);
 	if (r >= 0 && t->o.snaplen)
-		r = tracer_read_frames(t->tracer, t->o.on_frame, t->o.ctx);
+		r = tracer_read_frames(t->tracer, t->o.on_frame, t->o.frame_ctx);
 	return r < 0 && r != -EINTR ? r : 0;
 }
 

@@ -17,7 +17,7 @@
  * @filter:	only packets that match; NULL: all
  * @detail:	enum tracer_detail
  * @mark:	not 0: only packets with this fwmark, whoever's; dropped at the way out means left then
- * @snaplen:	not 0: each frame, too, goes to @on_frame, so many bytes of it
+ * @snaplen:	not 0: each frame, too, goes to @on_frame with @frame_ctx, so many bytes of it
  * @on_event:	also each event as it is, for `-v`; may be NULL
  */
 struct tracing_options {
@@ -26,6 +26,7 @@ struct tracing_options {
 	uint32_t mark;
 	uint32_t snaplen;
 	tracer_frame_fn on_frame;
+	void *frame_ctx;
 	tracer_fn on_event;
 	void *ctx;
 };
