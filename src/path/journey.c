@@ -380,7 +380,9 @@ static bool is_piece(const struct journey *g, const struct path_seen *s)
 /* Another piece of what has gone to the same device before: counted there, and no hop of its own. */
 static bool counted_as_piece(struct journey *g, enum hop_kind kind, const struct path_seen *s)
 {
-	for (size_t i = g->n_hops; i > g->told && is_piece(g, s); i--) {
+	if (!g->hops || !is_piece(g, s))
+		return false;
+	for (size_t i = g->n_hops; i > g->told; i--) {
 		struct hop *h = &g->hops[i - 1];
 
 		if (h->kind != kind || h->ifindex != (int)s->head.ifindex)
