@@ -20,7 +20,6 @@ enum path_event_type {
 	PATH_READ,   /* skb_copy_datagram_iovec: a process (the VMM) reads it */
 	PATH_ICMP,   /* icmp_send: the kernel answers it with an ICMP error */
 	PATH_ROUTE,  /* fib_table_lookup, fib6_table_lookup */
-	PATH_NEIGH,  /* neigh_event_send_done: it has to wait for a neighbour's MAC */
 	PATH_TRACE,  /* an nftrace message about it was queued to our socket */
 	PATH_CT,     /* conntrack has, or has changed, its connection */
 	PATH_EVENT_TYPES,

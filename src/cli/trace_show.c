@@ -258,8 +258,8 @@ bool trace_show_journey(struct trace_show *s, const struct journey *j, bool over
 static const char *const event_names[PATH_EVENT_TYPES] = {
 	[PATH_RX] = "receive",	   [PATH_TX] = "transmit",  [PATH_QUEUE] = "queue",
 	[PATH_DROP] = "kfree",	   [PATH_FREE] = "consume", [PATH_READ] = "read",
-	[PATH_ICMP] = "icmp-send", [PATH_ROUTE] = "fib",    [PATH_NEIGH] = "neigh",
-	[PATH_TRACE] = "nftrace",  [PATH_CT] = "conntrack",
+	[PATH_ICMP] = "icmp-send", [PATH_ROUTE] = "fib",    [PATH_TRACE] = "nftrace",
+	[PATH_CT] = "conntrack",
 };
 
 void trace_show_event(const struct path_head *head, size_t len, void *ctx)
