@@ -22,8 +22,9 @@ MAY = {
     "model": {"base", "wire"},
     "bpf": set(),
     "api": BELOW_SIBLINGS | SIBLINGS,
-    "daemon": BELOW_SIBLINGS | SIBLINGS | {"api"},
-    "cli": BELOW_SIBLINGS | {"api", "kernel", "path"},
+    "inspect": BELOW_SIBLINGS | {"api", "kernel", "path"},
+    "daemon": BELOW_SIBLINGS | SIBLINGS | {"api", "inspect"},
+    "cli": BELOW_SIBLINGS | {"api", "inspect", "kernel", "path"},
 }
 MAY.update({sibling: set(BELOW_SIBLINGS) for sibling in SIBLINGS})
 MAY["path"].add("bpf")  # the event header that programs and decoder share
@@ -100,7 +101,8 @@ def self_test():
         ("kernel", "firewall/nft.h", False), ("path", "bpf/event.h", True),
         ("api", "lease/decide.h", True), ("api", "daemon/daemon.h", False),
         ("daemon", "api/server.h", True), ("daemon", "cli/cli.h", False),
-        ("cli", "kernel/vmm.h", True), ("cli", "lease/store.h", False),
+        ("cli", "kernel/vmm.h", True), ("inspect", "kernel/vmm.h", True), ("inspect", "cli/output.h", False),
+        ("inspect", "firewall/nft.h", False), ("cli", "lease/store.h", False),
         ("cli", "daemon/daemon.h", False), ("cli", "cli.h", False),
         ("wire", "wire/dhcp4.c", False), ("wire", "../base/err.h", False),
         ("wire", "config.h", True), ("wire", "nowhere/x.h", False),

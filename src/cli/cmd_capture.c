@@ -10,10 +10,10 @@
 
 #include "base/text.h"
 #include "cli/output.h"
-#include "cli/recording.h"
 #include "cli/request.h"
-#include "cli/tracing.h"
 #include "cli/verb.h"
+#include "inspect/recording.h"
+#include "inspect/tracing.h"
 
 enum {
 	CAPTURE_WRITE,

@@ -9,11 +9,11 @@
 #include "api/client.h"
 #include "base/text.h"
 #include "cli/output.h"
-#include "cli/probe.h"
 #include "cli/request.h"
 #include "cli/trace_json.h"
 #include "cli/trace_show.h"
 #include "cli/verb.h"
+#include "inspect/probe.h"
 
 enum {
 	PROBE_SOURCE,

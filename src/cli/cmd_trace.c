@@ -10,11 +10,11 @@
 
 #include "base/text.h"
 #include "cli/output.h"
-#include "cli/recording.h"
 #include "cli/request.h"
 #include "cli/trace_show.h"
-#include "cli/tracing.h"
 #include "cli/verb.h"
+#include "inspect/recording.h"
+#include "inspect/tracing.h"
 
 enum {
 	TRACE_COUNT,

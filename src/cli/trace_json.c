@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/buf.h"
+#include "cli/diagnosis_show.h"
 #include "cli/output.h"
 
 #define TEXT_MAX 4096

@@ -4,8 +4,8 @@
 #define VMLANE_CLI_TRACE_JSON_H
 
 #include <jansson.h>
-#include "cli/diagnosing.h"
-#include "cli/tracing.h"
+#include "inspect/diagnosing.h"
+#include "inspect/tracing.h"
 
 /* trace_json_start() - {"event": "start", ...} */
 void trace_json_start(const struct subject *s);

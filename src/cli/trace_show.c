@@ -13,10 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/diagnosing.h"
+#include "cli/diagnosis_show.h"
 #include "cli/output.h"
 #include "cli/trace_json.h"
 #include "cli/trace_summary.h"
+#include "inspect/diagnosing.h"
 
 #define LINE_MAX_LEN 4096
 #define STATUS_MS 500

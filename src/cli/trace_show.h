@@ -6,7 +6,7 @@
 #ifndef VMLANE_CLI_TRACE_SHOW_H
 #define VMLANE_CLI_TRACE_SHOW_H
 
-#include "cli/tracing.h"
+#include "inspect/tracing.h"
 
 /* struct trace_show_options - @socket: the daemon's, to be asked about its networks; may be NULL */
 struct trace_show_options {

@@ -5,8 +5,8 @@
  *
  * Works without the daemon, for guests that anybody started. Next on the walk: path/tracer.h.
  */
-#ifndef VMLANE_CLI_SUBJECT_H
-#define VMLANE_CLI_SUBJECT_H
+#ifndef VMLANE_INSPECT_SUBJECT_H
+#define VMLANE_INSPECT_SUBJECT_H
 
 #include "base/err.h"
 #include "kernel/rtnl.h"

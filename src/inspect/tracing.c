@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* tracing.c - see tracing.h. One thread: poll, read, hand on. */
-#include "cli/tracing.h"
+#include "inspect/tracing.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "cli/deciding.h"
+#include "inspect/deciding.h"
 #include "path/symbols.h"
 
 #define TICK_NS 4000000000ull	    /* tracer_tick() */

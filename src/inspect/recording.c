@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* recording.c - see recording.h. */
-#include "cli/recording.h"
+#include "inspect/recording.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* deciding.c - see deciding.h. */
-#include "cli/deciding.h"
+#include "inspect/deciding.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -5,11 +5,11 @@
  *
  * Next on the walk: path/nftrace.h, path/trace_join.h.
  */
-#ifndef VMLANE_CLI_DECIDING_H
-#define VMLANE_CLI_DECIDING_H
+#ifndef VMLANE_INSPECT_DECIDING_H
+#define VMLANE_INSPECT_DECIDING_H
 
 #include "base/err.h"
-#include "cli/subject.h"
+#include "inspect/subject.h"
 #include "path/journey.h"
 #include "path/pcap_filter.h"
 

@@ -3,8 +3,8 @@
  * facts.h - the host as it is now, for path/diagnose.h: read when something is to be explained, and
  * not oftener than once in a while.
  */
-#ifndef VMLANE_CLI_FACTS_H
-#define VMLANE_CLI_FACTS_H
+#ifndef VMLANE_INSPECT_FACTS_H
+#define VMLANE_INSPECT_FACTS_H
 
 #include "base/macro.h"
 #include "path/diagnose.h"

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * diagnosing.h - packets that came to a bad end, and why: path/diagnose.h asked with live facts, and its
- * answer in words and as JSON.
+ * diagnosing.h - packets that came to a bad end, and why: path/diagnose.h asked with live facts.
  */
-#ifndef VMLANE_CLI_DIAGNOSING_H
-#define VMLANE_CLI_DIAGNOSING_H
+#ifndef VMLANE_INSPECT_DIAGNOSING_H
+#define VMLANE_INSPECT_DIAGNOSING_H
 
-#include <jansson.h>
-#include "cli/subject.h"
+#include "inspect/subject.h"
 #include "path/diagnose.h"
 
 struct diagnosing;
@@ -29,10 +27,5 @@ bool diagnosing_port(struct diagnosing *d, int ifindex, struct diagnosis *ret);
  * is asked about.
  */
 bool diagnosing_again(struct diagnosing *d, const struct diagnosis *what);
-
-/* diagnosis_print() - on stdout, below a packet's hops; @again: its code only. */
-void diagnosis_print(const struct diagnosis *d, bool color, bool again);
-/* diagnosis_json() - the object "diagnosis" of docs/API.md. */
-json_t *diagnosis_json(const struct diagnosis *d);
 
 #endif

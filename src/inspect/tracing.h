@@ -3,10 +3,10 @@
  * tracing.h - a guest's packets followed live: the tracer, the rules' messages and the host's interfaces
  * joined to journeys. What trace, probe and capture have in common.
  */
-#ifndef VMLANE_CLI_TRACING_H
-#define VMLANE_CLI_TRACING_H
+#ifndef VMLANE_INSPECT_TRACING_H
+#define VMLANE_INSPECT_TRACING_H
 
-#include "cli/subject.h"
+#include "inspect/subject.h"
 #include "path/journey.h"
 #include "path/journey_text.h"
 #include "path/pcap_filter.h"

@@ -5,11 +5,11 @@
  *
  * What it leaves in conntrack is removed. Next on the walk: path/inject.h and tracing.h.
  */
-#ifndef VMLANE_CLI_PROBE_H
-#define VMLANE_CLI_PROBE_H
+#ifndef VMLANE_INSPECT_PROBE_H
+#define VMLANE_INSPECT_PROBE_H
 
-#include "cli/subject.h"
-#include "cli/tracing.h"
+#include "inspect/subject.h"
+#include "inspect/tracing.h"
 #include "wire/craft.h"
 
 /**

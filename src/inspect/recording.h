@@ -4,11 +4,11 @@
  * packet with one number at all of them, and comments about translation and drops. What capture and
  * trace -w have in common. Next on the walk: path/capture_file.h.
  */
-#ifndef VMLANE_CLI_RECORDING_H
-#define VMLANE_CLI_RECORDING_H
+#ifndef VMLANE_INSPECT_RECORDING_H
+#define VMLANE_INSPECT_RECORDING_H
 
-#include "cli/subject.h"
-#include "cli/tracing.h"
+#include "inspect/subject.h"
+#include "inspect/tracing.h"
 #include "path/capture_file.h"
 
 struct recording;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* probe.c - see probe.h. */
-#include "cli/probe.h"
+#include "inspect/probe.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* subject.c - finds the guest that was named, in the kernel and among the processes. */
-#include "cli/subject.h"
+#include "inspect/subject.h"
 
 #include <errno.h>
 #include <fcntl.h>

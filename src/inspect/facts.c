@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* facts.c - see facts.h. Each question has one small function. */
-#include "cli/facts.h"
+#include "inspect/facts.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -11,7 +11,6 @@
 #include <time.h>
 
 #include "api/client.h"
-#include "cli/output.h"
 #include "kernel/rtnl.h"
 #include "kernel/sysctl.h"
 #include "kernel/vmm.h"
@@ -200,11 +199,13 @@ static bool ask_routed(const char *network, void *ctx)
 {
 	char path[256];
 	json_t *answer;
+	const char *mode;
 	bool routed;
 
 	snprintf(path, sizeof(path), "/v1/networks/%s", network);
 	answer = daemon_get(ctx, path);
-	routed = out_str(answer, "mode") && strcmp(out_str(answer, "mode"), "routed") == 0;
+	mode = json_string_value(json_object_get(answer, "mode"));
+	routed = mode && strcmp(mode, "routed") == 0;
 	json_decref(answer);
 	return routed;
 }
