@@ -12,6 +12,8 @@
 #include "inspect/tracing.h"
 #include "wire/craft.h"
 
+struct probe_request;
+
 /**
  * struct probe - one question
  * @kind:	CRAFT_ECHO, CRAFT_UDP or CRAFT_TCP (a SYN); CRAFT_ARP_REQUEST asks for @dst on the bridge
@@ -21,6 +23,7 @@
  * @size:	bytes of the IP packet, 0 for as few as it takes; @df: it must not be fragmented
  * @from_outside: a client outside sends it to @dst; @src is the client's
  * @send:	it leaves the host, and its real reply is waited for
+ * @request:	not NULL: this very frame is sent, and what is above was asked for it
  */
 struct probe {
 	enum craft_kind kind;
@@ -33,6 +36,7 @@ struct probe {
 	bool df;
 	bool from_outside;
 	bool send;
+	const struct probe_request *request;
 };
 
 /* enum probe_answer - what came of it */
