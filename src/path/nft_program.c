@@ -5,6 +5,7 @@
  */
 #include "path/nft_program.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
