@@ -16,12 +16,14 @@ network delete:--force
 network start:--confirm --force
 network stop:--force
 guest list:--network
+guest find:
 guest show:
 guest attach:--network --mac --owner --queues
 guest detach:
 run:--network --name --mac --queues --model
 port list:--network
 mac list:--network
+scan:--subnet --rate
 forward list:--network
 lease list:--network
 lease release:
@@ -71,7 +73,7 @@ _vmlane_takes_value() {
 	-o | --output | --socket | --network | --owner | --uplink | --mode | --confirm | --inbound | --model | --name | --mac | \
 		--subnet | --gateway | --range | --lease | --domain | --dns | --ports | --source | --mtu | --bridge | \
 		--queues | --count | --enter | --cache | --ipv6 | --port | --netns | --size | -w | --write | -s | --snaplen | \
-		--file-size | --file-time | --files | -c) ;;
+		--file-size | --file-time | --files | --rate | -c) ;;
 	*) return 1 ;;
 	esac
 }
@@ -106,6 +108,8 @@ _vmlane_argument() {
 	'guest show 1' | 'guest detach 1' | 'guest attach 1' | 'trace 1' | 'probe 1' | 'capture 1')
 		_vmlane_reply -W "$(_vmlane_values name guest list)"
 		;;
+	'guest find 1') _vmlane_reply -W "$(_vmlane_values name guest list) $(_vmlane_values tap guest list) $(_vmlane_values mac guest list)" ;;
+	'scan 1') _vmlane_reply -W "$(_vmlane_values name network list) $(ls -d /sys/class/net/*/bridge 2>/dev/null | cut -d/ -f5)" ;;
 	'lease release 2')
 		_vmlane_reply -W "$(_vmlane_values address lease list --network "$3")"
 		;;

@@ -8,6 +8,8 @@
 
 #include "base/addr.h"
 #include "base/text.h"
+#include "cli/guest_list.h"
+#include "cli/inventory_show.h"
 #include "cli/output.h"
 #include "cli/picture.h"
 #include "cli/request.h"
@@ -15,28 +17,6 @@
 #include "kernel/tap.h"
 #include "kernel/vmm.h"
 #include "model/network.h"
-
-static void cell_process(const json_t *row, const char *key, struct buf *out)
-{
-	const char *process = out_str(row, key);
-	int64_t pid = out_int(row, "pid", 0);
-
-	if (pid)
-		buf_printf(out, "%s (%" PRId64 ")", process ? process : "?", pid);
-}
-
-static const struct out_col columns[] = {
-	{"NAME", "name", out_cell_text},
-	{"NETWORK", "network", out_cell_text},
-	{"STATE", "state", out_cell_text, .state = true},
-	{"PROCESS", "process", cell_process},
-	{"NIC", "nic_model", out_cell_text},
-	{"TAP", "tap", out_cell_text},
-	{"BRIDGE", "bridge", out_cell_text},
-	{"MAC", "mac", out_cell_text},
-	{"IPV4", "ipv4", out_cell_text},
-	{"LINK", "carrier", out_cell_link, .state = true},
-};
 
 /* Taps of different network namespaces may have one name: only holders in ours are meant. */
 static bool in_our_netns(pid_t pid)
@@ -98,28 +78,6 @@ static void fill_processes(json_t *guests)
 		return;
 	json_array_foreach (guests, i, guest)
 		fill_guest(guest, holders, n);
-}
-
-enum { LIST_NETWORK };
-
-static const struct verb_opt list_opts[] = {
-	[LIST_NETWORK] = {"network", "NAME", "only of this network"},
-};
-
-static int run_list(struct cli *cli, const struct verb_args *a)
-{
-	static const struct cli_list list = {
-		.path = "/v1/guests",
-		.key = "guests",
-		.cols = columns,
-		.n_cols = ARRAY_SIZE(columns),
-		.empty =
-			"no guests; plug one in: vmlane guest attach web1 --network NAME, or start "
-			"one:\nvmlane run --network NAME --name web1 -- qemu-system-x86_64 ...",
-		.amend = fill_processes,
-	};
-
-	return cli_print_list(cli, &list, a->opt[LIST_NETWORK]);
 }
 
 static void print_setting(const char *name, out_cell_fn cell, const json_t *guest, const char *key)
@@ -222,7 +180,7 @@ static void print_guest(const struct cli *cli, const json_t *guest, const json_t
 	printf("  %-9s %s%s%s\n", "state", out_color(cli->color, out_state_color(state)),
 	       state ? state : "?", out_color(cli->color, OUT_PLAIN));
 	print_setting("kind", out_cell_text, guest, "kind");
-	print_setting("process", cell_process, guest, "process");
+	print_setting("process", inventory_cell_process, guest, "process");
 	print_setting("nic", out_cell_text, guest, "nic_model");
 	print_setting("tap", out_cell_text, guest, "tap");
 	print_setting("mac", out_cell_text, guest, "mac");
@@ -390,9 +348,15 @@ static int run_detach(struct cli *cli, const struct verb_args *a)
 }
 
 static const struct verb verbs[] = {
-	{"list", "[--network NAME]", "all guests: process, NIC, tap, MAC, address",
-	 .more = "Run as root it also names processes that the daemon may not look at.\n",
-	 .opts = list_opts, .n_opts = ARRAY_SIZE(list_opts), .run = run_list},
+	{"list", "[--network NAME]", "every guest of the host, whoever started it",
+	 .more = "Guests of vmlane's networks, and those that libvirt, QEMU, cloud-hypervisor, "
+		 "firecracker or a\ncontainer runtime put on a bridge. Run as root it also names "
+		 "the processes of others. Without\nthe daemon it shows what the kernel knows.\n",
+	 .opts = guest_list_opts, .n_opts = GUEST_LIST_COUNT, .run = guest_list},
+	{"find", "MAC|ADDRESS|PORT|PID|NAME", "whose is it? one line for each guest that it fits",
+	 .more = "Exit status 2 when there is none.\n\n"
+		 "Example:\n  vmlane guest find 192.168.122.7\n",
+	 .min = 1, .max = 1, .run = guest_find},
 	{"show", "NAME", "one guest: the way to the Internet and its settings", .min = 1, .max = 1,
 	 .run = run_show},
 	{"attach", "NAME --network N [OPTION...]", "create a guest's tap; prints VMM arguments",

@@ -94,6 +94,7 @@ extern const struct noun noun_run;
 extern const struct noun noun_port;
 extern const struct noun noun_mac;
 extern const struct noun noun_forward;
+extern const struct noun noun_scan;
 extern const struct noun noun_lease;
 extern const struct noun noun_status;
 extern const struct noun noun_monitor;

@@ -43,21 +43,47 @@ int proc_read_comm(int proc_pid, char *out, size_t size)
 }
 
 /* One process; false when @fn has seen enough. */
-static bool each_fd_of(int proc, const char *name, bool (*fn)(const struct proc_fd *f, void *ctx),
-		       void *ctx)
+static bool look_at(int proc, const char *name, bool (*fn)(int proc_pid, pid_t pid, void *ctx),
+		    void *ctx)
 {
 	_cleanup_(fd_closep) int proc_pid = -1;
-	const struct dirent *d;
-	bool more = true;
-	uint32_t pid, number;
-	DIR *dir;
-	int fd;
+	uint32_t pid;
 
 	if (text_u32(name, 1, INT32_MAX, &pid) < 0)
 		return true;
 	proc_pid = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (proc_pid < 0)
-		return true;
+	return proc_pid < 0 || fn(proc_pid, (pid_t)pid, ctx);
+}
+
+int proc_each(bool (*fn)(int proc_pid, pid_t pid, void *ctx), void *ctx)
+{
+	const struct dirent *d;
+	DIR *proc = opendir("/proc");
+
+	if (!proc)
+		return -errno;
+	while ((d = readdir(proc)) != NULL)
+		if (!look_at(dirfd(proc), d->d_name, fn, ctx))
+			break;
+	closedir(proc);
+	return 0;
+}
+
+/* struct fds - what proc_each_fd() was asked. */
+struct fds {
+	bool (*fn)(const struct proc_fd *f, void *ctx);
+	void *ctx;
+};
+
+static bool each_fd_of(int proc_pid, pid_t pid, void *ctx)
+{
+	const struct fds *fds = ctx;
+	const struct dirent *d;
+	bool more = true;
+	uint32_t number;
+	DIR *dir;
+	int fd;
+
 	fd = openat(proc_pid, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir) {
@@ -67,9 +93,9 @@ static bool each_fd_of(int proc, const char *name, bool (*fn)(const struct proc_
 	}
 	while (more && (d = readdir(dir)) != NULL) {
 		if (text_u32(d->d_name, 0, INT32_MAX, &number) == 0)
-			more = fn(&(struct proc_fd){(pid_t)pid, (int)number, proc_pid, dirfd(dir),
-						    d->d_name},
-				  ctx);
+			more = fds->fn(&(struct proc_fd){pid, (int)number, proc_pid, dirfd(dir),
+							 d->d_name},
+				       fds->ctx);
 	}
 	closedir(dir);
 	return more;
@@ -77,16 +103,9 @@ static bool each_fd_of(int proc, const char *name, bool (*fn)(const struct proc_
 
 int proc_each_fd(bool (*fn)(const struct proc_fd *f, void *ctx), void *ctx)
 {
-	const struct dirent *d;
-	DIR *proc = opendir("/proc");
+	struct fds fds = {fn, ctx};
 
-	if (!proc)
-		return -errno;
-	while ((d = readdir(proc)) != NULL)
-		if (!each_fd_of(dirfd(proc), d->d_name, fn, ctx))
-			break;
-	closedir(proc);
-	return 0;
+	return proc_each(each_fd_of, &fds);
 }
 
 /* struct search - @link is what the descriptor of the socket that is looked for links to. */

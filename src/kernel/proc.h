@@ -25,6 +25,12 @@ struct proc_fd {
 };
 
 /*
+ * proc_each() - call @fn with each process and its opened directory /proc/PID, until it returns false.
+ * Returns 0, or -errno when there is no /proc.
+ */
+int proc_each(bool (*fn)(int proc_pid, pid_t pid, void *ctx), void *ctx) __must_check;
+
+/*
  * proc_each_fd() - call @fn with each descriptor of each process whose descriptors this process may
  * see, until it returns false. Returns 0, or -errno when there is no /proc.
  */

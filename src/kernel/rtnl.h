@@ -112,12 +112,17 @@ int rtnl_addr6_add(struct rtnl *r, const char *ifname, const struct ip6_prefix *
 int rtnl_addr6_del(struct rtnl *r, const char *ifname, const struct ip6_prefix *addr,
 		   struct err *e) __must_check;
 
-/* struct neigh_entry - an IPv4 neighbour; @state is NUD_* of linux/neighbour.h. */
+/*
+ * struct neigh_entry - an IPv4 neighbour; @state is NUD_* of linux/neighbour.h. @age_s: seconds since it
+ * was last known to be there; one that was only heard of begins with some (twice
+ * net.ipv4.neigh.IF.base_reachable_time_ms).
+ */
 struct neigh_entry {
 	int ifindex;
 	struct in_addr addr;
 	struct mac mac;
 	uint16_t state;
+	uint32_t age_s;
 };
 
 /* rtnl_neigh_dump() - IPv4 neighbours of @ifindex (0: all); free() *ret. */
@@ -130,11 +135,20 @@ struct neigh6_entry {
 	struct in6_addr addr;
 	struct mac mac;
 	uint16_t state;
+	uint32_t age_s;
 };
 
 /* rtnl_neigh6_dump() - IPv6 neighbours of all interfaces; free() *ret. */
 int rtnl_neigh6_dump(struct rtnl *r, struct neigh6_entry **ret, size_t *ret_n,
 		     struct err *e) __must_check;
+
+/*
+ * rtnl_neigh_learn() - @addr (4 or 16 bytes by @family) is at @mac behind @ifindex, as if it had been heard
+ * of there: a stale entry, which the kernel confirms before it is used for long. One that there is is
+ * left as it is.
+ */
+int rtnl_neigh_learn(struct rtnl *r, int ifindex, uint8_t family, const uint8_t *addr,
+		     const struct mac *mac, struct err *e) __must_check;
 
 /* struct refusal_state - an IPv4 route that refuses; @type is RTN_* of linux/rtnetlink.h. */
 struct refusal_state {

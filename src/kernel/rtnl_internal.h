@@ -138,6 +138,8 @@ int rtnl_parse_addr(const struct nlmsghdr *nlh, struct addr_state *ret);
  */
 int rtnl_parse_route(const struct nlmsghdr *nlh, struct rtnl_array *out);
 int rtnl_parse_neigh(const struct nlmsghdr *nlh, struct neigh_entry *ret);
+/* rtnl_neigh_age_s() - what an NDA_CACHEINFO says of a neighbour: see struct neigh_entry. */
+uint32_t rtnl_neigh_age_s(const struct nlattr *cacheinfo);
 int rtnl_parse_fdb(const struct nlmsghdr *nlh, struct fdb_entry *ret);
 
 /* Of IPv6 (rtnl_ipv6.c); rtnl_parse_route6() appends to @out (of struct route6_state). */

@@ -128,6 +128,8 @@ int rtnl_parse_neigh6(const struct nlmsghdr *nlh, struct neigh6_entry *ret)
 			found |= rtnl_attr_copy(attr, &n.addr, sizeof(n.addr));
 		else if (mnl_attr_get_type(attr) == NDA_LLADDR)
 			rtnl_attr_copy(attr, n.mac.b, sizeof(n.mac.b));
+		else if (mnl_attr_get_type(attr) == NDA_CACHEINFO)
+			n.age_s = rtnl_neigh_age_s(attr);
 	}
 	if (!found)
 		return 0;

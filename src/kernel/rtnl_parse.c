@@ -200,6 +200,13 @@ static void parse_link_attr(const struct nlattr *attr, struct link_state *l)
 		if (rtnl_attr_copy(attr, &u32, sizeof(u32)))
 			l->master = (int)u32;
 		break;
+	case IFLA_LINK:
+		if (rtnl_attr_copy(attr, &u32, sizeof(u32)))
+			l->link = (int)u32;
+		break;
+	case IFLA_LINK_NETNSID:
+		l->elsewhere = rtnl_attr_copy(attr, &l->link_netnsid, sizeof(l->link_netnsid));
+		break;
 	case IFLA_CARRIER:
 		if (rtnl_attr_copy(attr, &u8, sizeof(u8)))
 			l->carrier = u8 != 0;
@@ -350,6 +357,22 @@ int rtnl_parse_route(const struct nlmsghdr *nlh, struct rtnl_array *out)
 	return err < 0 ? err : 1;
 }
 
+/* Ages come in USER_HZ ticks. */
+static uint32_t ticks_to_s(uint32_t ticks)
+{
+	long hz = sysconf(_SC_CLK_TCK);
+
+	return ticks / (uint32_t)(hz > 0 ? hz : 100);
+}
+
+uint32_t rtnl_neigh_age_s(const struct nlattr *cacheinfo)
+{
+	struct nda_cacheinfo age = {0};
+
+	rtnl_attr_copy(cacheinfo, &age, sizeof(age));
+	return ticks_to_s(age.ndm_confirmed);
+}
+
 int rtnl_parse_neigh(const struct nlmsghdr *nlh, struct neigh_entry *ret)
 {
 	const struct ndmsg *nd = mnl_nlmsg_get_payload(nlh);
@@ -370,19 +393,13 @@ int rtnl_parse_neigh(const struct nlmsghdr *nlh, struct neigh_entry *ret)
 			found |= rtnl_attr_copy(attr, &n.addr, sizeof(n.addr));
 		else if (mnl_attr_get_type(attr) == NDA_LLADDR)
 			rtnl_attr_copy(attr, n.mac.b, sizeof(n.mac.b));
+		else if (mnl_attr_get_type(attr) == NDA_CACHEINFO)
+			n.age_s = rtnl_neigh_age_s(attr);
 	}
 	if (!found)
 		return 0;
 	*ret = n;
 	return 1;
-}
-
-/* Ages come in USER_HZ ticks. */
-static uint32_t ticks_to_s(uint32_t ticks)
-{
-	long hz = sysconf(_SC_CLK_TCK);
-
-	return ticks / (uint32_t)(hz > 0 ? hz : 100);
 }
 
 int rtnl_parse_fdb(const struct nlmsghdr *nlh, struct fdb_entry *ret)

@@ -196,6 +196,26 @@ int rtnl_fdb_remove(struct rtnl *r, const char *name, const struct mac *mac, str
 	return err == -ENOENT ? 0 : err;
 }
 
+int rtnl_neigh_learn(struct rtnl *r, int ifindex, uint8_t family, const uint8_t *addr,
+		     const struct mac *mac, struct err *e)
+{
+	struct rtnl_request q = {.what = "put a neighbour into its table"};
+	struct ndmsg *nd = rtnl_request_begin(r, &q, RTM_NEWNEIGH,
+					      NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof(*nd));
+	struct err refused = {0};
+	int err;
+
+	nd->ndm_family = family;
+	nd->ndm_ifindex = ifindex;
+	nd->ndm_state = NUD_STALE;
+	mnl_attr_put(q.last, NDA_DST, family == AF_INET ? 4 : 16, addr);
+	mnl_attr_put(q.last, NDA_LLADDR, sizeof(mac->b), mac->b);
+	err = rtnl_request_write(r, &q, &refused);
+	if (err < 0 && err != -EEXIST && e)
+		*e = refused;
+	return err == -EEXIST ? 0 : err;
+}
+
 int rtnl_link_delete(struct rtnl *r, const char *name, struct err *e)
 {
 	struct rtnl_request q = {.what = "delete the link"};

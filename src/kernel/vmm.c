@@ -15,6 +15,8 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+
+#include "base/text.h"
 #include "kernel/proc.h"
 
 /* struct holders - those found so far; @error sticks. */
@@ -78,14 +80,36 @@ static bool tap_of_fd(int proc_pid, int fd, char ret[static IFNAMSIZ])
 	return true;
 }
 
-static bool is_tun_fd(int fd_dir, const char *fd)
+#define TARGET_MAX 64
+
+/* What the descriptor is of, by the end of its path: a tap's, or a macvtap's /dev/tapN. */
+static bool is_tun(const char *target)
 {
 	static const char device[] = "/net/tun";
-	char target[64];
-	ssize_t n = readlinkat(fd_dir, fd, target, sizeof(target));
-	size_t len = sizeof(device) - 1;
+	size_t len = strlen(target), tail = sizeof(device) - 1;
 
-	return n >= (ssize_t)len && memcmp(target + (size_t)n - len, device, len) == 0;
+	return len >= tail && strcmp(target + len - tail, device) == 0;
+}
+
+/* The N is the interface's index, in the namespace where it was made (drivers/net/tap.c). */
+static bool is_macvtap(const char *target, char ret[static IFNAMSIZ])
+{
+	static const char device[] = "/dev/tap";
+	size_t len = sizeof(device) - 1;
+	uint32_t index;
+
+	return strncmp(target, device, len) == 0 &&
+	       text_u32(target + len, 1, INT32_MAX, &index) == 0 && if_indextoname(index, ret);
+}
+
+static bool fd_target(const struct proc_fd *f, char ret[static TARGET_MAX])
+{
+	ssize_t n = readlinkat(f->fd_dir, f->name, ret, TARGET_MAX - 1);
+
+	if (n < 0 || n == TARGET_MAX - 1)
+		return false;
+	ret[n] = '\0';
+	return true;
 }
 
 /*
@@ -115,12 +139,14 @@ static bool look_at_fd(const struct proc_fd *f, void *ctx)
 {
 	struct vmm_holder h = {.pid = f->pid, .fd = f->fd};
 	struct holders *out = ctx;
+	char target[TARGET_MAX];
 
-	if (!is_tun_fd(f->fd_dir, f->name))
+	if (!fd_target(f, target))
 		return true;
-	if (!tap_of_fd(f->proc_pid, h.fd, h.tap) || have(out, h.pid, h.tap))
+	h.macvtap = is_macvtap(target, h.tap);
+	if (!h.macvtap && (!is_tun(target) || !tap_of_fd(f->proc_pid, h.fd, h.tap)))
 		return true;
-	if (in_other_netns(h.pid, h.fd))
+	if (have(out, h.pid, h.tap) || in_other_netns(h.pid, h.fd))
 		return true;
 	/* It may have ended meanwhile: then it holds nothing. */
 	if (vmm_describe(&h, NULL) == 0)

@@ -4,6 +4,7 @@
 #define VMLANE_KERNEL_VMM_H
 
 #include <net/if.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 #include "base/addr.h"
@@ -14,7 +15,9 @@
  * @pid:	the process
  * @fd:		a descriptor of the tap in that process; 0: not known. Tells which NIC is behind it
  *		where the command line names descriptors (`fd=`) only
+ * @macvtap:	it is a macvtap (a descriptor of /dev/tapN), not a tap
  * @comm:	the process' name: "qemu-system-x86", ...
+ * @mac:	of that NIC, when @has_mac
  * @nic_model:	what the guest sees: "virtio-net", "e1000e", "rtl8139", ... ; "" when not known
  * @vm_name:	from `-name`, "" when not known
  */
@@ -22,7 +25,10 @@ struct vmm_holder {
 	char tap[IFNAMSIZ];
 	pid_t pid;
 	int fd;
+	bool macvtap;
 	char comm[32];
+	bool has_mac;
+	struct mac mac;
 	char nic_model[32];
 	char vm_name[64];
 };
@@ -41,7 +47,7 @@ int vmm_scan(struct vmm_holder **ret, size_t *ret_n) __must_check;
  */
 int vmm_describe(struct vmm_holder *h, const struct mac *mac) __must_check;
 /*
- * vmm_cmdline_parse() - the pure part: nic_model and vm_name of @h from @argv, joined by NULs (@len
+ * vmm_cmdline_parse() - the pure part: nic_model, mac and vm_name of @h from @argv, joined by NULs (@len
  * bytes) as in /proc/PID/cmdline; @h->comm and @h->fd help where they are set.
  */
 void vmm_cmdline_parse(const char *argv, size_t len, const char *tap, const struct mac *mac,

@@ -383,8 +383,10 @@ static void parse_qemu(const char *program, struct args a, const char *tap, cons
 		strcmp(program, "kvm") == 0 || strcmp(program, "qemu-kvm") == 0;
 	read_qemu(a, m);
 	nic = find_nic(m, h, tap, mac);
-	if (nic)
+	if (nic) {
 		snprintf(h->nic_model, sizeof(h->nic_model), "%s", plain_model(nic->model, m));
+		h->has_mac = mac_parse(nic->mac, &h->mac) == 0;
+	}
 	memcpy(h->vm_name, m->name, sizeof(h->vm_name));
 	free(m);
 }
@@ -427,6 +429,7 @@ void vmm_cmdline_parse(const char *argv, size_t len, const char *tap, const stru
 	const char *program;
 
 	h->nic_model[0] = h->vm_name[0] = '\0';
+	h->has_mac = false;
 	if (!copy)
 		return;
 	if (len)

@@ -38,6 +38,8 @@ const char *port_state_name(enum port_state s);
  * @up:		IFF_UP; @carrier: IFLA_CARRIER: on taps, that a process has it open, even while down
  * @running:	IFF_RUNNING: what is sent goes out; the kernel sets it some time after @carrier
  * @master:	ifindex of the bridge it is enslaved to, 0 when none
+ * @link:	ifindex of the interface below it (macvtap) or at its other end (veth), 0 when none;
+ *		@elsewhere: that is in another network namespace, which is @link_netnsid to this one
  * @port_state:	meaningful when @master is a bridge
  * @isolated:	meaningful when @master is a bridge: not to other isolated ports
  * @no_learning, @no_flood: likewise: MACs are not learned there; frames to unknown MACs do not go
@@ -61,6 +63,9 @@ struct link_state {
 	bool carrier;
 	bool running;
 	int master;
+	int link;
+	bool elsewhere;
+	int32_t link_netnsid;
 	enum port_state port_state;
 	bool isolated;
 	bool no_learning;

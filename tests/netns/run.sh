@@ -18,8 +18,8 @@ fi
 exec unshare --net --mount --uts --pid --fork --kill-child --mount-proc bash -c '
 	set -eu
 	mount -t tmpfs -o mode=755 tmpfs /run
-	# What DHCP clients write outside of the files they are told to use.
-	for d in /var/lib/dhcp /var/lib/dhcpcd; do
+	# What DHCP clients and servers write outside of the files they are told to use.
+	for d in /var/lib/dhcp /var/lib/dhcpcd /var/lib/misc; do
 		[ ! -d $d ] || mount -t tmpfs tmpfs $d
 	done
 	mkdir -p /run/netns /run/test
