@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "cli/output.h"
+#include "cli/recording_show.h"
 #include "cli/request.h"
 #include "cli/verb.h"
 #include "inspect/recording.h"

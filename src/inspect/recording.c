@@ -253,11 +253,10 @@ const char *recording_path(const struct recording *c)
 	return capture_file_path(c->file);
 }
 
-void recording_report(const struct recording *c)
+void recording_counts(const struct recording *c, uint64_t *frames, uint64_t *lost)
 {
 	struct tracing_loss loss = tracing_loss(c->tracing);
 
-	fprintf(stderr, "%llu frames captured; lost: %llu\n",
-		(unsigned long long)capture_file_packets(c->file),
-		(unsigned long long)(loss.frames + loss.events + c->skipped));
+	*frames = capture_file_packets(c->file);
+	*lost = loss.frames + loss.events + c->skipped;
 }

@@ -44,7 +44,7 @@ bool recording_complete(const struct recording *c, uint32_t packet);
 /* recording_path() - the file that is written now. */
 const char *recording_path(const struct recording *c);
 
-/* recording_report() - how many frames there are, and how many were lost, on standard error. */
-void recording_report(const struct recording *c);
+/* recording_counts() - how many frames there are, and how many were lost. */
+void recording_counts(const struct recording *c, uint64_t *frames, uint64_t *lost);
 
 #endif
