@@ -35,8 +35,12 @@ static int take_line(const char *line, struct foreign_leases *out)
 	char mac[32], addr[64], host[64];
 	struct foreign_lease l = {0};
 	long long expires;
+	char *end;
 
-	if (sscanf(line, "%lld %31s %63s %63s", &expires, mac, addr, host) != 4 || expires < 0)
+	errno = 0;
+	expires = strtoll(line, &end, 10);
+	if (errno || end == line || expires < 0 ||
+	    sscanf(end, " %31s %63s %63s", mac, addr, host) != 3)
 		return 0;
 	if (mac_parse(mac, &l.mac) < 0 || ip4_parse(addr, &l.addr) < 0)
 		return 0;
