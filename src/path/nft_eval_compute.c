@@ -219,24 +219,27 @@ static enum nfteval_flow do_bitwise(struct nfteval_state *s, const struct nftpro
 	return nfteval_put(s, e->dreg, to, (e->len + 3) & ~3u);
 }
 
-/* On a host of the network's byte order nothing changes; no matter in which direction. */
+/*
+ * On a host of the network's byte order nothing changes; no matter in which direction. What is no
+ * whole number stays as it is: nft does ask for that, with one byte of a size of two.
+ */
 static enum nfteval_flow do_byteorder(struct nfteval_state *s, const struct nftprog_expr *e)
 {
+	size_t whole = e->size ? e->len - e->len % e->size : 0;
 	uint8_t to[NFTPROG_VALUE_MAX];
 	const uint8_t *v;
 
 	if (e->len > NFTPROG_VALUE_MAX || (e->size != 2 && e->size != 4 && e->size != 8) ||
-	    e->len % e->size)
+	    (whole != e->len && e->sreg != e->dreg))
 		return nfteval_opaque(s, "byteorder");
 	v = nfteval_get(s, e->sreg, e->len);
 	if (!v)
 		return nfteval_put_unknown(s, e->dreg, e->len, s->why);
 	for (size_t i = 0; i < e->len; i++) {
-		size_t number = i / e->size, in = i % e->size;
+		size_t in = i % e->size;
+		bool stays = i >= whole || __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
 
-		to[i] = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-				? v[i]
-				: v[number * e->size + e->size - 1 - in];
+		to[i] = stays ? v[i] : v[i - in + e->size - 1 - in];
 	}
 	return nfteval_put(s, e->dreg, to, e->len);
 }

@@ -247,6 +247,16 @@ static bool has_checksum(const struct nfteval_state *s, size_t at, size_t len)
 	return false;
 }
 
+/*
+ * Kernels read one, two or four bytes on a short way, on which many (6.18 too) forget that a later
+ * fragment has no transport header: what they find there is payload.
+ */
+static bool is_read_anyway(const struct nfteval_state *s, const struct nftprog_expr *e)
+{
+	return e->base == NFT_PAYLOAD_TRANSPORT_HEADER && s->h.l4 && s->h.fragment &&
+	       (e->len == 1 || e->len == 2 || e->len == 4) && e->offset % e->len == 0;
+}
+
 enum nfteval_flow nfteval_payload(struct nfteval *v, struct nfteval_state *s,
 				  const struct nftprog_expr *e)
 {
@@ -255,6 +265,13 @@ enum nfteval_flow nfteval_payload(struct nfteval *v, struct nfteval_state *s,
 
 	if (e->len > sizeof(bytes) || e->base > NFT_PAYLOAD_INNER_HEADER)
 		return nfteval_opaque(s, "payload");
+	if (is_read_anyway(s, e)) {
+		const char *why = "the transport header of a later fragment";
+
+		return nfteval_put_unknown(s, e->dreg, e->len, why) == NFTEVAL_OPAQUE
+			       ? NFTEVAL_OPAQUE
+			       : nfteval_maybe(s, why);
+	}
 	if (!base_of(s, e->base, &base))
 		return NFTEVAL_BREAK;
 	if (s->translated && e->base != NFT_PAYLOAD_LL_HEADER)

@@ -141,11 +141,10 @@ static bool is_zero(const struct in6_addr *a)
 }
 
 /*
- * @match: the route itself rather than what is made of it for sending (RTM_F_FIB_MATCH). A lookup for
- * sending, which is what the kernel's fib expression makes too, whatever interface rules name.
+ * The route itself rather than what is made of it for sending (RTM_F_FIB_MATCH). A lookup for sending,
+ * which is what the kernel's fib expression makes too, whatever interface rules name.
  */
-static int look_up(struct nftfib *f, const struct nfteval_fib *q, bool match, uint32_t oif,
-		   struct answer *a)
+static int look_up(struct nftfib *f, const struct nfteval_fib *q, uint32_t oif, struct answer *a)
 {
 	uint64_t buf[64];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
@@ -157,7 +156,7 @@ static int look_up(struct nftfib *f, const struct nfteval_fib *q, bool match, ui
 	rtm->rtm_family = (unsigned char)q->family;
 	rtm->rtm_dst_len = (unsigned char)(8 * len);
 	rtm->rtm_tos = q->family == AF_INET ? q->tos & 0xfc : 0;
-	rtm->rtm_flags = match ? RTM_F_FIB_MATCH : 0;
+	rtm->rtm_flags = RTM_F_FIB_MATCH | RTM_F_LOOKUP_TABLE;
 	mnl_attr_put(nlh, RTA_DST, len, &q->dst);
 	if (q->family == AF_INET6 && !is_zero(&q->src)) {
 		rtm->rtm_src_len = (unsigned char)(8 * len);
@@ -183,7 +182,7 @@ static bool is_linklocal(const struct nfteval_fib *q)
 static int ask_route(void *ctx, const struct nfteval_fib *q, uint32_t *ret)
 {
 	struct answer a = {0};
-	int r = look_up(ctx, q, true, is_linklocal(q) ? q->dev : 0, &a);
+	int r = look_up(ctx, q, is_linklocal(q) ? q->dev : 0, &a);
 
 	if (r && !is_answer(r))
 		return r;
@@ -213,12 +212,35 @@ static bool type_by_itself(const struct nfteval_fib *q, uint32_t *ret)
 	return false;
 }
 
-/* IPv4: only the local table tells types; what is in no table of that kind is unicast. */
-static uint32_t type4(const struct answer *a, bool found, uint32_t dev)
+/*
+ * As long as nobody has made a policy rule, the kernel keeps the tables local and main in one and calls
+ * both main: so it does with the loopback's address then. 1, 0, or -errno.
+ */
+static int tables_are_one(struct nftfib *f)
 {
-	if (!found || a->table != RT_TABLE_LOCAL || (dev && !a->uses_dev))
-		return RTN_UNICAST;
-	return a->type;
+	struct nfteval_fib q = {.family = AF_INET, .dst.s6_addr = {127, 0, 0, 1}};
+	struct answer a = {0};
+	int r = look_up(f, &q, 0, &a);
+
+	if (r || a.type != RTN_LOCAL)
+		return r ? r : -ENODATA;
+	return a.table == RT_TABLE_MAIN;
+}
+
+/* IPv4: only the local table tells types; what is in no table of that kind is unicast. */
+static int type4(struct nftfib *f, const struct answer *a, bool found, uint32_t dev, uint32_t *ret)
+{
+	int one = 0;
+
+	*ret = RTN_UNICAST;
+	if (!found || (dev && !a->uses_dev) ||
+	    (a->type != RTN_LOCAL && a->type != RTN_BROADCAST && a->type != RTN_ANYCAST))
+		return 0;
+	if (a->table == RT_TABLE_MAIN)
+		one = tables_are_one(f);
+	if (a->table == RT_TABLE_LOCAL || one > 0)
+		*ret = a->type;
+	return one < 0 ? one : 0;
 }
 
 static uint32_t type6(const struct nfteval_fib *q, const struct answer *a, int r)
@@ -243,10 +265,12 @@ static int ask_type(void *ctx, const struct nfteval_fib *q, uint32_t *ret)
 
 	if (type_by_itself(q, ret))
 		return 0;
-	r = look_up(ctx, q, true, is_linklocal(q) ? q->dev : 0, &a);
+	r = look_up(ctx, q, is_linklocal(q) ? q->dev : 0, &a);
 	if (r && !is_answer(r))
 		return r;
-	*ret = q->family == AF_INET ? type4(&a, r == 0, q->dev) : type6(q, &a, r);
+	if (q->family == AF_INET)
+		return type4(ctx, &a, r == 0, q->dev, ret);
+	*ret = type6(q, &a, r);
 	return 0;
 }
 
