@@ -6,7 +6,8 @@
  * When a packet has ended is not told by one event: a frame that was flooded has several ends, a
  * guest may read its tap later. So a journey with a known end is kept for SETTLE_NS more, one
  * without for SILENT_NS, and then shown as far as it got; it goes on being kept until LOST_NS, as
- * neighbours are waited for that long.
+ * neighbours are waited for that long. What waits in a guest's tap is kept for READ_NS: on a busy
+ * host it takes a while until it is the VM's turn.
  */
 #include "path/journey.h"
 
@@ -21,6 +22,7 @@
 
 #define SETTLE_NS (8 * 1000000ull)
 #define SILENT_NS (40 * 1000000ull)
+#define READ_NS (1000 * 1000000ull)
 #define LOST_NS (4000 * 1000000ull)
 #define BEGUN 16384
 #define PAIRS 8192   /* flows whose last packet is remembered, to know its reply */
@@ -700,14 +702,23 @@ int journeys_decided(struct journeys *j, uint32_t packet, uint64_t time_ns,
 
 /* ---- when there is something to show ---- */
 
-/* How long to wait for more after the last event: for a guest, to take what is in its tap, longer. */
-static uint64_t patience(const struct journey *g)
+/* It is in the guest's tap, and the guest has yet to take it; a probe's packet was swallowed there. */
+static bool awaits_read(const struct journeys *j, const struct journey *g)
 {
-	if (g->end == JOURNEY_DELIVERED && has_hop(g, HOP_TAP_QUEUED) && !has_hop(g, HOP_VM_READ))
-		return SILENT_NS;
-	if (g->end != JOURNEY_UNDER_WAY)
+	return g->end == JOURNEY_DELIVERED && !j->view->swallow_reason &&
+	       has_hop(g, HOP_TAP_QUEUED) && !has_hop(g, HOP_VM_READ);
+}
+
+/* How long to wait for more after the last event. */
+static uint64_t patience(const struct journeys *j, const struct journey *g)
+{
+	bool reading = awaits_read(j, g);
+
+	if (g->end != JOURNEY_UNDER_WAY && !reading)
 		return SETTLE_NS;
-	return g->told < g->n_hops ? SILENT_NS : LOST_NS;
+	if (g->told < g->n_hops)
+		return SILENT_NS;
+	return reading ? READ_NS : LOST_NS;
 }
 
 /* ARP and the like end in the host without a word; all else has been lost from sight. */
@@ -730,9 +741,10 @@ size_t journeys_due(struct journeys *j, uint64_t now_ns, journey_fn fn, void *ct
 		struct journey *g = &t->j;
 		bool over;
 
-		if (now_ns != UINT64_MAX && now_ns < g->heard_ns + patience(g))
+		if (now_ns != UINT64_MAX && now_ns < g->heard_ns + patience(j, g))
 			continue;
-		over = g->end != JOURNEY_UNDER_WAY || g->told == g->n_hops || now_ns == UINT64_MAX;
+		over = (g->end != JOURNEY_UNDER_WAY && !awaits_read(j, g)) ||
+		       g->told == g->n_hops || now_ns == UINT64_MAX;
 		if (over && g->end == JOURNEY_UNDER_WAY)
 			g->end = silent_end(g);
 		fn(g, over, ctx);
@@ -751,7 +763,7 @@ int journeys_wait_ms(const struct journeys *j, uint64_t now_ns)
 	const struct tracked *t;
 
 	for (t = j->table; t; t = t->hh.next) {
-		uint64_t due = t->j.heard_ns + patience(&t->j);
+		uint64_t due = t->j.heard_ns + patience(j, &t->j);
 
 		if (due < first)
 			first = due;

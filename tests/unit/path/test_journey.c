@@ -157,6 +157,11 @@ static void test_nat(void **state)
 	assert_int_equal(journeys_due(j, 305000, note, &l), 0);
 	assert_true(journeys_wait_ms(j, 305000) > 0);
 	assert_int_equal(journeys_due(j, 305000 + 50 * MS, note, &l), 2);
+	assert_int_equal(l.over, 1);
+	/* The guest may take it yet, for a second. */
+	assert_int_equal(journeys_due(j, 305000 + 900 * MS, note, &l), 0);
+	assert_true(journeys_wait_ms(j, 305000 + 900 * MS) > 50);
+	assert_int_equal(journeys_due(j, 305000 + 1050 * MS, note, &l), 1);
 	assert_int_equal(l.over, 2);
 	assert_string_equal(buf_str(&l.text),
 			    "#1 tcp 192.168.122.10:41000 > 198.51.100.7:443 SYN, 60 bytes\n"
@@ -174,8 +179,42 @@ static void test_nat(void **state)
 			    "192.168.122.10:41000\n"
 			    "bridge-fwd to vl-web1\n"
 			    "tap-queued vl-web1\n"
+			    "...\n"
+			    "#2 tcp 198.51.100.7:443 > 203.0.113.2:41000 SYN, 60 bytes answers #1\n"
 			    "DELIVERED to the guest's port\n");
 	assert_int_equal(journeys_wait_ms(j, 0), -1);
+	buf_done(&l.text);
+}
+
+/* A VM that had to wait for its turn: the same journey goes on. A probe's packet never gets there. */
+static void test_guest_reads_late(void **state)
+{
+	_cleanup_(journeys_freep) struct journeys *j = NULL;
+	struct lines l = {.text = BUF_INIT(65536)};
+	struct path_view probing = view;
+	struct path_seen s;
+
+	assert_int_equal(journeys_new(&view, &j), 0);
+	give_reply(j);
+	assert_int_equal(journeys_due(j, 305000 + 50 * MS, note, &l), 1);
+	assert_int_equal(l.over, 0);
+	s = seen(PATH_READ, 2, 600000, TAP, SERVER, GUEST);
+	give(j, &s);
+	buf_done(&l.text);
+	l.text = BUF_INIT(65536);
+	assert_int_equal(journeys_due(j, 610000 * 1000, note, &l), 1);
+	assert_string_equal(buf_str(&l.text),
+			    "#2 tcp 198.51.100.7:443 > 203.0.113.2:41000 SYN, 60 bytes\n"
+			    "vm-read vl-web1\n"
+			    "DELIVERED to the guest\n");
+	assert_int_equal(l.over, 1);
+	journeys_free(j);
+	j = NULL;
+	probing.swallow_reason = 9;
+	assert_int_equal(journeys_new(&probing, &j), 0);
+	give_reply(j);
+	assert_int_equal(journeys_due(j, 305000 + 10 * MS, note, &l), 1);
+	assert_int_equal(l.over, 2);
 	buf_done(&l.text);
 }
 
@@ -504,13 +543,13 @@ static void test_segments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nat),	     cmocka_unit_test(test_late),
-		cmocka_unit_test(test_drop_by_rule), cmocka_unit_test(test_goes_on),
-		cmocka_unit_test(test_lost_sight),   cmocka_unit_test(test_flood),
-		cmocka_unit_test(test_to_host),	     cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_bad_events),   cmocka_unit_test(test_overflow),
-		cmocka_unit_test(test_many_hops),    cmocka_unit_test(test_fragments),
-		cmocka_unit_test(test_segments),
+		cmocka_unit_test(test_nat),	  cmocka_unit_test(test_guest_reads_late),
+		cmocka_unit_test(test_late),	  cmocka_unit_test(test_drop_by_rule),
+		cmocka_unit_test(test_goes_on),	  cmocka_unit_test(test_lost_sight),
+		cmocka_unit_test(test_flood),	  cmocka_unit_test(test_to_host),
+		cmocka_unit_test(test_refusals),  cmocka_unit_test(test_bad_events),
+		cmocka_unit_test(test_overflow),  cmocka_unit_test(test_many_hops),
+		cmocka_unit_test(test_fragments), cmocka_unit_test(test_segments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
