@@ -153,6 +153,7 @@ int deciding_receive(struct deciding *d, uint64_t now_ns)
 	int r;
 
 	d->now_ns = now_ns;
+	trace_join_look(d->join, now_ns);
 	r = nftrace_read(d->nftrace, on_message, d);
 	return r < 0 ? r : 0;
 }
@@ -195,6 +196,11 @@ int deciding_decide(struct deciding *d, uint64_t now_ns, struct journeys *j)
 	d->error = 0;
 	trace_join_due(d->join, now_ns, &ops, d);
 	return d->error;
+}
+
+uint64_t deciding_settled(const struct deciding *d)
+{
+	return trace_join_settled(d->join);
 }
 
 int deciding_wait_ms(const struct deciding *d, uint64_t now_ns)

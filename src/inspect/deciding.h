@@ -47,6 +47,11 @@ void deciding_event(struct deciding *d, const struct path_trace *t);
  * whatever is there); after tracer_read(), and before journeys_due().
  */
 int deciding_decide(struct deciding *d, uint64_t now_ns, struct journeys *j) __must_check;
+/*
+ * deciding_settled() - whoever was heard of after this time (CLOCK_MONOTONIC) may still be decided
+ * about by what was read already; UINT64_MAX: nobody.
+ */
+uint64_t deciding_settled(const struct deciding *d);
 /* deciding_wait_ms() - when deciding_decide() has something to tell; -1: not before a message. */
 int deciding_wait_ms(const struct deciding *d, uint64_t now_ns);
 

@@ -242,6 +242,9 @@ static int sleep_ms(const struct tracing *t, uint64_t now, int timeout_ms)
 	int decided = deciding_wait_ms(t->deciding, now);
 	int tick = t->next_tick <= now ? 0 : (int)((t->next_tick - now) / 1000000 + 1);
 
+	/* What may be decided about is kept back until then; see tell(). */
+	if (due >= 0 && decided > due && deciding_settled(t->deciding) != UINT64_MAX)
+		due = decided;
 	if (due < 0 || tick < due)
 		due = tick;
 	if (t->asked && due > (int)(LOAD_NS / 1000000))
@@ -251,10 +254,12 @@ static int sleep_ms(const struct tracing *t, uint64_t now, int timeout_ms)
 	return timeout_ms < 0 || due < timeout_ms ? due : timeout_ms;
 }
 
-/* The messages come first: the events that tell whose they are were told before them. */
-static int read_all(struct tracing *t, bool rest)
+/*
+ * All that is there at @now. The messages come first: the events that tell whose they are were told
+ * before them.
+ */
+static int read_all(struct tracing *t, uint64_t now, bool rest)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	int r = deciding_receive(t->deciding, now);
 
 	journeys_clock(t->journeys, now);
@@ -291,6 +296,17 @@ static void mind_the_load(struct tracing *t, uint64_t now)
 	t->followed = followed;
 }
 
+/*
+ * Those of whom nothing was heard for long enough, as of when all was read: whatever has come since then,
+ * while this process may have waited for its turn, is news yet to be read.
+ */
+static void tell(struct tracing *t, uint64_t read_ns, journey_fn fn, void *ctx)
+{
+	uint64_t settled = deciding_settled(t->deciding);
+
+	journeys_due(t->journeys, settled < read_ns ? settled : read_ns, fn, ctx);
+}
+
 int tracing_run(struct tracing *t, int wake_fd, int timeout_ms, journey_fn fn, void *ctx)
 {
 	struct pollfd fds[] = {
@@ -304,10 +320,10 @@ int tracing_run(struct tracing *t, int wake_fd, int timeout_ms, journey_fn fn, v
 
 	if (r < 0 && errno != EINTR)
 		return -errno;
-	r = read_all(t, false);
+	now = clock_ns(CLOCK_MONOTONIC);
+	r = read_all(t, now, false);
 	if (r < 0)
 		return r;
-	now = clock_ns(CLOCK_MONOTONIC);
 	if (t->stale)
 		refresh(t, now);
 	if (now >= t->next_tick) {
@@ -317,7 +333,7 @@ int tracing_run(struct tracing *t, int wake_fd, int timeout_ms, journey_fn fn, v
 	mind_the_load(t, now);
 	if (t->met)
 		t->error = ask_rules(t, NULL);
-	journeys_due(t->journeys, now, fn, ctx);
+	tell(t, now, fn, ctx);
 	r = t->error;
 	t->error = 0;
 	return r;
@@ -325,7 +341,9 @@ int tracing_run(struct tracing *t, int wake_fd, int timeout_ms, journey_fn fn, v
 
 void tracing_rest(struct tracing *t, journey_fn fn, void *ctx)
 {
-	if (read_all(t, true) == 0)
+	/* Twice: a message may have come between the first look at those and at the events. */
+	if (read_all(t, clock_ns(CLOCK_MONOTONIC), false) == 0 &&
+	    read_all(t, clock_ns(CLOCK_MONOTONIC), true) == 0)
 		journeys_due(t->journeys, UINT64_MAX, fn, ctx);
 }
 

@@ -39,11 +39,13 @@ struct told {
  * struct group - one evaluation of a base chain
  * @msgs:	its messages, @n of them; owned
  * @last_ns:	when the last was read
+ * @before_ns:	when it had been looked for messages the time before the first of them was read
  */
 struct group {
 	struct nftrace_msg *msgs[MSGS_MAX];
 	size_t n;
 	uint64_t last_ns;
+	uint64_t before_ns;
 };
 
 /**
@@ -52,6 +54,7 @@ struct group {
  * @by_id:	the packet that had an id last, at id % IDS
  * @open:	not ended; NULL for a free place
  * @done:	ended, a ring of @n_done from @first_done on
+ * @looked_ns:	when messages were looked for last; @before_ns: and the time before
  */
 struct trace_join {
 	struct told *told;
@@ -60,6 +63,8 @@ struct trace_join {
 	struct group *done[DONE_MAX];
 	size_t first_done;
 	size_t n_done;
+	uint64_t looked_ns;
+	uint64_t before_ns;
 	uint64_t unknown;
 };
 
@@ -169,6 +174,12 @@ static struct group **find_place(struct trace_join *j, const struct nftrace_msg 
 	return free_place(j);
 }
 
+void trace_join_look(struct trace_join *j, uint64_t now_ns)
+{
+	j->before_ns = j->looked_ns;
+	j->looked_ns = now_ns;
+}
+
 int trace_join_message(struct trace_join *j, const struct nftrace_msg *m, uint64_t now_ns)
 {
 	struct nftrace_msg *copy = nftrace_msg_copy(m);
@@ -177,11 +188,13 @@ int trace_join_message(struct trace_join *j, const struct nftrace_msg *m, uint64
 	if (!copy)
 		return -ENOMEM;
 	place = find_place(j, m);
-	if (!*place)
-		*place = calloc(1, sizeof(**place));
 	if (!*place) {
-		free(copy);
-		return -ENOMEM;
+		*place = calloc(1, sizeof(**place));
+		if (!*place) {
+			free(copy);
+			return -ENOMEM;
+		}
+		(*place)->before_ns = j->before_ns;
 	}
 	/* The end matters more than what is before it. */
 	if ((*place)->n == MSGS_MAX)
@@ -390,6 +403,11 @@ int trace_join_wait_ms(const struct trace_join *j, uint64_t now_ns)
 	if (due == UINT64_MAX)
 		return -1;
 	return due <= now_ns ? 0 : (int)((due - now_ns + 999999) / 1000000);
+}
+
+uint64_t trace_join_settled(const struct trace_join *j)
+{
+	return j->n_done ? j->done[j->first_done]->before_ns : UINT64_MAX;
 }
 
 uint64_t trace_join_unknown(const struct trace_join *j)

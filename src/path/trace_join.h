@@ -22,6 +22,9 @@ DEFINE_CLEANUP(struct trace_join *, trace_join_free)
 /* trace_join_event() - a message was queued while the packet was at hand. */
 void trace_join_event(struct trace_join *j, const struct path_trace *e);
 
+/* trace_join_look() - at @now_ns (CLOCK_MONOTONIC) all messages that are there are going to be read. */
+void trace_join_look(struct trace_join *j, uint64_t now_ns);
+
 /* trace_join_message() - a message was read, at @now_ns (CLOCK_MONOTONIC); it is copied. -ENOMEM. */
 int trace_join_message(struct trace_join *j, const struct nftrace_msg *m,
 		       uint64_t now_ns) __must_check;
@@ -45,6 +48,13 @@ void trace_join_due(struct trace_join *j, uint64_t now_ns, const struct trace_jo
 
 /* trace_join_wait_ms() - when trace_join_due() has something to do; -1: not before a message. */
 int trace_join_wait_ms(const struct trace_join *j, uint64_t now_ns);
+
+/*
+ * trace_join_settled() - of what was read up to this time (CLOCK_MONOTONIC) no verdict is still kept
+ * back; UINT64_MAX: none is kept back at all. A reader that had to wait for its turn finds events and
+ * messages that are older than any patience: an event's messages are there at its next look at least.
+ */
+uint64_t trace_join_settled(const struct trace_join *j);
 
 /*
  * trace_join_unknown() - chains that decided about a packet nobody could name: not followed (others

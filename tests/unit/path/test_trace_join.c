@@ -246,6 +246,27 @@ static void test_time(void **state)
 	assert_int_equal(trace_join_wait_ms(j, 0), -1);
 }
 
+/* What was heard of since the look before the one that found a message may be what it is about. */
+static void test_settled(void **state)
+{
+	struct trace_join *j = *state;
+
+	assert_true(trace_join_settled(j) == UINT64_MAX);
+	trace_join_look(j, 0);
+	trace_join_look(j, 500);
+	message(j, 0, 7, 1, "a", NF_ACCEPT);
+	trace_join_look(j, 900);
+	event(j, 0, 7, 1);
+	assert_int_equal(trace_join_settled(j), 0);
+	message(j, 1, 7, 1, "b", NF_ACCEPT);
+	trace_join_due(j, 2000000, &ops, NULL);
+	assert_int_equal(decided.n, 2);
+	assert_true(trace_join_settled(j) == UINT64_MAX);
+	trace_join_look(j, 9000);
+	message(j, 2, 7, 1, "c", NF_ACCEPT);
+	assert_int_equal(trace_join_settled(j), 900);
+}
+
 /* More than there is room for, of each kind: nothing but the oldest is lost, and that is counted. */
 static void test_limits(void **state)
 {
@@ -314,6 +335,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_id_used_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rejected, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_settled, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fits, setup, teardown),
 	};
