@@ -221,6 +221,16 @@ void sysctls_follow(struct work *w)
 	m->n_saved = kept;
 }
 
+/* Its interface has got another name since it was looked at: follow_one() is yet to see that. */
+static bool is_renamed(const struct saved_sysctl *v)
+{
+	char name[IF_NAMESIZE];
+	struct path p;
+
+	return interface_of(v, &p) && v->ifindex &&
+	       if_indextoname((unsigned int)v->ifindex, name) && strcmp(name, p.ifname) != 0;
+}
+
 /* The record @v has served its purpose. */
 static bool is_done(const struct work *w, const struct saved_sysctl *v)
 {
@@ -228,7 +238,7 @@ static bool is_done(const struct work *w, const struct saved_sysctl *v)
 	struct path p;
 
 	if (sysctl_read(v->was.path, now) < 0)
-		return true;
+		return !is_renamed(v);
 	return path_of(v->was.path, &p) && !is_needed(w, &p) &&
 	       (strcmp(now, v->was.value) == 0 || is_left(w, &p));
 }
