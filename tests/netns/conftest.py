@@ -2,6 +2,9 @@
 """conftest.py - the fixtures: a world, the daemon in it, guests on its networks.
 
 Run by run.sh only: outside of namespaces of its own nothing here may start.
+
+Several runs beside each other can share one suite (suite.py does that): with --share DIR each takes
+the next test that none of the others has taken, which it says by making a file in DIR.
 """
 import glob
 import os
@@ -18,10 +21,45 @@ from guest import RunGuest, TapGuest  # noqa: E402
 from world import World  # noqa: E402
 
 
+def pytest_addoption(parser):
+    parser.addoption("--share", metavar="DIR", help="run only what no other run with the same DIR has taken")
+
+
 def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes ten seconds and more: begun first where runs share the tests")
     config.addinivalue_line("markers", "slow: left out of the run with the sanitized programs")
     if not BUILD or os.listdir("/sys/class/net") != ["lo"]:
         raise pytest.UsageError("these tests run in namespaces of their own: tests/netns/run.sh BUILD_DIR")
+
+
+def take(directory, number):
+    """Is test @number ours? It is nobody else's then."""
+    try:
+        os.close(os.open(f"{directory}/{number}", os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return False
+    return True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session):
+    """As pytest's own loop, but for the tests that others take. No test here is in need of what the
+    one before it has set up, so each is taken down to the end: which one comes next nobody knows."""
+    directory = session.config.getoption("share")
+    if not directory or session.config.option.collectonly:
+        return None
+    if session.testsfailed:
+        raise session.Interrupted(f"{session.testsfailed} errors while the tests were collected")
+    with open(f"{directory}/all", "w", encoding="utf-8") as f:
+        f.writelines(f"{item.nodeid}\n" for item in session.items)
+    first = sorted(range(len(session.items)), key=lambda i: session.items[i].get_closest_marker("long") is None)
+    for number in first:
+        item = session.items[number]
+        if take(directory, number):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+            if session.shouldfail or session.shouldstop:
+                raise session.Interrupted(session.shouldfail or session.shouldstop)
+    return True
 
 
 def tmp_of(node):
