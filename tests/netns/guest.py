@@ -58,7 +58,7 @@ class Guest:
 
         return wait_for(f"an address of {prefix}", look)
 
-    def http(self, address=INTERNET, check=True, timeout=5):
+    def http(self, address=INTERNET, check=True, timeout=20):
         """Who the web server says we are."""
         host = f"[{address}]" if ":" in address else address
         out = self.ns.run("curl", "-sS", "--max-time", timeout, f"http://{host}/", check=check)
@@ -73,6 +73,16 @@ class Guest:
                            log=f"{self.tmp}/stream.log")
         assert p.line() == "running"
         return p
+
+
+def met(guests, addresses=None, wait=1):
+    """Who of {name: guest} reaches whom, as pairs of names: all ask at once, so that those who get no
+    answer wait beside each other. @addresses where it is not each one's ip."""
+    addresses = addresses or {name: g.ip for name, g in guests.items()}
+    asked = {(a, b): g.ns.start("busybox", "ping6" if ":" in addresses[b] else "ping", "-q", "-c", 1, "-W", wait,
+                                addresses[b])
+             for a, g in guests.items() for b in addresses if a != b}
+    return {pair for pair, p in asked.items() if p.wait() == 0}
 
 
 def stop_stream(p):

@@ -13,7 +13,7 @@ logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
 from scapy.layers.dhcp import BOOTP, DHCP  # noqa: E402
 from scapy.layers.inet import IP, UDP  # noqa: E402
 from scapy.layers.l2 import ARP, Ether  # noqa: E402
-from world import INTERNET  # noqa: E402
+from world import INTERNET, TIMEOUT  # noqa: E402
 
 SO_RCVBUFFORCE = 33  # asm-generic/socket.h
 BROADCAST = "ff:ff:ff:ff:ff:ff"
@@ -81,7 +81,7 @@ class DhcpPeer:
         return ack[1], ack[2]
 
 
-def udp_ask(ns, sport=0, address=INTERNET, timeout=3):
+def udp_ask(ns, sport=0, address=INTERNET, timeout=10):
     """Who the UDP server says we are, or None."""
     six = ":" in address
     with ns.enter():
@@ -103,7 +103,7 @@ def tcp_ask(ns, sport, address=INTERNET):
     with ns.enter():
         s = socket.socket(socket.AF_INET6 if six else socket.AF_INET)
     with s:
-        s.settimeout(3)
+        s.settimeout(TIMEOUT)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind(("::" if six else "0.0.0.0", sport))
         s.connect((address, 80))

@@ -47,7 +47,7 @@ def ping(ns, address, *options):
 
 
 def get(ns, url):
-    return ns.run("curl", "-sS", "--max-time", 5, url)
+    return ns.run("curl", "-sS", "--max-time", 20, url)
 
 
 def udp(ns, family=socket.AF_INET):

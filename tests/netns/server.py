@@ -3,51 +3,69 @@
 ADDRESS) answers; both say who asked. With an IPv6 address it is a server of IPv6.
 
 Answers are JSON: {"address": A, "port": P, "seq": what a UDP client sent}. Prints "ready" first.
+
+Nearly every test starts one: it imports only what starts in no time, and HTTP is as much as it takes.
 """
-import http.server
 import json
+import select
 import socket
 import sys
-import threading
 
 
-class Who(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):  # pylint: disable=invalid-name
-        body = json.dumps({"address": self.client_address[0], "port": self.client_address[1]}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args):  # pylint: disable=arguments-differ
-        pass
+def answer(conn, peer):
+    """One request, whatever it asks for, and the connection is over."""
+    body = json.dumps({"address": peer[0], "port": peer[1]}).encode()
+    head = f"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    conn.sendall(head.encode() + body)
 
 
-def echo(sock):
-    while True:
-        data, peer = sock.recvfrom(2048)
-        answer = {"address": peer[0], "port": peer[1], "seq": data.decode("latin-1")}
-        sock.sendto(json.dumps(answer).encode(), peer)
+def echo(udp):
+    data, peer = udp.recvfrom(2048)
+    told = {"address": peer[0], "port": peer[1], "seq": data.decode("latin-1")}
+    udp.sendto(json.dumps(told).encode(), peer)
 
 
-class Web6(http.server.ThreadingHTTPServer):
-    address_family = socket.AF_INET6
+class Connection:
+    """Somebody who has connected, and may stay without a word for as long as he likes."""
 
-    def server_bind(self):
-        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        super().server_bind()
+    def __init__(self, conn, peer):
+        self.conn, self.peer, self.asked = conn, peer, b""
+
+    def read(self):
+        """Whether there may be more to come."""
+        try:
+            data = self.conn.recv(4096)
+            self.asked += data
+            if b"\r\n\r\n" not in self.asked:
+                return bool(data)
+            answer(self.conn, self.peer)
+        except OSError:
+            pass
+        return False
 
 
 def main():
     address = sys.argv[1] if len(sys.argv) > 1 else "198.51.100.7"
-    six = ":" in address
-    web = Web6(("::", 80), Who) if six else http.server.ThreadingHTTPServer(("0.0.0.0", 80), Who)
-    udp = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM)
+    family, any_address = (socket.AF_INET6, "::") if ":" in address else (socket.AF_INET, "0.0.0.0")
+    web = socket.create_server((any_address, 80), family=family, backlog=128)
+    udp = socket.socket(family, socket.SOCK_DGRAM)
     # Not to any: the answer has to come from the address that was asked.
     udp.bind((address, 7777))
-    threading.Thread(target=echo, args=(udp,), daemon=True).start()
+    poll, connections = select.epoll(), {}
+    poll.register(web, select.EPOLLIN)
+    poll.register(udp, select.EPOLLIN)
     print("ready", flush=True)
-    web.serve_forever()
+    while True:
+        for fd, _ in poll.poll():
+            if fd == udp.fileno():
+                echo(udp)
+            elif fd == web.fileno():
+                conn, peer = web.accept()
+                connections[conn.fileno()] = Connection(conn, peer)
+                poll.register(conn, select.EPOLLIN)
+            elif not connections[fd].read():
+                poll.unregister(fd)
+                connections.pop(fd).conn.close()
 
 
 main()

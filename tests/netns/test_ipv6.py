@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from daemon import DEFAULT
+from guest import met
 from packet import Ether, Wire, tcp_ask, udp_ask
 from test_modes import fetch, host_accepts_all, network
 from world import INTERNET, INTERNET6, UPLINK, UPLINK6, Monitor, wait_for
@@ -258,8 +259,7 @@ def test_peers_meet_as_themselves(world, daemon, guest):
     # Without an uplink of IPv6 a peer is a way on, and d has none.
     assert not six_off(guests["a"]) and six_off(guests["d"])
     guests["d"].ns.run("ip", "route", "add", "default", "via", "fd00:4::1")
-    met = {(x, y) for x in "abd" for y in "abd" if x != y and ping(guests[x].ns, addresses[y])}
-    assert met == {("a", "b"), ("b", "a")}
+    assert met(guests, addresses) == {("a", "b"), ("b", "a")}
     serve(guests["b"])
     assert fetch(guests["a"].ns, f"[{addresses['b']}]") == (0, addresses["a"])
 

@@ -53,6 +53,7 @@ def lan(daemon, router):
     return d
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("tap", [False, True], ids=["run", "attach"])
 @pytest.mark.parametrize("client", CLIENTS)
 def test_address_of_the_lan(router, lan, guest, client, tap):

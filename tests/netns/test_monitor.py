@@ -6,7 +6,7 @@ import socket
 import subprocess
 
 from daemon import program
-from world import wait_for
+from world import TIMEOUT, wait_for
 
 
 class Listener:
@@ -31,7 +31,7 @@ class Listener:
 
     def end(self):
         self.p.terminate()
-        return self.p.wait(timeout=5)
+        return self.p.wait(TIMEOUT)
 
 
 def open_fds(d):
@@ -92,20 +92,20 @@ def test_only_what_was_asked_for(vmlaned):
     only = Listener(vmlaned, "--network", "lab", "--count", "2")
     vmlaned.vmlane("guest", "attach", "x", "--network", "default")
     vmlaned.vmlane("network", "create", "lab", "--subnet", "10.9.0.0/24")
-    assert only.p.wait(timeout=5) == 0
+    assert only.p.wait(TIMEOUT) == 0
     assert [e["event"] for e in only.events()] == ["hello", "network-created"]
 
 
 def test_the_end_of_the_daemon_ends_it(vmlaned):
     m = Listener(vmlaned)
     vmlaned.stop()
-    assert m.p.wait(timeout=5) == 2
+    assert m.p.wait(TIMEOUT) == 2
     vmlaned.start()
 
 
 def listen_raw(d):
     s = socket.socket(socket.AF_UNIX)
-    s.settimeout(5)
+    s.settimeout(TIMEOUT)
     s.connect(d.socket)
     s.sendall(b"GET /v1/events HTTP/1.0\r\n\r\n")
     got = b""
@@ -148,6 +148,6 @@ def test_people_read_lines(vmlaned):
     hello = done.stdout.readline()
     vmlaned.vmlane("network", "create", "lab", "--subnet", "10.9.0.0/24")
     line = done.stdout.readline()
-    assert done.wait(timeout=5) == 0
+    assert done.wait(TIMEOUT) == 0
     assert "hello" in hello and "listening" in hello
     assert "network-created" in line and "network lab was created" in line

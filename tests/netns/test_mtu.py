@@ -27,7 +27,7 @@ def uplink_mtu(world, mtu, dev="eth0"):
 
 
 def follows(world, mtu, *links):
-    wait_for(f"an MTU of {mtu}", lambda: set(mtu_of(world, *links)) == {mtu}, timeout=5)
+    wait_for(f"an MTU of {mtu}", lambda: set(mtu_of(world, *links)) == {mtu})
 
 
 def problems(d, code):
@@ -194,7 +194,7 @@ def test_given_mtu_over_the_uplinks(world, daemon, guest, text):
     assert [f for f in wire.frames(0.2) if IP in f and f[IP].src == a.ip and f[IP].len > 8900]
     assert a.http()
     uplink_mtu(world, 9000)
-    wait_for("the note to go", lambda: problems(d, "mtu-over-uplink") == [], timeout=3)
+    wait_for("the note to go", lambda: problems(d, "mtu-over-uplink") == [])
 
 
 def test_create_says_so(daemon):

@@ -17,6 +17,7 @@ from scapy.packet import Raw
 from world import INTERNET, TIMEOUT, UPLINK, wait_for
 
 OTHER = "198.51.100.8"  # a second server
+IP_RECVERR = 11  # linux/in.h
 
 
 def outside(world, kind=socket.SOCK_DGRAM, address=INTERNET, port=0):
@@ -448,14 +449,16 @@ def test_errors_of_servers_and_routers_reach_the_guest(world, web1):
     world.internet.run("ip", "route", "add", "unreachable", "198.51.100.99")
     for to, source, code in ((server, server, 3), ("198.51.100.99", router, 1)):
         with inside(web1, port=5000) as c:
+            c.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)  # or the kernel keeps code 1 to itself
             c.connect((to, 9))
             c.send(b"anybody there?")
             told = received(wire, lambda f: ICMP in f and f[ICMP].type == 3)
             assert (told[IP].src, told[IP].dst, told[ICMP].code) == (source, web1.ip, code)
             assert (told[IPerror].src, told[IPerror].dst) == (web1.ip, to)
             assert (told[UDPerror].sport, told[UDPerror].dport) == (5000, 9)
-            with pytest.raises(OSError):
+            with pytest.raises(OSError) as e:
                 c.recv(1)
+            assert e.value.errno == {3: errno.ECONNREFUSED, 1: errno.EHOSTUNREACH}[code]
     with inside(web1, socket.SOCK_STREAM, 5001) as c:
         assert c.connect_ex(("198.51.100.99", 80)) == errno.EHOSTUNREACH
     told = received(wire, lambda f: ICMP in f and TCPerror in f)

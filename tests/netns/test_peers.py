@@ -2,6 +2,7 @@
 """peers: networks whose guests reach each other, without translation, when both say so."""
 import subprocess
 
+from guest import met
 from test_modes import HOSTS, fetch, network, way_back
 from test_nat import udp_ask
 from world import UPLINK, Monitor
@@ -15,10 +16,6 @@ D = network("d", "nat", "192.168.4.0/24")
 def serve(guest):
     p = guest.ns.python("server.py", "0.0.0.0", stdout=subprocess.PIPE, log=f"{guest.tmp}/server.log")
     assert p.line() == "ready"
-
-
-def met(guests):
-    return {(x, y) for x, g in guests.items() for y, h in guests.items() if x != y and g.ping(h.ip, wait=1)}
 
 
 def machines(d, guest, names):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a network's switch is told: guests kept apart, spanning tree, how long it remembers MACs."""
+import pytest
 from scapy.layers.inet import ICMP
 
 from daemon import DEFAULT
@@ -95,7 +96,7 @@ def test_spanning_tree(world, daemon, guest):
     assert (bridge(world)["stp_state"], bridge(world)["forward_delay"]) == (1, 200)
     a = guest("a", d=d)
     assert port(d, "a")["state"] in ("listening", "learning")
-    wait_for("a forwarding port", lambda: port(d, "a")["state"] == "forwarding", timeout=8)
+    wait_for("a forwarding port", lambda: port(d, "a")["state"] == "forwarding", timeout=25)
     a.dhcp()
     assert udp_ask(a.ns)["address"] == UPLINK
     assert d.network()["stp"] is True
@@ -106,6 +107,7 @@ def test_spanning_tree(world, daemon, guest):
     assert port(d, "a")["state"] == "forwarding" and a.ping("192.168.122.1")
 
 
+@pytest.mark.long
 def test_ageing(world, daemon, guest):
     """A MAC that is silent is forgotten after the time that is set, and not before."""
     d = daemon({"default.yaml": DEFAULT + "switch: { ageing: 10s }\n"})
@@ -125,7 +127,7 @@ def test_ageing(world, daemon, guest):
     mac = a.mac
     assert mac in known()
     a.ns.run("ip", "link", "set", "eth0", "arp", "off")
-    wait_for("the MAC to be forgotten", lambda: mac not in known(), timeout=25, step=0.2)
+    wait_for("the MAC to be forgotten", lambda: mac not in known(), timeout=40)
     d.write("default.yaml", DEFAULT)
     d.vmlane("apply")
     assert bridge(world)["ageing_time"] == 30000

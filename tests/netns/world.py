@@ -33,15 +33,17 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def wait_for(what, check, timeout=TIMEOUT, step=0.01):
-    """Ask check() until it is true; its value. For what nobody announces."""
-    end = time.monotonic() + timeout
+    """Ask check() until it is true; its value. For what nobody announces. Most checks start a program
+    or two: the longer it takes the seldomer they are asked, down to every tenth of a second."""
+    begin = time.monotonic()
     while True:
         value = check()
         if value:
             return value
-        if time.monotonic() > end:
+        waited = time.monotonic() - begin
+        if waited > timeout:
             raise AssertionError(f"waited {timeout:g} s in vain for {what}")
-        time.sleep(step)
+        time.sleep(max(step, min(waited / 10, 0.1)))
 
 
 def read_line(stream, timeout=TIMEOUT):
@@ -190,7 +192,7 @@ class Monitor:
 
     def lines(self):
         """All lines since the last call, without the marks, and without the link-local addresses of
-        the uplinks, which the kernel declares free of duplicates when it likes."""
+        the uplinks and of taps, which the kernel declares free of duplicates when it likes."""
         mark, found = self._mark(), []
         while True:
             line = self.p.line()
@@ -200,7 +202,8 @@ class Monitor:
             if line.strip() and not any(w in line for w in ("127.9.", "netdev mark", "# new generation", "inet6 fe80:",
                                                             "valid_lft forever")) and \
                     not ("lo" in line.split() and "inet" in line.split()) and \
-                    not ("fe80:" in line and set(line.split()) & {"eth0", "eth1"}):
+                    not ("fe80:" in line and set(line.split()) & {"eth0", "eth1"}) and \
+                    not line.startswith("local fe80:"):
                 found.append(line)
 
 
@@ -211,9 +214,8 @@ class World:
         self.tmp, self.processes, self.names = str(tmp), [], []
         self.host = self.ns("host")
         self.internet = self.ns("internet")
-        self.uplink("eth0", UPLINK, "203.0.113.1")
-        self.host.run("ip", "route", "add", "default", "via", "203.0.113.1")
-        self.internet.run("ip", "addr", "add", f"{INTERNET}/32", "dev", "lo")
+        self.uplink("eth0", UPLINK, "203.0.113.1", "route add default via 203.0.113.1",
+                    f"addr add {INTERNET}/32 dev lo")
         self.server = self.internet.python("server.py", stdout=subprocess.PIPE, log=f"{self.tmp}/server.log")
         assert self.server.line() == "ready"
         self.resolv = f"{self.tmp}/resolv.conf"
@@ -226,14 +228,13 @@ class World:
         self.names.append(name)
         return Ns(self, name)
 
-    def uplink(self, dev, ours, theirs):
-        """A second line to the Internet is made by calling this again."""
-        batch = f"""link add {dev} netns host type veth peer name {dev} netns internet
-"""
-        subprocess.run(["ip", "-batch", "-"], input=batch, text=True, check=True)
-        for ns, addr in ((self.host, ours), (self.internet, theirs)):
-            ns.run("ip", "addr", "add", f"{addr}/24", "dev", dev)
-            ns.run("ip", "link", "set", dev, "up")
+    def uplink(self, dev, ours, theirs, here="", there=""):
+        """A second line to the Internet is made by calling this again. @here and @there are lines for
+        `ip -batch` in the one namespace and the other."""
+        subprocess.run(["ip", "link", "add", dev, "netns", "host", "type", "veth", "peer", "name", dev, "netns",
+                        "internet"], check=True)
+        for ns, addr, more in ((self.internet, theirs, there), (self.host, ours, here)):
+            ns.run("ip", "-batch", "-", stdin=f"addr add {addr}/24 dev {dev}\nlink set {dev} up\n{more}\n")
 
     def internet6(self, default=True):
         """The same Internet by IPv6, with a server of its own. Without @default the host has an
