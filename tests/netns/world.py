@@ -230,11 +230,13 @@ class World:
 
     def uplink(self, dev, ours, theirs, here="", there=""):
         """A second line to the Internet is made by calling this again. @here and @there are lines for
-        `ip -batch` in the one namespace and the other."""
+        `ip -batch` in the one namespace and the other. Once it is said to be up all is said that the
+        kernel says of that later than it is asked."""
         subprocess.run(["ip", "link", "add", dev, "netns", "host", "type", "veth", "peer", "name", dev, "netns",
                         "internet"], check=True)
         for ns, addr, more in ((self.internet, theirs, there), (self.host, ours, here)):
             ns.run("ip", "-batch", "-", stdin=f"addr add {addr}/24 dev {dev}\nlink set {dev} up\n{more}\n")
+        wait_for(f"{dev} to be up", lambda: "state UP" in self.host.run("ip", "link", "show", dev))
 
     def internet6(self, default=True):
         """The same Internet by IPv6, with a server of its own. Without @default the host has an
