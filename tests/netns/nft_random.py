@@ -9,7 +9,7 @@ logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
 # pylint: disable=wrong-import-position,no-name-in-module
 from scapy.layers.inet import ICMP, IP, TCP, UDP  # noqa: E402
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop  # noqa: E402
-from scapy.layers.l2 import ARP, Dot1Q, Ether  # noqa: E402
+from scapy.layers.l2 import ARP, Ether  # noqa: E402
 
 PORTS = [22, 53, 80, 443, 1000, 1024, 8080, 65535]
 MARKS = [0, 1, 2, 7, 0x10, 0x1F, 0x80000000, 0xFFFFFFFF]
@@ -238,6 +238,99 @@ def ruleset(rng, family, where, hook_line, devices, known):
     return lines + ["}"]
 
 
+class Iptables:
+    """Rules as Docker, ufw and people write them, for iptables-restore."""
+
+    def __init__(self, rng, ip6, table, chain, known):
+        self.r, self.ip6, self.table, self.chain, self.known = rng, ip6, table, chain, known
+        self.chains = []
+
+    def no(self):
+        return self.r.choice(["", "", "! "])
+
+    def address(self):
+        return self.r.choice([n for n in (NETS6 if self.ip6 else NETS4) if "-" not in n])
+
+    def ports(self):
+        low, high = sorted(self.r.sample(PORTS, 2))
+        return self.r.choice([str(low), f"{low}:{high}", f"{low}:", f":{high}"])
+
+    def plain(self):
+        what = [f"{self.no()}-s {self.address()}", f"{self.no()}-d {self.address()}"]
+        if self.chain != "POSTROUTING":
+            what.append(f"{self.no()}-i {self.r.choice(['l0', 'l+', 'x0'])}")
+        if self.chain in ("FORWARD", "POSTROUTING"):
+            what.append(f"{self.no()}-o {self.r.choice(['r0', 'r+', 'x0'])}")
+        return self.r.choice(what)
+
+    def transport(self):
+        ports = ",".join(map(str, self.r.sample(PORTS, 3)))
+        which = self.r.choice(["dports", "sports", "ports"])
+        icmp = "-p ipv6-icmp -m icmp6 --icmpv6-type 128" if self.ip6 else f"-p icmp -m icmp {self.no()}--icmp-type {self.r.choice(['8', '8/0', '13', 'any'])}"
+        return self.r.choice([f"-p tcp -m tcp {self.no()}--dport {self.ports()}", f"-p udp -m udp {self.no()}--sport {self.ports()}",
+                              f"-p tcp -m tcp {self.no()}--syn", "-p tcp -m tcp --tcp-flags SYN,RST,ACK ACK", f"-p tcp -m tcp {self.no()}--tcp-option {self.r.choice([2, 4, 8])}",
+                              f"-p {self.r.choice(['tcp', 'udp'])} -m multiport {self.no()}--{which} {ports}", f"-p udp -m multiport --dports 50:100,{self.r.choice(PORTS)}",
+                              icmp, f"{self.no()}-p {self.r.choice(['tcp', 'udp', '58' if self.ip6 else '1'])}"])
+
+    def extension(self):
+        r = self.r
+        states = ",".join(r.sample(["NEW", "ESTABLISHED", "RELATED", "INVALID"], 2))
+        kind = r.choice(["LOCAL", "UNICAST", "MULTICAST"] + ([] if self.ip6 else ["BROADCAST"]))
+        lo, hi = ("fd01::2", "fd01::3") if self.ip6 else ("10.1.0.2", "10.1.0.9")
+        what = [f"-m conntrack {self.no()}--ctstate {states}", f"-m conntrack {self.no()}--ctstate {states}", f"-m state --state {states}",
+                f"-m conntrack --ctdir {r.choice(['ORIGINAL', 'REPLY'])}", f"-m conntrack {self.no()}--ctproto {r.choice(['tcp', 'udp'])}",
+                f"-m conntrack {self.no()}--ctorigsrc {self.address()}", f"-m conntrack --ctstate NEW --ctorigdstport {r.choice(PORTS)}",
+                f"-m conntrack --ctstatus {r.choice(['ASSURED', 'SEEN_REPLY', 'NONE'])}", f"-m conntrack {self.no()}--ctstate {r.choice(['SNAT', 'DNAT'])}",
+                f"-m addrtype {self.no()}--dst-type {kind}", f"-m addrtype {self.no()}--src-type {kind}",
+                f"-m mark {self.no()}--mark {r.choice(MARKS)}", f"-m mark --mark 0x1/0x3", f"-m connmark {self.no()}--mark {r.choice([0, 1, 7])}",
+                f"-m iprange {self.no()}--src-range {lo}-{hi}", f"-m length {self.no()}--length {r.choice(['40', '20:60', '100:'])}",
+                f"-m {'hl --hl' if self.ip6 else 'ttl --ttl'}-{r.choice(['eq', 'lt', 'gt'])} {r.choice([1, 63, 64, 128])}",
+                f"-m dscp {self.no()}--dscp {r.choice(['0', '46'])}", f"-m tos {self.no()}--tos {r.choice(['0xb8/0xfc', '0/0xff'])}",
+                f"-m pkttype {self.no()}--pkt-type {r.choice(['unicast', 'broadcast'])}", '-m comment --comment "Docker, or ufw"']
+        if self.chain in ("INPUT", "FORWARD", "PREROUTING"):
+            what.append(f"-m mac {self.no()}--mac-source {r.choice(MACS)}")
+        if self.chain == "FORWARD":
+            what += [f"-m physdev {self.no()}--physdev-is-bridged", f"-m physdev {self.no()}--physdev-in p0"]
+        if not self.known:
+            what += ["-m limit --limit 3/min", "-m statistic --mode random --probability 0.5", "-m recent --name x --rcheck", "-m cpu --cpu 0"]
+        return r.choice(what)
+
+    def target(self):
+        what = ["ACCEPT", "DROP", "RETURN", "NFLOG --nflog-group 5", "ACCEPT", "DROP"]
+        if self.chains:
+            what += [self.r.choice(self.chains)] * 4
+        if self.table == "filter":
+            what += ["REJECT"]
+        if self.table == "mangle":
+            what += [f"MARK --set-xmark {self.r.choice(['0x7/0xff', '0x10/0xffffffff', '0x1/0x0'])}", "MARK --or-mark 0x10", "MARK --xor-mark 3",
+                     f"CONNMARK --set-xmark {self.r.choice(['0x7/0xff', '0x1/0x1'])}", "CONNMARK --save-mark --nfmask 0xff --ctmask 0xff",
+                     "CONNMARK --restore-mark --nfmask 0xf --ctmask 0xf"]
+        if self.table == "raw":
+            what += ["CT --notrack", "NOTRACK"]
+        target = self.r.choice(what)
+        return ("-g " if target in self.chains and self.r.random() < 0.3 else "-j ") + target
+
+    def rule(self, chain):
+        parts = [f"-A {chain}"]
+        if self.r.random() < 0.6:
+            parts.append(self.plain())
+        if self.r.random() < 0.6:
+            parts.append(self.transport())
+        if self.r.random() < 0.6 and not (self.table == "raw"):
+            parts.append(self.extension())
+        return " ".join(parts + [self.target()])
+
+    def text(self):
+        """Lines; one that iptables-restore refuses may be left out."""
+        body = []
+        for i in range(self.r.randint(0, 3)):
+            body += [self.rule(f"C{i}") for _ in range(self.r.randint(0, 4))]
+            self.chains.append(f"C{i}")
+        policy = self.r.choice(["ACCEPT", "DROP"]) if self.table == "filter" else "ACCEPT"
+        body += [self.rule(self.chain) for _ in range(self.r.randint(2, 9))]
+        return [f"*{self.table}", f":{self.chain} {policy} [0:0]"] + [f":{c} - [0:0]" for c in self.chains] + body + ["COMMIT"]
+
+
 def packet(rng, where, ip6, dst):
     """Above Ethernet; @dst: where it goes. (packet, what conntrack makes of it, tuple or None)"""
     src = rng.choice(SRC6 if ip6 else SRC4)
@@ -274,4 +367,4 @@ def frame(rng, payload, dst, src=None):
     return Ether(src=src or rng.choice([MACS[0], MACS[2]]), dst=dst) / payload
 
 
-__all__ = ["Dot1Q", "Ether", "arp_packet", "frame", "packet", "random", "ruleset"]
+__all__ = ["IP", "MACS", "UDP", "Ether", "Iptables", "arp_packet", "frame", "packet", "random", "ruleset"]
