@@ -415,14 +415,11 @@ static enum answer match_iprange(struct asking *a)
 		  within(&dst, &m->dst_min, &m->dst_max, len) != !!(m->flags & IPRANGE_DST_INV));
 }
 
-/* Without the 40 bytes of IPv6's own header. */
 static enum answer match_length(struct asking *a)
 {
 	const struct xt_length_info *m = a->info;
 	uint32_t len = nfteval_length(a->s, a->v->at);
 
-	if (a->s->pkt.protocol == ETH_P_IPV6)
-		len = len >= 40 ? len - 40 : 0;
 	return is((len >= m->min && len <= m->max) != m->invert);
 }
 
