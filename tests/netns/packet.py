@@ -33,11 +33,11 @@ class Wire:
         self.s.send(bytes(frame))
 
     def frames(self, timeout):
-        """What arrives until @timeout seconds are over."""
+        """What arrives until @timeout seconds are over. Taking frames apart is slow: those that have
+        come by then are read to the last, unless they never end."""
         end = time.monotonic() + timeout
-        while True:
-            left = end - time.monotonic()
-            if left <= 0 or not select.select([self.s], [], [], left)[0]:
+        while time.monotonic() < end + TIMEOUT:
+            if not select.select([self.s], [], [], max(0, end - time.monotonic()))[0]:
                 return
             yield Ether(self.s.recv(65536))
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from daemon import program
-from world import INTERNET, UPLINK, wait_for
+from world import INTERNET, TIMEOUT, UPLINK, wait_for
 
 FIELDS = ["frame.interface_name", "frame.packet_id", "frame.p2p_dir", "ip.src", "ip.dst", "frame.comment", "dhcp.option.dhcp",
           "icmp.type", "frame.len", "frame.cap_len"]
@@ -101,13 +101,13 @@ def test_into_a_pipe(world, guest):
         assert b"capturing" in p.stderr.readline()
         reader = subprocess.Popen(["tshark", "-n", "-l", "-i", "-", "-c", "3", "-T", "fields", "-e", "frame.interface_name"],
                                   stdin=p.stdout, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + TIMEOUT
         while reader.poll() is None and time.monotonic() < deadline:
             g.ping(INTERNET)
-        assert reader.communicate(timeout=10)[0].split()[:3] == [g.show()["tap"], "vl-default", "eth0"]
+        assert reader.communicate(timeout=TIMEOUT)[0].split()[:3] == [g.show()["tap"], "vl-default", "eth0"]
         p.stdout.close()
         g.ping(INTERNET)  # nobody reads it any more: that ends it, quietly
-        assert p.wait(timeout=30) == 0
+        assert p.wait(timeout=TIMEOUT) == 0
 
 
 def test_ring_of_files(world, guest, capture):
@@ -115,7 +115,7 @@ def test_ring_of_files(world, guest, capture):
     g.dhcp()
     base = f"{world.tmp}/ring"
     c = capture("web1", "icmp", "--file-size", "1", "--files", "2", path=f"{base}.pcapng")
-    g.ns.run("busybox", "ping", "-q", "-c", "900", "-i", "0.001", "-s", "1200", INTERNET, timeout=60)
+    g.ns.run("busybox", "ping", "-q", "-c", "900", "-i", "0.001", "-s", "1200", INTERNET, timeout=3 * TIMEOUT)
     c.end()
     files = sorted(glob.glob(f"{base}_*.pcapng"))
     assert len(files) == 2 and all(os.path.getsize(f) <= 1000000 for f in files), files

@@ -49,7 +49,7 @@ class Refused(Exception):
     pass
 
 
-def dial(ns, address, port, timeout=3):
+def dial(ns, address, port, timeout=20):
     with ns.enter():
         s = socket.socket()
     s.settimeout(timeout)
@@ -63,7 +63,7 @@ def say(s):
     return json.loads(s.makefile().readline())
 
 
-def ask(ns, kind, address, port, timeout=3, sport=0):
+def ask(ns, kind, address, port, timeout=20, sport=0):
     """The server's answer; None when there is none, "refused" when it is refused."""
     ns = getattr(ns, "ns", ns)
     with ns.enter():

@@ -181,7 +181,7 @@ def test_bridge_helper_with_real_qemu(world, vmlaned, need_qemu):
         assert vm.alive(), vm.text()
         return [g for g in vmlaned.vmlane("guest", "list")["guests"] if g["state"] == "running"]
 
-    g = wait_for("the guest", plugged, timeout=30)[0]
+    g = wait_for("the guest", plugged)[0]
     assert g["kind"] == "run" and g["network"] == "default" and g["name"] == "old"
     assert g["process"].startswith("qemu-system") and g["nic_model"] == "e1000e" and g["pid"] == vm.pid
     assert world.host.links()[g["tap"]]["master"] == "vl-default"
@@ -199,7 +199,7 @@ def test_run_with_real_qemu(world, vmlaned, need_qemu):
         g = [g for g in vmlaned.vmlane("guest", "list")["guests"] if g["state"] == "running"]
         return g and g[0]["nic_model"] and g[0]
 
-    g = wait_for("the guest", plugged, timeout=30)
+    g = wait_for("the guest", plugged)
     assert (g["name"], g["nic_model"], g["pid"]) == ("vm1", "virtio-net", vm.pid)
     vm.end()
     wait_for("the tap to vanish", lambda: "vl-vm1" not in world.host.links())

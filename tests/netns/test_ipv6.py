@@ -12,7 +12,7 @@ from daemon import DEFAULT
 from guest import met
 from packet import Ether, Wire, tcp_ask, udp_ask
 from test_modes import fetch, host_accepts_all, network
-from world import INTERNET, INTERNET6, UPLINK, UPLINK6, Monitor, wait_for
+from world import INTERNET, INTERNET6, TIMEOUT, UPLINK, UPLINK6, Monitor, wait_for
 
 # pylint: disable=wrong-import-order,no-name-in-module
 from scapy.layers.inet import UDP  # isort: skip
@@ -290,7 +290,7 @@ def test_forged_sources_do_not_leave(world, daemon, guest):
     # Link-local ones the kernel itself does not forward.
     Wire(g.ns).send(Ether(src=g.mac, dst=gateway) / IPv6(src="fe80::66", dst=INTERNET6) / UDP(sport=1, dport=7777))
     seen = []
-    for frame in wire.frames(3):
+    for frame in wire.frames(TIMEOUT):
         if IPv6 in frame and frame[IPv6].dst == INTERNET6:
             seen.append(frame[IPv6].src)
             break  # the honest one was sent last
@@ -304,7 +304,7 @@ def test_forged_sources_do_not_reach_the_host(world, daemon, guest):
     with world.host.enter():
         s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     with s:
-        s.settimeout(3)
+        s.settimeout(TIMEOUT)
         s.bind(("::", 7777))
         sources, own = forged(g, "fd00:122::1", world.host.links()["vl-default"]["address"])
         assert s.recvfrom(100)[1][0] == own

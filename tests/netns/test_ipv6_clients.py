@@ -11,7 +11,7 @@ from client6 import CLIENTS6, NETWORKD
 from daemon import DEFAULT
 from packet import Wire
 from test_modes import network
-from world import INTERNET6, UPLINK6, wait_for
+from world import INTERNET6, TIMEOUT, UPLINK6, wait_for
 
 # pylint: disable=wrong-import-order,no-name-in-module
 from scapy.layers.inet6 import ICMPv6ND_RA, ICMPv6ND_RS, IPv6  # isort: skip
@@ -149,7 +149,7 @@ def solicitation(g):
 def ask(g, wire, to=("fe80::77",)):
     """The answer to a solicitation, most often for the guest alone."""
     wire.send(solicitation(g))
-    for frame in wire.frames(5):
+    for frame in wire.frames(TIMEOUT):
         if ICMPv6ND_RA in frame and frame[IPv6].dst in to:
             return frame
     raise AssertionError("no advertisement")

@@ -11,7 +11,7 @@ import pytest
 from daemon import DEFAULT, program
 from packet import BROADCAST, Ether, Wire
 from test_switch import APART, port
-from world import Monitor, wait_for
+from world import TIMEOUT, Monitor, wait_for
 
 OFF = "switch: { learning: off }\n"
 STRANGER = "02:00:00:00:00:77"
@@ -38,7 +38,7 @@ def who_hears(sender, others, dst, src=None):
     send(sender, frame(src, dst, b"the question"), frame(src, BROADCAST, b"the end"))
     heard = set()
     for name, wire in wires.items():
-        for f in wire.frames(10):
+        for f in wire.frames(TIMEOUT):
             if b"the end" in bytes(f):
                 break
             assert b"the question" in bytes(f)

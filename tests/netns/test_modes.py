@@ -9,7 +9,7 @@ from daemon import DEFAULT
 from guest import met
 from packet import ARP, IP, UDP, Ether, Wire
 from test_nat import second_uplink, udp_ask
-from world import INTERNET, UPLINK, Monitor, wait_for
+from world import INTERNET, TIMEOUT, UPLINK, Monitor, wait_for
 
 THEIRS = "203.0.113.1"  # the Internet's end of the uplink
 
@@ -120,7 +120,7 @@ def test_routed_sources_are_checked(world, daemon, guest):
         out.send(Ether(src=g.mac, dst=gateway) / IP(src=src, dst=INTERNET, id=4242) / UDP(sport=5000, dport=7777)
                  / b"spoof")
     seen = []
-    for frame in wire.frames(3):
+    for frame in wire.frames(TIMEOUT):
         if IP in frame and frame[IP].dst == INTERNET and frame[IP].id == 4242:
             seen.append(frame[IP].src)
             break  # the honest one was sent last

@@ -225,7 +225,7 @@ def serve_bytes(ns, address, count):
 
     def run():
         with listener, listener.accept()[0] as s:
-            s.settimeout(3)
+            s.settimeout(20)
             try:
                 s.sendall(b"x" * count)
                 total = 0
@@ -241,7 +241,7 @@ def serve_bytes(ns, address, count):
     return thread, got
 
 
-def exchange(g, server, address=INTERNET, count=200000, timeout=3):
+def exchange(g, server, address=INTERNET, count=200000, timeout=20):
     """@count bytes each way; whether both came through."""
     thread, got = serve_bytes(server, address, count)
     with g.ns.enter():

@@ -8,7 +8,7 @@ import pytest
 from daemon import DEFAULT
 from guest import stop_stream
 from packet import IP, UDP, Ether, Wire, tcp_ask, udp_ask
-from world import INTERNET, UPLINK, wait_for
+from world import INTERNET, TIMEOUT, UPLINK, wait_for
 
 LAB = """network: lab
 mode: nat
@@ -73,7 +73,7 @@ def test_spoofed_sources_stay_inside(world, guest):
         out.send(Ether(src=g.mac, dst=gateway) / IP(src=src, dst=INTERNET, id=4242) / UDP(sport=5000, dport=7777)
                  / b"spoof")
     seen = []
-    for frame in wire.frames(3):
+    for frame in wire.frames(TIMEOUT):
         if IP in frame and frame[IP].dst == INTERNET and frame[IP].id == 4242:
             seen.append(frame[IP].src)
             break  # the honest one was sent last
