@@ -214,7 +214,7 @@ def test_bad_mtu(daemon, mtu):
 # ---- TCP through what is narrower ----
 
 
-def serve_bytes(ns, address, count):
+def serve_bytes(ns, address, count, timeout):
     """One connection: @count bytes to whoever comes, then what it sends is read; a (list) of how much."""
     got = []
     with ns.enter():
@@ -224,8 +224,10 @@ def serve_bytes(ns, address, count):
     listener.listen()
 
     def run():
-        with listener, listener.accept()[0] as s:
-            s.settimeout(20)
+        with listener:
+            s = listener.accept()[0]
+        with s:
+            s.settimeout(timeout)
             try:
                 s.sendall(b"x" * count)
                 total = 0
@@ -243,7 +245,7 @@ def serve_bytes(ns, address, count):
 
 def exchange(g, server, address=INTERNET, count=200000, timeout=20):
     """@count bytes each way; whether both came through."""
-    thread, got = serve_bytes(server, address, count)
+    thread, got = serve_bytes(server, address, count, timeout)
     with g.ns.enter():
         s = socket.socket()
     with s:
