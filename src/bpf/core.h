@@ -76,6 +76,7 @@ struct sk_buff {
 	__u8 cloned : 1;
 	__u32 mark;
 	int skb_iif;
+	unsigned long _skb_refdst;
 	__be16 vlan_proto;
 	__u16 vlan_tci;
 	__be16 protocol;
@@ -158,6 +159,33 @@ struct fib6_result {
 
 struct fib6_table {
 	__u32 tb6_id;
+};
+
+struct dst_entry {
+	struct net_device *dev;
+	unsigned short flags;
+};
+
+struct rtable {
+	__u8 rt_gw_family;
+	__be32 rt_gw4;
+	struct in6_addr rt_gw6;
+};
+
+struct rt6_info {
+	struct in6_addr rt6i_gateway;
+	__u32 rt6i_flags;
+};
+
+struct neigh_table {
+	int family;
+};
+
+struct neighbour {
+	struct neigh_table *tbl;
+	struct sk_buff_head arp_queue;
+	struct net_device *dev;
+	__u8 primary_key[0];
 };
 
 #pragma clang attribute pop

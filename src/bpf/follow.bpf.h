@@ -124,6 +124,8 @@ static __always_inline void seen_fill(const struct packet *pk, const struct fram
 
 	__builtin_memset(s, 0, sizeof(*s));
 	headers_read(f, s);
+	if (s->l4 == 17 && (s->dport == 67 || s->dport == 68))
+		s->seq = dhcp_type(f, s);
 	s->mark = skb->mark;
 	s->len = skb->len - f->link - f->tags;
 	if (!s->vlan && skb->vlan_proto)
@@ -189,9 +191,55 @@ static __always_inline void tell_arrival(struct cpu *cpu, const struct packet *p
 	}
 	s->len = cpu->seen.len;
 	s->vlan = cpu->seen.vlan;
+	if (s->l4 == 17)
+		s->seq = cpu->seen.seq;
 	head_fill(&s->head, PATH_RX, pk->key, packet, config.netns, cpu->in.ifindex);
 	s->head.time_ns = cpu->in.time_ns;
 	tell(s, sizeof(*s));
+}
+
+#define DST_METADATA 0x80 /* include/net/dst.h */
+#define RTF_GATEWAY 2	  /* linux/ipv6_route.h */
+
+/*
+ * The route that it took while nobody knew whose it was: what its routing table was asked is over, but
+ * the answer goes with it. Which table gave it is not known any more.
+ */
+static __always_inline void tell_taken_route(struct cpu *cpu, const struct packet *pk, __u32 packet)
+{
+	struct dst_entry *dst = (void *)(pk->skb->_skb_refdst & ~1ul);
+	struct path_route r = {};
+	struct net_device *dev;
+
+	if (!dst || BPF_CORE_READ(dst, flags) & DST_METADATA)
+		return;
+	dev = BPF_CORE_READ(dst, dev);
+	if (cpu->seen.ethertype == ETH_P_IP) {
+		struct rtable *rt = (void *)dst;
+
+		r.family = AF_INET;
+		r.gw_family = BPF_CORE_READ(rt, rt_gw_family);
+		if (r.gw_family == AF_INET)
+			bpf_probe_read_kernel(r.gateway, 4, &rt->rt_gw4);
+		else if (r.gw_family)
+			bpf_probe_read_kernel(r.gateway, 16, &rt->rt_gw6);
+	} else if (cpu->seen.ethertype == ETH_P_IPV6) {
+		struct rt6_info *rt = (void *)dst;
+
+		r.family = AF_INET6;
+		if (BPF_CORE_READ(rt, rt6i_flags) & RTF_GATEWAY) {
+			r.gw_family = AF_INET6;
+			bpf_probe_read_kernel(r.gateway, 16, &rt->rt6i_gateway);
+		}
+	} else {
+		return;
+	}
+	r.iif = pk->skb->skb_iif;
+	r.mark = pk->skb->mark;
+	__builtin_memcpy(r.src, cpu->seen.src, 16);
+	__builtin_memcpy(r.dst, cpu->seen.dst, 16);
+	head_fill(&r.head, PATH_ROUTE, pk->key, packet, config.netns, BPF_CORE_READ(dev, ifindex));
+	tell(&r, sizeof(r));
 }
 
 /* A packet that is not followed yet: shall it be? */
@@ -220,8 +268,11 @@ static __always_inline struct track *begin(struct cpu *cpu, const struct packet 
 	following = 1;
 	t.packet = __sync_fetch_and_add(&last_packet, 1) + 1;
 	count(PATH_FOLLOWED);
-	if (!in)
+	if (!in) {
 		tell_arrival(cpu, pk, t.packet, finger);
+		if (pk->skb->skb_iif)
+			tell_taken_route(cpu, pk, t.packet);
+	}
 	return track_put(pk, &t);
 }
 

@@ -196,6 +196,31 @@ int BPF_PROG(on_route6, const void *net, const struct fib6_result *res, struct f
 }
 
 /*
+ * The current packet is the last in the queue of a neighbour whose MAC is not known: it waits there. What
+ * is sent to neighbours whose MAC is known does not come here.
+ */
+SEC("tp_btf/neigh_event_send_done")
+int BPF_PROG(on_neigh, const struct neighbour *n, int rc)
+{
+	struct path_neigh e = {};
+	struct net_device *dev;
+	struct cpu *cpu;
+
+	if (!rc)
+		return 0;
+	cpu = current_packet();
+	if (!cpu || (__u64)BPF_CORE_READ(n, arp_queue.prev) != *current_of_cpu())
+		return 0;
+	dev = BPF_CORE_READ(n, dev);
+	e.family = BPF_CORE_READ(n, tbl, family);
+	bpf_probe_read_kernel(e.addr, e.family == AF_INET ? 4 : 16, &n->primary_key);
+	head_fill(&e.head, PATH_NEIGH, *current_of_cpu(), cpu->packet, config.netns,
+		  BPF_CORE_READ(dev, ifindex));
+	tell(&e, sizeof(e));
+	return 0;
+}
+
+/*
  * nf_tables queues a trace message to our netlink socket while it evaluates the packet: whichever
  * is current on this CPU. The message is the last in the socket's queue.
  */

@@ -22,6 +22,7 @@ enum path_event_type {
 	PATH_ROUTE,  /* fib_table_lookup, fib6_table_lookup */
 	PATH_TRACE,  /* an nftrace message about it was queued to our socket */
 	PATH_CT,     /* conntrack has, or has changed, its connection */
+	PATH_NEIGH,  /* neigh_event_send_done: it was queued until a neighbour's MAC is known */
 	PATH_EVENT_TYPES,
 };
 
@@ -66,7 +67,9 @@ enum path_flag {
  * @ip_id:	IPv4's identification, host byte order
  * @sport, @dport: host byte order; ICMP: @sport is the echo's id, @dport type << 8 | code; ARP:
  *		@sport is the operation
- * @seq:	TCP's sequence number, ICMP echo's sequence
+ * @seq:	TCP's sequence number, ICMP echo's sequence; of other packets what they say: of ICMP errors
+ *		about TCP and UDP its protocol << 16 | destination port, of DHCP and DHCPv6 the message
+ *		type, of DNS the header's flags; 0 where that could not be read
  * @src, @dst:	addresses, network byte order, IPv4 in the first four bytes; ARP: sender, target
  */
 struct path_seen {
@@ -97,7 +100,7 @@ struct path_seen {
 /**
  * struct path_route - a routing table was asked; PATH_ROUTE
  * @head:	@ifindex is the device of the route that was found
- * @table:	routing table's id
+ * @table:	routing table's id, 0: not known
  * @err:	0, or -errno: -EAGAIN none found in this table, -EINVAL blackhole, ...
  * @iif, @oif:	what the question said: came in by, has to leave by; 0 for any
  * @family:	AF_INET or AF_INET6
@@ -118,6 +121,18 @@ struct path_route {
 	__u8 src[16];
 	__u8 dst[16];
 	__u8 gateway[16];
+};
+
+/**
+ * struct path_neigh - PATH_NEIGH: the packet waits for the MAC of a neighbour
+ * @head:	@ifindex is the device that it is on
+ * @family:	AF_INET or AF_INET6, of @addr: as struct path_seen
+ */
+struct path_neigh {
+	struct path_head head;
+	__u8 family;
+	__u8 pad[7];
+	__u8 addr[16];
 };
 
 /* struct path_trace - PATH_TRACE; @id is the NFTA_TRACE_ID of the message, @number counts them. */

@@ -41,6 +41,7 @@ static __always_inline void skip_tags(struct frame *f)
 		if (!type || !is_tag(be16_at(type)) || !AT(f, f->l3, 4))
 			return;
 		f->l3 += 4;
+		f->l3_at += 4;
 		f->tags += 4;
 	}
 }
@@ -63,6 +64,8 @@ static __always_inline int frame_read(const struct packet *pk, bool at_network, 
 	if (l3 < head || l3 > tail)
 		return -1;
 	f->tags = 0;
+	f->l3_at = l3;
+	f->end = tail;
 	f->link = l3 > data && l3 - data < PATH_FRAME_MAX ? l3 - data : 0;
 	if (mac_header == NO_HEADER || l2 > l3 || l3 - l2 > 22 || l3 - l2 < ETH_HLEN) {
 		/* No Ethernet header yet: one of zeros, for the filter's sake. */
@@ -90,6 +93,51 @@ static __always_inline int frame_read(const struct packet *pk, bool at_network, 
 	return 0;
 }
 
+/* What an ICMP error is about; @off: of the header that it quotes. */
+static __always_inline __u32 quoted_read(const struct frame *f, __u32 off, bool v6)
+{
+	const __u8 *p = AT(f, off, v6 ? 40 : 20);
+	__u8 l4;
+
+	if (!p || (!v6 && ((p[6] & 0x1f) | p[7])))
+		return 0;
+	l4 = v6 ? p[6] : p[9];
+	if (l4 != 6 && l4 != 17)
+		return 0;
+	p = AT(f, off + (v6 ? 40 : (p[0] & 15) * 4), 4);
+	return p ? (__u32)l4 << 16 | be16_at(p + 2) : 0;
+}
+
+static __always_inline void icmp_read(const struct frame *f, __u32 off, struct path_seen *s)
+{
+	const __u8 *p = AT(f, off, 8);
+	__u8 type;
+
+	if (!p)
+		return;
+	type = p[0];
+	if ((s->l4 == 1 && (type == 8 || type == 0)) || type == 128 || type == 129) {
+		s->sport = be16_at(p + 4);
+		s->seq = be16_at(p + 6);
+	} else if (s->l4 == 58 ? type < 128 : type == 3 || type == 11 || type == 12) {
+		s->seq = quoted_read(f, off + 8, s->l4 == 58);
+	}
+}
+
+/* The message type of DHCPv6, the flags of DNS. */
+static __always_inline __u32 udp_read(const struct frame *f, __u32 off, const struct path_seen *s)
+{
+	const __u8 *p = AT(f, off + 8, 4);
+
+	if (!p)
+		return 0;
+	if (s->dport == 53 || s->sport == 53)
+		return be16_at(p + 2);
+	if (s->dport == 546 || s->dport == 547)
+		return p[0];
+	return 0;
+}
+
 static __always_inline void l4_read(const struct frame *f, __u32 off, struct path_seen *s)
 {
 	const __u8 *p = AT(f, off, 8);
@@ -111,16 +159,14 @@ static __always_inline void l4_read(const struct frame *f, __u32 off, struct pat
 		s->flags |= PATH_L4;
 		s->sport = be16_at(p);
 		s->dport = be16_at(p + 2);
+		if (s->l4 == 17)
+			s->seq = udp_read(f, off, s);
 		break;
 	case 1:
 	case 58:
 		s->flags |= PATH_L4;
 		s->dport = be16_at(p);
-		if (s->dport >> 8 == 8 || s->dport >> 8 == 0 || s->dport >> 8 == 128 ||
-		    s->dport >> 8 == 129) {
-			s->sport = be16_at(p + 4);
-			s->seq = be16_at(p + 6);
-		}
+		icmp_read(f, off, s);
 		break;
 	}
 }
@@ -224,6 +270,45 @@ __noinline int headers_read(const struct frame *f, struct path_seen *s)
 	return 0;
 }
 
+#define DHCP_OPTIONS 240 /* behind BOOTP's fields and the cookie (RFC 2131, 2) */
+#define DHCP_MESSAGE_TYPE 53
+#define DHCP_READ 64
+
+/*
+ * DHCP's message type, an option that all clients and servers put among the first. Its place is behind
+ * the bytes that are read of all frames.
+ */
+__noinline int dhcp_type(const struct frame *f, const struct path_seen *s)
+{
+	__u8 options[DHCP_READ] = {};
+	__u32 headers, o = 0, n;
+	const __u8 *p;
+	__u64 at;
+
+	if (!f || !s)
+		return 0;
+	p = AT(f, f->l3, 1);
+	if (!p || s->l4 != 17 || s->ethertype != ETH_P_IP || s->frag_offset)
+		return 0;
+	headers = (p[0] & 15) * 4 + 8;
+	at = f->l3_at + headers + DHCP_OPTIONS;
+	if (at >= f->end)
+		return 0;
+	n = f->end - at > DHCP_READ ? DHCP_READ : f->end - at;
+	if (n > DHCP_READ || bpf_probe_read_kernel(options, n & (DHCP_READ * 2 - 1), (void *)at))
+		return 0;
+	for (int i = 0; i < 8 && o + 2 < DHCP_READ; i++) {
+		__u8 code = options[o & (DHCP_READ - 1)];
+
+		if (code == DHCP_MESSAGE_TYPE)
+			return options[(o + 2) & (DHCP_READ - 1)];
+		if (code == 255)
+			return 0;
+		o += code ? 2 + options[(o + 1) & (DHCP_READ - 1)] : 1;
+	}
+	return 0;
+}
+
 /* Where what is behind ports and checksum begins in @f, or 0 where IP's options are in the way. */
 static __always_inline __u32 payload_offset(const struct frame *f, const struct path_seen *s)
 {
@@ -261,7 +346,7 @@ __noinline int finger_make(const struct frame *f, const struct path_seen *s, str
 		return 0;
 	off = payload_offset(f, s);
 	__builtin_memset(ret, 0, sizeof(*ret));
-	ret->seq = s->seq;
+	ret->seq = is_icmp_error(s) || s->l4 == 17 ? 0 : s->seq; /* what is quoted is translated */
 	ret->ip_id = s->ip_id;
 	ret->ethertype = s->ethertype;
 	ret->l4 = s->l4;

@@ -148,7 +148,8 @@ struct {
  * struct frame - a frame as read from an skb
  * @skb:	whose it is, and @head its data's; @time_ns, @ifindex: when and where it was read, of those that came in
  * @bytes:	from the Ethernet header on; @len of them
- * @l3:		offset of the network header in @bytes
+ * @l3:		offset of the network header in @bytes, which the kernel has at address @l3_at; what the
+ *		skb's own memory has of it ends at @end
  * @tags:	bytes of VLAN tags before @l3
  * @link:	bytes from skb->data to the network header, as the stack has it: before @tags
  *
@@ -159,6 +160,8 @@ struct frame {
 	__u64 skb;
 	__u64 head;
 	__u64 time_ns;
+	__u64 l3_at;
+	__u64 end;
 	__u32 len;
 	__u32 l3;
 	__u32 ifindex;

@@ -75,9 +75,11 @@ static json_t *decision_json(const struct path_decision *d)
 
 static json_t *route_json(const struct path_route *r, const struct path_view *v)
 {
-	json_t *o = json_pack("{s:i, s:i}", "table", (int)r->table, "error", -r->err);
+	json_t *o = json_pack("{s:i}", "error", -r->err);
 	char name[IFNAMSIZ];
 
+	if (r->table)
+		json_object_set_new(o, "table", json_integer(r->table));
 	if (r->gw_family)
 		set_address(o, "gateway", r->gw_family, r->gateway);
 	if (r->head.ifindex)
@@ -107,6 +109,17 @@ static void drop_json(json_t *o, const struct hop *h, const struct journey_words
 		json_object_set_new(o, "decision", decision_json(&h->decision));
 }
 
+static json_t *neigh_json(const struct hop *h)
+{
+	const char *state = !h->waited_ns ? "waiting" : h->failed ? "failed" : "known";
+	json_t *o = json_pack("{s:s}", "state", state);
+
+	set_address(o, "address", h->neigh.family, h->neigh.addr);
+	if (h->waited_ns)
+		json_object_set_new(o, "waited_us", json_real((double)h->waited_ns / 1e3));
+	return o;
+}
+
 static json_t *hop_json(const struct hop *h, const struct journey *j, const struct journey_words *w)
 {
 	struct buf text = BUF_INIT(TEXT_MAX);
@@ -130,6 +143,9 @@ static json_t *hop_json(const struct hop *h, const struct journey *j, const stru
 		break;
 	case HOP_FW:
 		json_object_set_new(o, "decision", decision_json(&h->decision));
+		break;
+	case HOP_NEIGH:
+		json_object_set_new(o, "neighbour", neigh_json(h));
 		break;
 	case HOP_BRIDGE_FWD:
 		json_object_set_new(o, "ports", ports_json(h, w->view));
@@ -195,7 +211,8 @@ void trace_json_event(const struct path_head *head, size_t len, const char *what
 void trace_json_journey(const struct journey *j, const struct tracing *t, const struct diagnosis *d)
 {
 	const struct journey_words *w = tracing_words(t);
-	struct buf text = BUF_INIT(TEXT_MAX), end = BUF_INIT(TEXT_MAX);
+	struct buf text = BUF_INIT(TEXT_MAX), end = BUF_INIT(TEXT_MAX),
+		   message = BUF_INIT(TEXT_MAX);
 	json_t *hops = json_array();
 	json_t *o = json_object();
 
@@ -206,6 +223,8 @@ void trace_json_journey(const struct journey *j, const struct tracing *t, const 
 	json_object_set_new(o, "time", json_real((double)tracing_realtime(t, j->begin_ns) / 1e9));
 	packet_text(&j->first, &text);
 	set_text(o, "text", &text);
+	packet_message(&j->first, &message);
+	set_text(o, "message", &message);
 	json_object_set_new(o, "flow", flow_json(&j->began));
 	json_object_set_new(o, "length", json_integer(j->first.len));
 	if (j->first.vlan)

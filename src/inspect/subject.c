@@ -77,7 +77,7 @@ static void guest_name(const struct host *h, const struct link_state *l, char *r
 static bool is_guest_port(const struct link_state *l)
 {
 	if (strcmp(l->kind, "tun") == 0)
-		return true;
+		return !mac_is_zero(&l->mac); /* without a MAC it is a tunnel's, no tap */
 	return l->master && strcmp(l->kind, "veth") == 0;
 }
 

@@ -111,6 +111,7 @@ static int start(struct tracing *t, struct err *e)
 			       "an interface has an index of %d or more, which cannot be watched",
 			       PATH_IFINDEX_MAX);
 	t->subject->view.no_socket_reason = tracer_reason_number(t->tracer, "NO_SOCKET");
+	t->subject->view.unspecified_reason = tracer_reason_number(t->tracer, "NOT_SPECIFIED");
 	if (t->o.mark)
 		t->subject->view.swallow_reason = tracer_reason_number(t->tracer, "TC_EGRESS");
 	r = journeys_new(&t->subject->view, &t->journeys);

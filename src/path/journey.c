@@ -30,48 +30,6 @@
 #define ETHERTYPE_IP4 0x0800
 #define ETHERTYPE_IP6 0x86dd
 
-static const char *const hop_names[] = {
-	[HOP_VM_OUT] = "vm-out",
-	[HOP_UPLINK_IN] = "uplink-in",
-	[HOP_HOST_OUT] = "host-out",
-	[HOP_BRIDGE_IN] = "bridge-in",
-	[HOP_BRIDGE_FWD] = "bridge-fwd",
-	[HOP_JOIN] = "reassembled",
-	[HOP_FW] = "fw",
-	[HOP_ROUTE] = "route",
-	[HOP_NAT] = "nat",
-	[HOP_QDISC] = "qdisc",
-	[HOP_UPLINK_OUT] = "uplink-out",
-	[HOP_TAP_QUEUED] = "tap-queued",
-	[HOP_VM_READ] = "vm-read",
-	[HOP_HOST_IN] = "host-in",
-	[HOP_ICMP] = "icmp-error",
-	[HOP_DROP] = "DROP",
-};
-_Static_assert(ARRAY_SIZE(hop_names) == HOP_KINDS, "a name for each kind of hop");
-
-const char *hop_name(enum hop_kind kind)
-{
-	return hop_names[kind];
-}
-
-const char *journey_end_name(enum journey_end end)
-{
-	static const char *const names[] = {"UNDER-WAY", "DELIVERED", "DROP", "LOST-SIGHT",
-					    "JOINED"};
-
-	_Static_assert(ARRAY_SIZE(names) == JOURNEY_JOINED + 1, "a name for each end");
-	return names[end];
-}
-
-const struct path_device *path_device_find(const struct path_view *v, int ifindex)
-{
-	for (size_t i = 0; i < v->n_devices; i++)
-		if (v->devices[i].ifindex == ifindex)
-			return &v->devices[i];
-	return NULL;
-}
-
 /* struct tracked - a journey under way, in the table by its packet's number. */
 struct tracked {
 	struct journey j;
@@ -522,6 +480,13 @@ static void host_in(struct journey *g, const struct path_seen *s)
 static bool host_has_had(const struct journeys *j, const struct journey *g,
 			 const struct path_seen *s)
 {
+	const struct hop *last = g->n_hops ? &g->hops[g->n_hops - 1] : NULL;
+	bool up = last && (last->kind == HOP_BRIDGE_IN || last->kind == HOP_UPLINK_IN ||
+			   last->kind == HOP_FW);
+
+	if (j->view->unspecified_reason && s->reason == j->view->unspecified_reason)
+		return s->dmac[0] & 1 && s->l4 == IPPROTO_UDP && up &&
+		       !(g->has_decision && g->last_decision.drops);
 	if (!j->view->no_socket_reason || s->reason != j->view->no_socket_reason)
 		return false;
 	return s->dmac[0] & 1 || s->l4 == IPPROTO_ICMP || s->l4 == IPPROTO_ICMPV6;
@@ -604,8 +569,29 @@ static void on_route(struct journeys *j, struct journey *g, const struct path_ro
 	}
 }
 
+static void on_neigh(struct journey *g, const struct path_neigh *n)
+{
+	struct hop *h = hop_add(g, HOP_NEIGH, n->head.time_ns, (int)n->head.ifindex);
+
+	if (h)
+		h->neigh = *n;
+}
+
+/* What it has waited for has come, or will not come any more. */
+static void note_waited(struct journey *g, const struct path_seen *s)
+{
+	struct hop *last = last_hop(g);
+
+	if (!last || last->kind != HOP_NEIGH || last->waited_ns)
+		return;
+	if (s->head.time_ns > last->time_ns)
+		last->waited_ns = s->head.time_ns - last->time_ns;
+	last->failed = s->head.type == PATH_DROP;
+}
+
 static void on_seen(struct journeys *j, struct journey *g, const struct path_seen *s)
 {
+	note_waited(g, s);
 	if (g->events++ == 0) {
 		g->first = *s;
 		g->flow = g->began = flow_of(s);
@@ -650,6 +636,8 @@ int journeys_event(struct journeys *j, const struct path_head *head, size_t len)
 		return -EBADMSG;
 	if (head->type == PATH_ROUTE && len < sizeof(struct path_route))
 		return -EBADMSG;
+	if (head->type == PATH_NEIGH && len < sizeof(struct path_neigh))
+		return -EBADMSG;
 	if (!g && !is_seen)
 		return 0;
 	if (!g && j->begun[head->packet % BEGUN] == head->packet)
@@ -667,6 +655,8 @@ int journeys_event(struct journeys *j, const struct path_head *head, size_t len)
 		on_seen(j, g, (const struct path_seen *)head);
 	else if (head->type == PATH_ROUTE)
 		on_route(j, g, (const struct path_route *)head);
+	else if (head->type == PATH_NEIGH)
+		on_neigh(g, (const struct path_neigh *)head);
 	return 0;
 }
 

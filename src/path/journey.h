@@ -57,6 +57,7 @@ struct path_address {
  * @netns:	inode of the traced namespace
  * @locals:	the host's own addresses
  * @no_socket_reason: the drop reason of what no socket of the host wants: its packet sockets have had it
+ * @unspecified_reason: the one that says nothing, which UDP's broadcasts have that no socket wants
  * @swallow_reason: not 0: packets that are dropped for it have left: a probe's, at the way out
  */
 struct path_view {
@@ -67,9 +68,13 @@ struct path_view {
 	size_t n_locals;
 	uint32_t no_socket_reason;
 	uint32_t swallow_reason;
+	uint32_t unspecified_reason;
 };
 
 const struct path_device *path_device_find(const struct path_view *v, int ifindex);
+
+/* path_is_echo() - @s is a ping's question or answer, of either family: it has an id and a sequence. */
+bool path_is_echo(const struct path_seen *s);
 
 /* enum hop_kind - the words of the product for what happens on the way */
 enum hop_kind {
@@ -82,6 +87,7 @@ enum hop_kind {
 	HOP_FW,		/* a chain of the firewall has decided */
 	HOP_ROUTE,	/* a routing table was asked */
 	HOP_NAT,	/* its addresses or ports have changed */
+	HOP_NEIGH,	/* it waits for the MAC of the next hop */
 	HOP_QDISC,	/* it went into a queueing discipline and has not come out yet */
 	HOP_UPLINK_OUT, /* it left the host */
 	HOP_TAP_QUEUED, /* it waits in the guest's tap */
@@ -139,6 +145,7 @@ struct path_decision {
  * @pieces:	above 1: it went there in so many fragments or segments; HOP_JOIN: it was so many
  * @flow:	HOP_NAT: as it is now; @before: as it was
  * @route:	HOP_ROUTE
+ * @neigh:	HOP_NEIGH: who that is; @waited_ns: until the next event, 0: it is not over; @failed: in vain
  * @decision:	HOP_FW, and HOP_DROP by a rule
  * @seen:	the event itself, of hops that have one
  */
@@ -150,8 +157,11 @@ struct hop {
 	unsigned int pieces;
 	int ports[8];
 	struct flow before, flow;
+	uint64_t waited_ns;
+	bool failed;
 	union {
 		struct path_route route;
+		struct path_neigh neigh;
 		struct path_decision decision;
 	};
 	struct path_seen seen;

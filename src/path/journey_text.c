@@ -16,6 +16,49 @@
 
 #define ETHERTYPE_ARP 0x0806
 
+static const char *const hop_names[] = {
+	[HOP_VM_OUT] = "vm-out",
+	[HOP_UPLINK_IN] = "uplink-in",
+	[HOP_HOST_OUT] = "host-out",
+	[HOP_BRIDGE_IN] = "bridge-in",
+	[HOP_BRIDGE_FWD] = "bridge-fwd",
+	[HOP_JOIN] = "reassembled",
+	[HOP_FW] = "fw",
+	[HOP_ROUTE] = "route",
+	[HOP_NAT] = "nat",
+	[HOP_NEIGH] = "neigh",
+	[HOP_QDISC] = "qdisc",
+	[HOP_UPLINK_OUT] = "uplink-out",
+	[HOP_TAP_QUEUED] = "tap-queued",
+	[HOP_VM_READ] = "vm-read",
+	[HOP_HOST_IN] = "host-in",
+	[HOP_ICMP] = "icmp-error",
+	[HOP_DROP] = "DROP",
+};
+_Static_assert(ARRAY_SIZE(hop_names) == HOP_KINDS, "a name for each kind of hop");
+
+const char *hop_name(enum hop_kind kind)
+{
+	return hop_names[kind];
+}
+
+const char *journey_end_name(enum journey_end end)
+{
+	static const char *const names[] = {"UNDER-WAY", "DELIVERED", "DROP", "LOST-SIGHT",
+					    "JOINED"};
+
+	_Static_assert(ARRAY_SIZE(names) == JOURNEY_JOINED + 1, "a name for each end");
+	return names[end];
+}
+
+const struct path_device *path_device_find(const struct path_view *v, int ifindex)
+{
+	for (size_t i = 0; i < v->n_devices; i++)
+		if (v->devices[i].ifindex == ifindex)
+			return &v->devices[i];
+	return NULL;
+}
+
 void address_text(uint8_t family, const uint8_t addr[16], struct buf *out)
 {
 	char text[INET6_ADDRSTRLEN];
@@ -110,16 +153,26 @@ static const char *icmp_word(uint8_t l4, uint16_t type_code)
 	return name ? name : word_find(w, n, type_code | 0xff);
 }
 
+bool path_is_echo(const struct path_seen *s)
+{
+	uint8_t type = (uint8_t)(s->dport >> 8);
+
+	if (s->l4 == IPPROTO_ICMP)
+		return type == 8 || type == 0;
+	return s->l4 == IPPROTO_ICMPV6 && (type == 128 || type == 129);
+}
+
 static void icmp_text(const struct path_seen *s, struct buf *out)
 {
 	const char *name = icmp_word(s->l4, s->dport);
 
 	if (name)
-		buf_printf(out, " %s", name);
+		buf_puts(out, name);
 	else
-		buf_printf(out, " type %u code %u", s->dport >> 8, s->dport & 0xff);
-	if (s->sport || s->seq)
-		buf_printf(out, " id %u seq %u", s->sport, s->seq);
+		buf_printf(out, "type %u code %u", s->dport >> 8, s->dport & 0xff);
+	if (s->seq && !path_is_echo(s)) /* an error */
+		buf_printf(out, " of %s port %u", s->seq >> 16 == IPPROTO_TCP ? "tcp" : "udp",
+			   s->seq & 0xffff);
 }
 
 static void tcp_text(const struct path_seen *s, struct buf *out)
@@ -137,6 +190,50 @@ static void tcp_text(const struct path_seen *s, struct buf *out)
 	}
 }
 
+/* RFC 2131, table 2; RFC 8415, 7.3; RFC 1035, 4.1.1 */
+static const struct word dhcp_words[] = {
+	{1, "DISCOVER"}, {2, "OFFER"}, {3, "REQUEST"}, {4, "DECLINE"},
+	{5, "ACK"},	 {6, "NAK"},   {7, "RELEASE"}, {8, "INFORM"},
+};
+static const struct word dhcp6_words[] = {
+	{1, "SOLICIT"},
+	{2, "ADVERTISE"},
+	{3, "REQUEST"},
+	{4, "CONFIRM"},
+	{5, "RENEW"},
+	{6, "REBIND"},
+	{7, "REPLY"},
+	{8, "RELEASE"},
+	{9, "DECLINE"},
+	{10, "RECONFIGURE"},
+	{11, "INFORMATION-REQUEST"},
+	{12, "RELAY-FORW"},
+	{13, "RELAY-REPL"},
+};
+static const struct word dns_words[] = {
+	{1, "FORMERR"}, {2, "SERVFAIL"}, {3, "NXDOMAIN"}, {4, "NOTIMP"}, {5, "REFUSED"},
+};
+
+#define DNS_ANSWER 0x8000
+#define DNS_RCODE 0x000f
+
+static bool is_port(const struct path_seen *s, uint16_t a, uint16_t b)
+{
+	return s->dport == a || s->dport == b;
+}
+
+/* What follows the protocol's name; NULL when it is not known. */
+static const char *udp_message(const struct path_seen *s)
+{
+	if (is_port(s, 67, 68))
+		return word_find(dhcp_words, ARRAY_SIZE(dhcp_words), (uint16_t)s->seq);
+	if (is_port(s, 546, 547))
+		return word_find(dhcp6_words, ARRAY_SIZE(dhcp6_words), (uint16_t)s->seq);
+	if (s->sport == 53 && s->seq & DNS_ANSWER)
+		return word_find(dns_words, ARRAY_SIZE(dns_words), s->seq & DNS_RCODE);
+	return NULL;
+}
+
 /* Ports that tell what it is. */
 static void udp_text(const struct path_seen *s, struct buf *out)
 {
@@ -148,8 +245,21 @@ static void udp_text(const struct path_seen *s, struct buf *out)
 
 	if (!name)
 		name = word_find(ports, ARRAY_SIZE(ports), s->sport);
-	if (name)
-		buf_printf(out, " %s", name);
+	if (!name)
+		return;
+	buf_puts(out, name);
+	if (udp_message(s))
+		buf_printf(out, " %s", udp_message(s));
+}
+
+void packet_message(const struct path_seen *s, struct buf *out)
+{
+	if (!(s->flags & PATH_L4) || s->ethertype == ETHERTYPE_ARP)
+		return;
+	if (s->l4 == IPPROTO_ICMP || s->l4 == IPPROTO_ICMPV6)
+		icmp_text(s, out);
+	else if (s->l4 == IPPROTO_UDP)
+		udp_text(s, out);
 }
 
 static void arp_text(const struct path_seen *s, struct buf *out)
@@ -187,6 +297,7 @@ static void proto_text(const struct path_seen *s, struct buf *out)
 
 void packet_text(const struct path_seen *s, struct buf *out)
 {
+	struct buf message = BUF_INIT(128);
 	struct flow f = {.l4 = s->l4};
 
 	if (s->ethertype == ETHERTYPE_ARP) {
@@ -206,12 +317,14 @@ void packet_text(const struct path_seen *s, struct buf *out)
 	}
 	proto_text(s, out);
 	flow_text(&f, out);
-	if (s->flags & PATH_L4 && (s->l4 == IPPROTO_ICMP || s->l4 == IPPROTO_ICMPV6))
-		icmp_text(s, out);
+	packet_message(s, &message);
+	if (message.len)
+		buf_printf(out, " %s", buf_str(&message));
+	buf_done(&message);
+	if (path_is_echo(s) && s->flags & PATH_L4)
+		buf_printf(out, " id %u seq %u", s->sport, s->seq);
 	else if (s->flags & PATH_L4 && s->l4 == IPPROTO_TCP)
 		tcp_text(s, out);
-	else if (s->flags & PATH_L4 && s->l4 == IPPROTO_UDP)
-		udp_text(s, out);
 	if (s->flags & PATH_FRAGMENT)
 		buf_printf(out, " fragment at %u%s", s->frag_offset,
 			   s->flags & PATH_MORE_FRAGMENTS ? "" : " (last)");
@@ -278,7 +391,7 @@ static void route_text(const struct path_route *r, const struct journey_words *w
 		buf_puts(out, " ");
 	}
 	buf_printf(out, "dev %s", device_name(w->view, (int)r->head.ifindex, name));
-	if (r->table != RT_TABLE_MAIN) {
+	if (r->table && r->table != RT_TABLE_MAIN) {
 		buf_puts(out, " (");
 		table_text(r->table, out);
 		buf_puts(out, ")");
@@ -344,6 +457,30 @@ static void device_text(const struct hop *h, const struct journey_words *w, stru
 		buf_printf(out, " in %u pieces", h->pieces);
 }
 
+static void took_text(uint64_t ns, struct buf *out)
+{
+	if (ns < 1000000)
+		buf_printf(out, "%.1f us", (double)ns / 1e3);
+	else if (ns < 1000000000)
+		buf_printf(out, "%.2f ms", (double)ns / 1e6);
+	else
+		buf_printf(out, "%.2f s", (double)ns / 1e9);
+}
+
+static void neigh_text(const struct hop *h, const struct journey_words *w, struct buf *out)
+{
+	char name[IFNAMSIZ];
+
+	address_text(h->neigh.family, h->neigh.addr, out);
+	buf_printf(out, " dev %s: ", device_name(w->view, h->ifindex, name));
+	if (!h->waited_ns) {
+		buf_puts(out, "its MAC is asked for");
+		return;
+	}
+	buf_puts(out, h->failed ? "no answer to who that is for " : "its MAC was known after ");
+	took_text(h->waited_ns, out);
+}
+
 void hop_text(const struct hop *h, const struct journey_words *w, struct buf *out)
 {
 	const char *name;
@@ -362,6 +499,9 @@ void hop_text(const struct hop *h, const struct journey_words *w, struct buf *ou
 		flow_text(&h->before, out);
 		buf_puts(out, "  ->  ");
 		flow_text(&h->flow, out);
+		break;
+	case HOP_NEIGH:
+		neigh_text(h, w, out);
 		break;
 	case HOP_BRIDGE_FWD:
 		forward_text(h, w, out);

@@ -11,6 +11,12 @@
 /* packet_text() - "tcp 192.168.122.10:41000 > 198.51.100.7:443 SYN", one line without newline. */
 void packet_text(const struct path_seen *s, struct buf *out);
 
+/*
+ * packet_message() - what it says, where its protocol has a word for it: "echo request", "DHCP OFFER",
+ * "DNS NXDOMAIN", "port unreachable of udp port 53"; nothing else.
+ */
+void packet_message(const struct path_seen *s, struct buf *out);
+
 /* flow_text() - "192.168.122.10:41000 > 198.51.100.7:443"; without ports where there are none. */
 void flow_text(const struct flow *f, struct buf *out);
 

@@ -257,7 +257,7 @@ static enum trace_fit l4_fits(const struct nftrace_msg *m, const struct path_see
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
 		/* Type and code, checksum; of an echo: id and sequence, the former translated. */
-		if (sport != s->dport || (s->seq && (seq & 0xffff) != s->seq))
+		if (sport != s->dport || (s->seq && path_is_echo(s) && (seq & 0xffff) != s->seq))
 			return TRACE_OTHER;
 		ports = seq >> 16 == s->sport;
 		break;

@@ -94,6 +94,8 @@ static void choose_programs(struct tracer *t, const struct tracer_options *o)
 	bpf_program__set_autoload(s->progs.on_icmp,
 				  o->detail & TRACER_ICMP &&
 					  has_tracepoint(t->btf, "btf_trace_icmp_send"));
+	bpf_program__set_autoload(s->progs.on_neigh,
+				  has_tracepoint(t->btf, "btf_trace_neigh_event_send_done"));
 	bpf_program__set_autoload(s->progs.on_route6,
 				  has_tracepoint(t->btf, "btf_trace_fib6_table_lookup"));
 }

@@ -70,8 +70,8 @@ def hops(packet):
 
 
 def way(packet):
-    """The hops without the firewall's opinions."""
-    return [h for h in hops(packet) if h != "fw"]
+    """The hops without the firewall's opinions, and without waiting for who nobody has asked for yet."""
+    return [h for h in hops(packet) if h not in ("fw", "neigh")]
 
 
 def hop(packet, name):

@@ -57,8 +57,10 @@ def test_port_forward_from_outside(world, plain, trace, known):
     t.end()
     there = [p for p in t.seen if p["direction"] == "in"]
     assert there[0]["text"].endswith(f"> {UPLINK}:8080 SYN, 60 bytes")
+    assert "table" not in hop(there[0], "route")["route"], "of the first the table is not known any more"
     for p in there:
-        assert [h for h in way(p) if h != "route"] == ["uplink-in", "nat"] + TO_GUEST, p
+        assert way(p) == ["uplink-in", "route", "nat"] + TO_GUEST, p
+        assert hop(p, "route")["route"]["dev"] == "br0"
         assert hop(p, "uplink-in")["dev"] == "eth0" and hop(p, "nat")["after"]["dst"] == g.address
         assert ends(hop(p, "nat")["before"])[1] == f"{UPLINK}:8080"
     back = [p for p in t.seen if p["direction"] == "out"]

@@ -218,6 +218,95 @@ static void test_guest_reads_late(void **state)
 	buf_done(&l.text);
 }
 
+static void give_neigh(struct journeys *j, uint32_t packet, uint64_t at)
+{
+	struct path_neigh n = {.head = {.time_ns = at * 1000,
+					.packet = packet,
+					.netns = NETNS,
+					.ifindex = UPLINK,
+					.type = PATH_NEIGH},
+			       .family = AF_INET};
+
+	assert_int_equal(inet_pton(AF_INET, "203.0.113.1", n.addr), 1);
+	assert_int_equal(journeys_event(j, &n.head, sizeof(n) - 1), -EBADMSG);
+	assert_int_equal(journeys_event(j, &n.head, sizeof(n)), 0);
+}
+
+/* It waits, and is told so at once; then it goes on, or is dropped. */
+static void test_waits_for_a_neighbour(void **state)
+{
+	_cleanup_(journeys_freep) struct journeys *j = NULL;
+	struct lines l = {.text = BUF_INIT(65536)};
+	struct path_seen s;
+
+	assert_int_equal(journeys_new(&view, &j), 0);
+	for (uint32_t packet = 1; packet < 3; packet++) {
+		s = seen(PATH_RX, packet, 100, TAP, GUEST, SERVER);
+		give(j, &s);
+		give_neigh(j, packet, 110);
+	}
+	assert_int_equal(journeys_due(j, 200000 + 50 * MS, note, &l), 2);
+	s = seen(PATH_TX, 1, 1310, UPLINK, GUEST, SERVER);
+	give(j, &s);
+	s = seen(PATH_DROP, 2, 3000110, UPLINK, GUEST, SERVER);
+	give(j, &s);
+	assert_int_equal(journeys_due(j, UINT64_MAX, note, &l), 2);
+	assert_string_equal(buf_str(&l.text),
+			    "#1 tcp 192.168.122.10:41000 > 198.51.100.7:443 SYN, 60 bytes\n"
+			    "vm-out vl-web1\n"
+			    "neigh 203.0.113.1 dev eth0: its MAC is asked for\n...\n"
+			    "#2 tcp 192.168.122.10:41000 > 198.51.100.7:443 SYN, 60 bytes\n"
+			    "vm-out vl-web1\n"
+			    "neigh 203.0.113.1 dev eth0: its MAC is asked for\n...\n"
+			    "#1 tcp 192.168.122.10:41000 > 198.51.100.7:443 SYN, 60 bytes\n"
+			    "uplink-out eth0\n"
+			    "DELIVERED out by eth0\n"
+			    "#2 tcp 192.168.122.10:41000 > 198.51.100.7:443 SYN, 60 bytes\n"
+			    "DROP reason 0 at eth0\n"
+			    "DROP\n");
+	buf_done(&l.text);
+}
+
+static void test_what_packets_say(void **state)
+{
+	static const struct {
+		uint8_t l4;
+		uint16_t sport, dport;
+		uint32_t seq;
+		const char *text;
+	} cases[] = {
+		{17, 68, 67, 1, "DHCP DISCOVER"},
+		{17, 67, 68, 6, "DHCP NAK"},
+		{17, 67, 68, 0, "DHCP"},
+		{17, 67, 68, 77, "DHCP"},
+		{17, 546, 547, 1, "DHCPv6 SOLICIT"},
+		{17, 4000, 53, 0x0100, "DNS"},
+		{17, 53, 4000, 0x8183, "DNS NXDOMAIN"},
+		{17, 53, 4000, 0x8180, "DNS"},
+		{17, 4000, 4001, 5, ""},
+		{1, 7, 0x0800, 3, "echo request"},
+		{1, 0, 0x0303, 17 << 16 | 53, "port unreachable of udp port 53"},
+		{1, 0, 0x0304, 6 << 16 | 80, "packet too big of tcp port 80"},
+		{58, 0, 0x8600, 0, "router advertisement"},
+		{58, 0, 0x0104, 17 << 16 | 53, "port unreachable of udp port 53"},
+		{6, 53, 53, 5, ""},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct path_seen s = {.ethertype = cases[i].l4 == 58 ? 0x86dd : 0x0800,
+				      .l4 = cases[i].l4,
+				      .flags = PATH_L4,
+				      .sport = cases[i].sport,
+				      .dport = cases[i].dport,
+				      .seq = cases[i].seq};
+		struct buf text = BUF_INIT(256);
+
+		packet_message(&s, &text);
+		assert_string_equal(buf_str(&text), cases[i].text);
+		buf_done(&text);
+	}
+}
+
 static struct path_decision drop_rule(void)
 {
 	struct path_decision d = {.drops = true, .handle = 7};
@@ -543,13 +632,22 @@ static void test_segments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nat),	  cmocka_unit_test(test_guest_reads_late),
-		cmocka_unit_test(test_late),	  cmocka_unit_test(test_drop_by_rule),
-		cmocka_unit_test(test_goes_on),	  cmocka_unit_test(test_lost_sight),
-		cmocka_unit_test(test_flood),	  cmocka_unit_test(test_to_host),
-		cmocka_unit_test(test_refusals),  cmocka_unit_test(test_bad_events),
-		cmocka_unit_test(test_overflow),  cmocka_unit_test(test_many_hops),
-		cmocka_unit_test(test_fragments), cmocka_unit_test(test_segments),
+		cmocka_unit_test(test_nat),
+		cmocka_unit_test(test_guest_reads_late),
+		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_drop_by_rule),
+		cmocka_unit_test(test_goes_on),
+		cmocka_unit_test(test_lost_sight),
+		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_to_host),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_bad_events),
+		cmocka_unit_test(test_overflow),
+		cmocka_unit_test(test_many_hops),
+		cmocka_unit_test(test_fragments),
+		cmocka_unit_test(test_segments),
+		cmocka_unit_test(test_what_packets_say),
+		cmocka_unit_test(test_waits_for_a_neighbour),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
