@@ -104,6 +104,14 @@ static int open_recording(struct run *run, const char *path, const struct tracin
 	return recording_open(run->recording, t, &o, e);
 }
 
+/* A filter that may leave out answers while it shows questions. */
+static bool is_one_sided(const char *filter)
+{
+	struct pcap_filter_flow f;
+
+	return !pcap_filter_flow(filter, &f) || f.src.family || f.dst.family || f.sport || f.dport;
+}
+
 static int trace(struct cli *cli, const struct verb_args *a, struct subject *s, struct run *run)
 {
 	_cleanup_(tracing_freep) struct tracing *t = NULL;
@@ -115,6 +123,7 @@ static int trace(struct cli *cli, const struct verb_args *a, struct subject *s, 
 		.color = cli->color,
 		.verbose = a->opt[TRACE_VERBOSE],
 		.summary = a->opt[TRACE_SUMMARY],
+		.one_sided = is_one_sided(run->filter.text),
 	};
 	struct err e = {0};
 	int r;

@@ -50,9 +50,11 @@ int trace_show_new(const struct trace_show_options *o, const struct subject *s,
 	t->o = *o;
 	t->subject = s;
 	t->live = !o->json && isatty(STDOUT_FILENO) && isatty(STDERR_FILENO);
-	r = o->summary ? trace_summary_new(&t->summary)
-		       : diagnosing_new(s, o->socket, &t->diagnosing);
+	r = diagnosing_new(s, o->socket, o->one_sided, &t->diagnosing);
+	if (r == 0 && o->summary)
+		r = trace_summary_new(&t->summary);
 	if (r < 0) {
+		diagnosing_free(t->diagnosing);
 		free(t);
 		return r;
 	}
@@ -219,7 +221,7 @@ bool trace_show_blocked(struct trace_show *s, int ifindex)
 	struct diagnosis d;
 	char name[IFNAMSIZ];
 
-	if (!s->diagnosing || !diagnosing_port(s->diagnosing, ifindex, &d))
+	if (s->summary || !diagnosing_port(s->diagnosing, ifindex, &d))
 		return false;
 	if (s->o.json)
 		trace_json_blocked(device_name(&s->subject->view, ifindex, name), &d);
@@ -238,13 +240,13 @@ bool trace_show_journey(struct trace_show *s, const struct journey *j, bool over
 		s->shown++;
 		s->dropped += j->end == JOURNEY_DROPPED;
 	}
-	if (s->summary) {
-		if (over)
-			trace_summary_add(s->summary, j, tracing_words(s->tracing));
-		return false;
-	}
 	if (over && diagnosing_journey(s->diagnosing, j, tracing_words(s->tracing), &d))
 		why = &d;
+	if (s->summary) {
+		if (over)
+			trace_summary_add(s->summary, j, tracing_words(s->tracing), why);
+		return why;
+	}
 	if (s->o.json) {
 		if (over)
 			trace_json_journey(j, s->tracing, why);
@@ -260,7 +262,7 @@ static const char *const event_names[PATH_EVENT_TYPES] = {
 	[PATH_RX] = "receive",	   [PATH_TX] = "transmit",  [PATH_QUEUE] = "queue",
 	[PATH_DROP] = "kfree",	   [PATH_FREE] = "consume", [PATH_READ] = "read",
 	[PATH_ICMP] = "icmp-send", [PATH_ROUTE] = "fib",    [PATH_TRACE] = "nftrace",
-	[PATH_CT] = "conntrack",
+	[PATH_CT] = "conntrack",   [PATH_NEIGH] = "neigh",
 };
 
 void trace_show_event(const struct path_head *head, size_t len, void *ctx)

@@ -8,13 +8,17 @@
 
 #include "inspect/tracing.h"
 
-/* struct trace_show_options - @socket: the daemon's, to be asked about its networks; may be NULL */
+/*
+ * struct trace_show_options - @socket: the daemon's, to be asked about its networks; may be NULL.
+ * @one_sided: not all of what the guest gets is shown, see diagnosing_new()
+ */
 struct trace_show_options {
 	const char *socket;
 	bool json;
 	bool color;
 	bool verbose;
 	bool summary;
+	bool one_sided;
 };
 
 struct trace_show;

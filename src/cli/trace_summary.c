@@ -12,15 +12,23 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "cli/diagnosis_show.h"
 #include "cli/output.h"
 #include "cli/trace_json.h"
 
 #define WAY_TEXT_MAX 8192
 
+/* struct way_cause - why packets end badly that way, and how many did so. */
+struct way_cause {
+	struct diagnosis why;
+	uint64_t count;
+};
+
 /**
  * struct way - one way that packets took
  * @text:	its hops, joined by " > ", and its end; owned
  * @ns:		how long it took, the last SUMMARY_SAMPLES_MAX times; owned
+ * @causes:	@n_causes of them; owned, NULL where there is nothing to explain
  */
 struct way {
 	uint64_t key;
@@ -30,6 +38,8 @@ struct way {
 	uint64_t bytes;
 	uint64_t *ns;
 	size_t room;
+	struct way_cause *causes;
+	size_t n_causes;
 };
 
 struct trace_summary {
@@ -51,6 +61,7 @@ void trace_summary_free(struct trace_summary *s)
 	for (size_t i = 0; i < s->n; i++) {
 		free(s->ways[i].text);
 		free(s->ways[i].ns);
+		free(s->ways[i].causes);
 	}
 	free(s);
 }
@@ -66,7 +77,7 @@ static void way_text(const struct journey *j, const struct journey_words *w, str
 		if (h->kind == HOP_QDISC || (h->kind == HOP_FW && !h->decision.handle))
 			continue;
 		buf_printf(out, "%s%s", out->len ? " > " : "", hop_name(h->kind));
-		if (h->kind == HOP_NAT || h->kind == HOP_JOIN ||
+		if (h->kind == HOP_NAT || h->kind == HOP_JOIN || h->kind == HOP_NEIGH ||
 		    (h->kind == HOP_ROUTE && h->route.err))
 			continue;
 		buf_puts(out, " ");
@@ -116,8 +127,29 @@ static void sample(struct way *w, uint64_t ns)
 	w->count++;
 }
 
+static void add_cause(struct way *w, const struct diagnosis *why)
+{
+	struct way_cause *all;
+
+	for (size_t i = 0; i < w->n_causes; i++) {
+		struct way_cause *c = &w->causes[i];
+
+		if (strcmp(c->why.code, why->code) != 0 || strcmp(c->why.mend, why->mend) != 0)
+			continue;
+		c->count++;
+		return;
+	}
+	if (w->n_causes == SUMMARY_CAUSES_MAX)
+		return;
+	all = reallocarray(w->causes, w->n_causes + 1, sizeof(*all));
+	if (!all)
+		return;
+	w->causes = all;
+	all[w->n_causes++] = (struct way_cause){.why = *why, .count = 1};
+}
+
 void trace_summary_add(struct trace_summary *s, const struct journey *j,
-		       const struct journey_words *w)
+		       const struct journey_words *w, const struct diagnosis *why)
 {
 	struct buf text = BUF_INIT(WAY_TEXT_MAX);
 	struct way *way;
@@ -128,6 +160,8 @@ void trace_summary_add(struct trace_summary *s, const struct journey *j,
 		way->end = j->end;
 		way->bytes += j->first.len;
 		sample(way, j->last_ns - j->begin_ns);
+		if (why)
+			add_cause(way, why);
 	} else {
 		s->others++;
 	}
@@ -189,9 +223,24 @@ void trace_summary_print(const struct trace_summary *s, bool color)
 		fputs(out_color(color, w->end == JOURNEY_DROPPED ? OUT_RED : OUT_PLAIN), stdout);
 		out_print_escaped(stdout, w->text);
 		printf("%s\n", out_color(color, OUT_PLAIN));
+		for (size_t c = 0; c < w->n_causes; c++)
+			diagnosis_print(&w->causes[c].why, color, false);
 	}
 	if (s->others)
 		printf("%8" PRIu64 "x  other ways\n", s->others);
+}
+
+static json_t *causes_json(const struct way *w)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < w->n_causes; i++) {
+		json_t *o = diagnosis_json(&w->causes[i].why);
+
+		json_object_set_new(o, "packets", json_integer((json_int_t)w->causes[i].count));
+		json_array_append_new(a, o);
+	}
+	return a;
 }
 
 void trace_summary_json(const struct trace_summary *s)
@@ -202,11 +251,12 @@ void trace_summary_json(const struct trace_summary *s)
 	for (size_t i = 0; i < n; i++) {
 		const struct way *w = ways[i];
 
-		trace_json_line(json_pack(
-			"{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f}", "event", "way", "way", w->text,
-			"verdict", journey_end_name(w->end), "packets", (json_int_t)w->count,
-			"bytes", (json_int_t)w->bytes, "p50_us", percentile(w, 50), "p99_us",
-			percentile(w, 99), "max_us", percentile(w, 100)));
+		trace_json_line(json_pack("{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:o}", "event",
+					  "way", "way", w->text, "verdict",
+					  journey_end_name(w->end), "packets", (json_int_t)w->count,
+					  "bytes", (json_int_t)w->bytes, "p50_us",
+					  percentile(w, 50), "p99_us", percentile(w, 99), "max_us",
+					  percentile(w, 100), "diagnoses", causes_json(w)));
 	}
 	if (s->others)
 		trace_json_line(json_pack("{s:s, s:n, s:I}", "event", "way", "way", "packets",

@@ -11,10 +11,9 @@
 #include "inspect/facts.h"
 
 #define FACTS_AGE_MS 200
+#define FACTS_AGE_MIN_MS 5
 #define AGAIN_NS 1000000000ull
 #define SAID_MAX 64
-#define ETHERTYPE_ARP 0x0806
-#define ARP_REQUEST 1
 
 /* struct said - a diagnosis that was given, by its hash, and when. */
 struct said {
@@ -24,17 +23,18 @@ struct said {
 
 /**
  * struct diagnosing - see diagnosing.h
- * @asked:	the address that the guest asked its neighbours for last, @arp_unanswered times in vain
+ * @one_sided:	answers may not be among the packets that are seen: nobody is said to be silent
  */
 struct diagnosing {
 	const struct subject *subject;
 	struct live_facts *facts;
 	struct said said[SAID_MAX];
-	uint8_t asked[4];
-	unsigned int arp_unanswered;
+	bool one_sided;
+	struct questions questions;
 };
 
-int diagnosing_new(const struct subject *s, const char *socket, struct diagnosing **ret)
+int diagnosing_new(const struct subject *s, const char *socket, bool one_sided,
+		   struct diagnosing **ret)
 {
 	struct diagnosing *d = calloc(1, sizeof(*d));
 	int r;
@@ -47,6 +47,7 @@ int diagnosing_new(const struct subject *s, const char *socket, struct diagnosin
 		return r;
 	}
 	d->subject = s;
+	d->one_sided = one_sided;
 	*ret = d;
 	return 0;
 }
@@ -59,23 +60,22 @@ void diagnosing_free(struct diagnosing *d)
 	free(d);
 }
 
-/* Count the guest's questions to its neighbours that get no answer. */
-static void note_arp(struct diagnosing *d, const struct journey *j)
+static uint64_t now_ns(void)
 {
-	if (j->first.ethertype != ETHERTYPE_ARP)
-		return;
-	if (j->first.sport != ARP_REQUEST) {
-		if (memcmp(d->asked, j->first.src, sizeof(d->asked)) == 0)
-			d->arp_unanswered = 0;
-		return;
-	}
-	if (j->to_guest)
-		return;
-	if (memcmp(d->asked, j->first.dst, sizeof(d->asked)) != 0) {
-		memcpy(d->asked, j->first.dst, sizeof(d->asked));
-		d->arp_unanswered = 0;
-	}
-	d->arp_unanswered++;
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
+}
+
+/* Facts from after the packet was sent; where there are many such packets, not for each. */
+static unsigned int age_ms(const struct journey *j)
+{
+	uint64_t now = now_ns(), age = now > j->begin_ns ? (now - j->begin_ns) / 1000000 : 0;
+
+	if (age < FACTS_AGE_MIN_MS)
+		return FACTS_AGE_MIN_MS;
+	return age < FACTS_AGE_MS ? (unsigned int)age : FACTS_AGE_MS;
 }
 
 bool diagnosing_journey(struct diagnosing *d, const struct journey *j,
@@ -90,11 +90,12 @@ bool diagnosing_journey(struct diagnosing *d, const struct journey *j,
 	const struct facts *f;
 	struct facts now;
 
-	note_arp(d, j);
-	guest.arp_unanswered = d->arp_unanswered;
+	guest.asked = questions_note(&d->questions, j);
+	if (d->one_sided)
+		guest.asked = (struct asked){.kind = QUESTION_NONE};
 	if (!diagnosis_wanted(j, w->view, &guest))
 		return false;
-	f = live_facts_get(d->facts, FACTS_AGE_MS);
+	f = live_facts_get(d->facts, age_ms(j));
 	if (!f)
 		return false;
 	now = *f;
@@ -107,14 +108,6 @@ bool diagnosing_port(struct diagnosing *d, int ifindex, struct diagnosis *ret)
 	const struct facts *f = live_facts_get(d->facts, 0);
 
 	return f && diagnose_port(ifindex, &d->subject->view, f, ret);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
 }
 
 bool diagnosing_again(struct diagnosing *d, const struct diagnosis *what)

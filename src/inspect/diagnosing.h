@@ -10,8 +10,11 @@
 
 struct diagnosing;
 
-/* diagnosing_new() - @s and @socket (may be NULL) stay the caller's. */
-int diagnosing_new(const struct subject *s, const char *socket,
+/*
+ * diagnosing_new() - @s and @socket (may be NULL) stay the caller's. @one_sided: not all of what the guest
+ * gets is seen, so that nothing follows from an answer that is not.
+ */
+int diagnosing_new(const struct subject *s, const char *socket, bool one_sided,
 		   struct diagnosing **ret) __must_check;
 void diagnosing_free(struct diagnosing *d);
 

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "api/client.h"
 #include "kernel/rtnl.h"
@@ -18,7 +20,7 @@
 
 /**
  * struct live_facts - see facts.h
- * @read_ms:	when @actual and what follows was read; 0: never
+ * @read_ms:	when @actual and what follows was read; 0: never; @cost_ms: how long that took
  * @rules:	made when the first chain is asked for
  */
 struct live_facts {
@@ -30,6 +32,7 @@ struct live_facts {
 	struct fact_neigh *neighs;
 	struct fact_refusal *refusals;
 	uint64_t read_ms;
+	uint64_t cost_ms;
 };
 
 static uint64_t now_ms(void)
@@ -50,6 +53,14 @@ static bool ask_sysctl(const char *path, char *ret, size_t size, void *ctx)
 		return false;
 	snprintf(ret, size, "%s", value);
 	return true;
+}
+
+static bool ask_writable(const char *path, void *ctx)
+{
+	char full[SYSCTL_PATH_MAX + 16];
+
+	snprintf(full, sizeof(full), "/proc/sys/%s", path);
+	return access(full, W_OK) == 0;
 }
 
 static uint8_t nf_family(const char *name)
@@ -266,6 +277,7 @@ int live_facts_new(const char *socket, struct live_facts **ret)
 	l->facts = (struct facts){
 		.host = &l->actual,
 		.sysctl = ask_sysctl,
+		.writable = ask_writable,
 		.chain = ask_chain,
 		.legacy = ask_legacy,
 		.vmm = ask_vmm,
@@ -301,40 +313,66 @@ void live_facts_free(struct live_facts *l)
 	free(l);
 }
 
+/* Of both families, IPv4's first. */
 static int read_neighs(struct live_facts *l)
 {
+	struct neigh6_entry *all6 = NULL;
 	struct neigh_entry *all = NULL;
-	size_t n = 0;
+	size_t n = 0, n6 = 0;
 	int r = rtnl_neigh_dump(l->rtnl, 0, &all, &n, NULL);
 
-	if (r < 0)
-		return r;
-	l->neighs = calloc(n + 1, sizeof(*l->neighs));
-	for (size_t i = 0; i < n && l->neighs; i++)
-		l->neighs[i] =
-			(struct fact_neigh){all[i].ifindex, all[i].addr, all[i].mac, all[i].state};
+	if (r == 0)
+		r = rtnl_neigh6_dump(l->rtnl, &all6, &n6, NULL);
+	if (r == 0) {
+		l->neighs = calloc(n + n6 + 1, sizeof(*l->neighs));
+		r = l->neighs ? 0 : -ENOMEM;
+	}
+	for (size_t i = 0; i < n && r == 0; i++) {
+		l->neighs[i] = (struct fact_neigh){.ifindex = all[i].ifindex,
+						   .family = AF_INET,
+						   .mac = all[i].mac,
+						   .state = all[i].state};
+		memcpy(l->neighs[i].addr, &all[i].addr, sizeof(all[i].addr));
+	}
+	for (size_t i = 0; i < n6 && r == 0; i++) {
+		l->neighs[n + i] = (struct fact_neigh){.ifindex = all6[i].ifindex,
+						       .family = AF_INET6,
+						       .mac = all6[i].mac,
+						       .state = all6[i].state,
+						       .router = all6[i].router};
+		memcpy(l->neighs[n + i].addr, &all6[i].addr, sizeof(all6[i].addr));
+	}
 	free(all);
+	free(all6);
 	l->facts.neighs = l->neighs;
-	l->facts.n_neighs = l->neighs ? n : 0;
-	return l->neighs ? 0 : -ENOMEM;
+	l->facts.n_neighs = r == 0 ? n + n6 : 0;
+	return r;
 }
 
-static int read_refusals(struct live_facts *l)
+static int add_refusals(struct live_facts *l, int family)
 {
 	struct refusal_state *all = NULL;
-	size_t n = 0;
-	int r = rtnl_refusal_dump(l->rtnl, &all, &n, NULL);
+	struct fact_refusal *more;
+	size_t n = 0, had = l->facts.n_refusals;
+	int r = rtnl_refusal_dump(l->rtnl, family, &all, &n, NULL);
 
 	if (r < 0)
 		return r;
-	l->refusals = calloc(n + 1, sizeof(*l->refusals));
-	for (size_t i = 0; i < n && l->refusals; i++)
-		l->refusals[i] =
-			(struct fact_refusal){all[i].dst, all[i].table, all[i].metric, all[i].type};
+	more = reallocarray(l->refusals, had + n + 1, sizeof(*more));
+	if (more)
+		l->refusals = more;
+	for (size_t i = 0; i < n && more; i++) {
+		more[had + i] = (struct fact_refusal){.family = all[i].family,
+						      .len = all[i].len,
+						      .table = all[i].table,
+						      .metric = all[i].metric,
+						      .type = all[i].type};
+		memcpy(more[had + i].dst, all[i].dst, sizeof(all[i].dst));
+	}
 	free(all);
 	l->facts.refusals = l->refusals;
-	l->facts.n_refusals = l->refusals ? n : 0;
-	return l->refusals ? 0 : -ENOMEM;
+	l->facts.n_refusals = more ? had + n : had;
+	return more ? 0 : -ENOMEM;
 }
 
 static int read_all(struct live_facts *l)
@@ -342,23 +380,28 @@ static int read_all(struct live_facts *l)
 	int r = rtnl_snapshot(l->rtnl, &l->actual, NULL);
 
 	if (r == 0)
+		r = rtnl_snapshot_ipv6(l->rtnl, &l->actual, NULL);
+	if (r == 0)
 		r = rtnl_fdb_dump(l->rtnl, 0, &l->actual.fdb, &l->actual.n_fdb, NULL);
 	if (r == 0)
 		r = read_neighs(l);
-	return r == 0 ? read_refusals(l) : r;
+	if (r == 0)
+		r = add_refusals(l, AF_INET);
+	return r == 0 ? add_refusals(l, AF_INET6) : r;
 }
 
 const struct facts *live_facts_get(struct live_facts *l, unsigned int max_age_ms)
 {
-	uint64_t now = now_ms();
+	uint64_t now = now_ms(), spare = l->cost_ms * 10 < 1000 ? l->cost_ms * 10 : 1000;
 
-	if (!l->read_ms || now - l->read_ms > max_age_ms) {
+	if (!l->read_ms || now - l->read_ms > (max_age_ms > spare ? max_age_ms : spare)) {
 		forget(l);
 		if (read_all(l) < 0) {
 			forget(l);
 			return NULL;
 		}
-		l->read_ms = now;
+		l->read_ms = now_ms();
+		l->cost_ms = l->read_ms - now;
 	}
 	return &l->facts;
 }

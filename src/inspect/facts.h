@@ -18,7 +18,8 @@ DEFINE_CLEANUP(struct live_facts *, live_facts_free)
 
 /*
  * live_facts_get() - valid until the next call; NULL when the kernel cannot be asked. What was read
- * less than @max_age_ms ago is taken for true.
+ * less than @max_age_ms ago is taken for true; where reading takes long, for ten times as long, but not
+ * for more than a second.
  */
 const struct facts *live_facts_get(struct live_facts *l, unsigned int max_age_ms);
 

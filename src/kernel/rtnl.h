@@ -129,13 +129,14 @@ struct neigh_entry {
 int rtnl_neigh_dump(struct rtnl *r, int ifindex, struct neigh_entry **ret, size_t *ret_n,
 		    struct err *e) __must_check;
 
-/* struct neigh6_entry - an IPv6 neighbour. */
+/* struct neigh6_entry - an IPv6 neighbour; @router: it has advertised itself as one (NTF_ROUTER). */
 struct neigh6_entry {
 	int ifindex;
 	struct in6_addr addr;
 	struct mac mac;
 	uint16_t state;
 	uint32_t age_s;
+	bool router;
 };
 
 /* rtnl_neigh6_dump() - IPv6 neighbours of all interfaces; free() *ret. */
@@ -150,16 +151,24 @@ int rtnl_neigh6_dump(struct rtnl *r, struct neigh6_entry **ret, size_t *ret_n,
 int rtnl_neigh_learn(struct rtnl *r, int ifindex, uint8_t family, const uint8_t *addr,
 		     const struct mac *mac, struct err *e) __must_check;
 
-/* struct refusal_state - an IPv4 route that refuses; @type is RTN_* of linux/rtnetlink.h. */
+/*
+ * struct refusal_state - a route that refuses; @type is RTN_* of linux/rtnetlink.h, @dst network byte
+ * order, IPv4 in the first four bytes, of which @len bits count.
+ */
 struct refusal_state {
-	struct ip4_prefix dst;
+	uint8_t family;
+	uint8_t dst[16];
+	uint8_t len;
 	uint32_t table;
 	uint32_t metric;
 	uint8_t type;
 };
 
-/* rtnl_refusal_dump() - IPv4 routes of type blackhole, unreachable and prohibit; free() *ret. */
-int rtnl_refusal_dump(struct rtnl *r, struct refusal_state **ret, size_t *ret_n,
+/*
+ * rtnl_refusal_dump() - routes of type blackhole, unreachable and prohibit, of @family (AF_INET or
+ * AF_INET6; of the latter none where the kernel has no IPv6); free() *ret.
+ */
+int rtnl_refusal_dump(struct rtnl *r, int family, struct refusal_state **ret, size_t *ret_n,
 		      struct err *e) __must_check;
 
 /* struct filter_state - the tc filters of one preference; @kind: "bpf", "flower", ... */

@@ -122,6 +122,7 @@ int rtnl_parse_neigh6(const struct nlmsghdr *nlh, struct neigh6_entry *ret)
 		return 0;
 	n.ifindex = nd->ndm_ifindex;
 	n.state = nd->ndm_state;
+	n.router = nd->ndm_flags & NTF_ROUTER;
 	attrs = rtnl_attrs_behind(nlh, *nd);
 	while ((attr = rtnl_attrs_next(&attrs)) != NULL) {
 		if (mnl_attr_get_type(attr) == NDA_DST)

@@ -114,12 +114,22 @@ const struct fdb_entry *fact_fdb(const struct facts *f, int bridge, const uint8_
 	return NULL;
 }
 
-const struct fact_neigh *fact_neigh(const struct facts *f, int ifindex, const uint8_t addr[4])
+const struct fact_neigh *fact_neigh(const struct facts *f, int ifindex, uint8_t family,
+				    const uint8_t addr[16])
 {
 	for (size_t i = 0; i < f->n_neighs; i++)
-		if (f->neighs[i].ifindex == ifindex && memcmp(&f->neighs[i].addr, addr, 4) == 0)
+		if (f->neighs[i].ifindex == ifindex && f->neighs[i].family == family &&
+		    memcmp(f->neighs[i].addr, addr, family == AF_INET ? 4 : 16) == 0)
 			return &f->neighs[i];
 	return NULL;
+}
+
+bool address_in(const uint8_t *net, unsigned int len, const uint8_t *addr)
+{
+	for (unsigned int i = 0; i < len; i++)
+		if ((net[i / 8] ^ addr[i / 8]) >> (7 - i % 8) & 1)
+			return false;
+	return true;
 }
 
 long fact_number(const struct facts *f, long missing, const char *fmt, ...)
@@ -271,18 +281,17 @@ bool diagnosis_wanted(const struct journey *g, const struct path_view *v,
 static bool waits_for_neighbour(const struct look *l, struct diagnosis *d)
 {
 	const struct path_route *r = l->route ? &l->route->route : NULL;
-	const uint8_t *next;
+	const struct fact_neigh *n;
 	struct address_str who;
+	uint8_t family;
 
-	if (!is_lost(l->g) || !r || r->err || r->family != AF_INET || !l->out)
+	if (!is_lost(l->g) || !r || r->err || !l->out)
 		return false;
-	next = r->gw_family ? r->gateway : r->dst;
-	if (r->gw_family && r->gw_family != AF_INET)
+	family = r->gw_family ? r->gw_family : r->family;
+	n = fact_neigh(l->f, l->out->ifindex, family, r->gw_family ? r->gateway : r->dst);
+	if (!n || !mac_is_zero(&n->mac))
 		return false;
-	if (!fact_neigh(l->f, l->out->ifindex, next) ||
-	    !mac_is_zero(&fact_neigh(l->f, l->out->ifindex, next)->mac))
-		return false;
-	who = address_str(AF_INET, next);
+	who = address_str(family, n->addr);
 	d->code = "neighbour-wait";
 	diagnosis_cause(d, "it waits for the MAC of %s, who has not answered on %s yet", who.text,
 			l->out->name);

@@ -15,18 +15,26 @@
 #include <stdint.h>
 #include "model/plan.h"
 #include "path/journey_text.h"
+#include "path/questions.h"
 
-/* struct fact_neigh - an IPv4 neighbour; @state is NUD_* of linux/neighbour.h. */
+/*
+ * struct fact_neigh - a neighbour; @state is NUD_* of linux/neighbour.h, @addr as in struct path_address.
+ * @router: of IPv6, it has said that it is one
+ */
 struct fact_neigh {
 	int ifindex;
-	struct in_addr addr;
+	uint8_t family;
+	uint8_t addr[16];
 	struct mac mac;
 	uint16_t state;
+	bool router;
 };
 
-/* struct fact_refusal - an IPv4 route that refuses; @type is RTN_* of linux/rtnetlink.h. */
+/* struct fact_refusal - a route that refuses; @type is RTN_* of linux/rtnetlink.h. */
 struct fact_refusal {
-	struct ip4_prefix dst;
+	uint8_t family;
+	uint8_t dst[16];
+	uint8_t len;
 	uint32_t table;
 	uint32_t metric;
 	uint8_t type;
@@ -36,14 +44,14 @@ struct fact_refusal {
  * struct diagnosis_guest - what is known of the guest
  * @has_mac:	@mac is its
  * @addrs:	its addresses, @n_addrs of them
- * @arp_unanswered: so often in a row it has asked for the same neighbour, in vain so far
+ * @asked:	whether the packet is a question that it has asked before
  */
 struct diagnosis_guest {
 	bool has_mac;
 	struct mac mac;
 	const struct path_address *addrs;
 	size_t n_addrs;
-	unsigned int arp_unanswered;
+	struct asked asked;
 };
 
 /* struct fact_vmm - who has a tap open; @stopped: the process is stopped (SIGSTOP). */
@@ -56,10 +64,12 @@ struct fact_vmm {
 
 /**
  * struct facts - the host as it is now; not owned
- * @host:	links, IPv4 addresses and routes, and the bridges' MAC tables
+ * @host:	links, addresses and routes of both families, and the bridges' MAC tables
  * @neighs, @refusals: @n_neighs and @n_refusals of them
  * @guest:	whose packets they are
  * @sysctl:	value of @path below /proc/sys into @ret of @size; false: there is none
+ * @writable:	whether that sysctl can be set from here: some belong to the machine's first network
+ *		namespace
  * @chain:	whether nf_tables has this chain
  * @legacy:	whether iptables-legacy has table @table of @family (AF_INET, AF_INET6) in use
  * @vmm:	who has the tap open; false: nobody, or it cannot be seen
@@ -79,6 +89,7 @@ struct facts {
 	size_t n_refusals;
 	struct diagnosis_guest guest;
 	bool (*sysctl)(const char *path, char *ret, size_t size, void *ctx);
+	bool (*writable)(const char *path, void *ctx);
 	bool (*chain)(const char *family, const char *table, const char *chain, void *ctx);
 	bool (*legacy)(int family, const char *table, void *ctx);
 	bool (*vmm)(const char *tap, struct fact_vmm *ret, void *ctx);

@@ -246,6 +246,25 @@ static void cause_of(const struct look *l, struct diagnosis *d)
 			      l->family == AF_INET6 ? "6" : "");
 }
 
+/*
+ * firewalld decides by zones, and has none for guests; what other tools do for their containers is to put
+ * them into the one that is trusted. Whoever comes from outside is not to be trusted.
+ */
+static void firewalld_mend(const struct look *l, const struct opening *o, struct diagnosis *d)
+{
+	if (l->g->to_guest || !o->in[0]) {
+		diagnosis_advice(d, "firewalld is in charge here: allow it by a policy between the "
+				    "two interfaces' zones, firewall-cmd --new-policy");
+		return;
+	}
+	diagnosis_mend(d, "firewall-cmd --zone=trusted --change-interface=%s", o->in);
+	diagnosis_advice(d,
+			 "guests on %s may use all services of this host then; a zone of your own "
+			 "with target ACCEPT can be narrower. It holds until firewalld is loaded "
+			 "anew: once more with --permanent",
+			 o->in);
+}
+
 /* ufw and firewalld want to be asked themselves: what goes past them is gone at their next reload. */
 static bool manager_mend(const struct look *l, const struct opening *o, struct diagnosis *d)
 {
@@ -253,10 +272,7 @@ static bool manager_mend(const struct look *l, const struct opening *o, struct d
 	bool forward = strcmp(p->hook, "forward") == 0;
 
 	if (strcmp(p->table, "firewalld") == 0) {
-		diagnosis_advice(d,
-				 "firewalld is in charge here: put %s into a zone that allows it, "
-				 "firewall-cmd --zone=ZONE --add-interface=%s",
-				 o->in, o->in);
+		firewalld_mend(l, o, d);
 		return true;
 	}
 	if (!l->f->chain("ip", "filter", "ufw-user-forward", l->f->ctx) || !o->in[0])
@@ -456,6 +472,15 @@ static void tell_conntrack_full(const struct look *l, struct diagnosis *d)
 	diagnosis_saw(d, "sysctl", "net.netfilter.nf_conntrack_count = %ld",
 		      fact_number(l->f, 0, "net/netfilter/nf_conntrack_count"));
 	diagnosis_saw(d, "sysctl", "net.netfilter.nf_conntrack_max = %ld", max);
+	if (!l->f->writable("net/netfilter/nf_conntrack_max", l->f->ctx)) {
+		diagnosis_advice(
+			d,
+			"the limit cannot be set in this network namespace: in the "
+			"machine's first, sysctl -w net.netfilter.nf_conntrack_max=%ld; or "
+			"see who has so many here: conntrack -L",
+			max * 2);
+		return;
+	}
 	diagnosis_mend(d, "sysctl -w net.netfilter.nf_conntrack_max=%ld", max * 2);
 	diagnosis_advice(d, "each connection takes some 300 bytes of memory; see who has so many: "
 			    "conntrack -L");

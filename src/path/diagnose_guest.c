@@ -50,14 +50,6 @@ static bool sent_by_guest(const struct journey *g, const struct path_view *v)
 	return d && d->role == DEVICE_GUEST;
 }
 
-static bool in_prefix(const struct path_address *p, const uint8_t *addr)
-{
-	for (unsigned int i = 0; i < p->len; i++)
-		if ((p->addr[i / 8] ^ addr[i / 8]) >> (7 - i % 8) & 1)
-			return false;
-	return true;
-}
-
 /* Whether @addr is in a network of the host's on @bridge; @ret_any: whether it has one at all. */
 static bool in_networks(const struct path_view *v, int bridge, const uint8_t *addr, bool *ret_any)
 {
@@ -70,7 +62,7 @@ static bool in_networks(const struct path_view *v, int bridge, const uint8_t *ad
 		if (l->family != AF_INET || l->ifindex != bridge)
 			continue;
 		*ret_any = true;
-		in |= in_prefix(l, addr);
+		in |= address_in(l->addr, l->len, addr);
 	}
 	return in;
 }
@@ -129,7 +121,7 @@ static enum guest_fault fault_of_arp(const struct journey *g, const struct path_
 		return GUEST_FINE;
 	if (!in_networks(v, guest_bridge(g, v), g->first.dst, &any) && any)
 		return GUEST_NETMASK;
-	return any && guest->arp_unanswered > ARP_PATIENCE ? GUEST_ARP : GUEST_FINE;
+	return any && guest->asked.times > ARP_PATIENCE ? GUEST_ARP : GUEST_FINE;
 }
 
 enum guest_fault guest_fault(const struct journey *g, const struct path_view *v,
@@ -137,9 +129,13 @@ enum guest_fault guest_fault(const struct journey *g, const struct path_view *v,
 {
 	bool from_guest = sent_by_guest(g, v), any, in;
 	int bridge = guest_bridge(g, v);
+	enum guest_fault fault;
 
 	if (g->end != JOURNEY_DELIVERED)
 		return GUEST_FINE;
+	fault = asked_fault(g, v, guest);
+	if (fault != GUEST_FINE)
+		return fault;
 	if (elsewhere(g, v) && !from_guest && is_for_guest(g, guest))
 		return GUEST_MISDELIVERED;
 	if (from_guest && bridge && g->first.ethertype == ETHERTYPE_ARP)
@@ -215,7 +211,7 @@ static bool tell_misdelivered(const struct look *l, struct diagnosis *d)
 	const struct fdb_entry *e;
 	char mac[MAC_STRLEN];
 
-	if (!port || !guest->has_mac)
+	if (!port || !h || !guest->has_mac)
 		return false;
 	if (memcmp(h->seen.dmac, guest->mac.b, sizeof(guest->mac.b)) != 0) {
 		struct mac other;
@@ -256,38 +252,102 @@ static bool tell_misdelivered(const struct look *l, struct diagnosis *d)
 	return true;
 }
 
-/* The host's network on the guest's bridge: what the guest should be in. */
-static const struct addr_state *network_of(const struct look *l)
+/*
+ * The host's network on the guest's bridge that the guest is in, or should be: that of its own address,
+ * else the first. There may be several, one bridge for all of them.
+ */
+static const struct addr_state *network_of(const struct look *l, int bridge)
 {
-	int bridge = guest_bridge(l->g, l->w->view);
+	const struct addr_state *found = NULL;
+	struct in_addr src;
 
-	for (size_t i = 0; i < l->f->host->n_addrs; i++)
-		if (l->f->host->addrs[i].ifindex == bridge)
-			return &l->f->host->addrs[i];
-	return NULL;
+	memcpy(&src, l->g->first.src, sizeof(src));
+	for (size_t i = 0; i < l->f->host->n_addrs; i++) {
+		const struct addr_state *a = &l->f->host->addrs[i];
+
+		if (a->ifindex == bridge && ip4_in(&a->prefix, src))
+			return a;
+		if (a->ifindex == bridge && !found)
+			found = a;
+	}
+	return found;
+}
+
+/* The host has a network, or a route without a gateway, on @bridge, that @addr is in. */
+static bool at_home_on(const struct look *l, int bridge, const uint8_t *addr)
+{
+	struct in_addr a;
+
+	memcpy(&a, addr, sizeof(a));
+	if (fact_network(l->f, bridge, a))
+		return true;
+	for (size_t i = 0; i < l->f->host->n_routes; i++) {
+		const struct route_state *r = &l->f->host->routes[i];
+
+		if (r->oif == bridge && !r->gateway.s_addr && ip4_in(&r->dst, a))
+			return true;
+	}
+	return false;
+}
+
+/* The host answers for others on @bridge: who is asked for need not be there. */
+static bool has_proxy(const struct look *l, int bridge)
+{
+	const struct link_state *k = fact_link(l->f, bridge);
+
+	return fact_number(l->f, 0, "net/ipv4/conf/all/proxy_arp") ||
+	       (k && (fact_number(l->f, 0, "net/ipv4/conf/%s/proxy_arp", k->name) ||
+		      fact_number(l->f, 0, "net/ipv4/conf/%s/proxy_arp_pvlan", k->name)));
+}
+
+/* What was seen without facts is no fault: the host's addresses alone do not tell all. */
+static bool is_right_after_all(const struct look *l, enum guest_fault fault, int bridge)
+{
+	if (fault == GUEST_SOURCE)
+		return at_home_on(l, bridge, l->g->first.src);
+	if (fault == GUEST_NETMASK || fault == GUEST_GATEWAY)
+		return at_home_on(l, bridge, l->g->first.dst) || has_proxy(l, bridge);
+	return fault == GUEST_ARP && has_proxy(l, bridge);
+}
+
+static void saw_networks(const struct look *l, int bridge, struct diagnosis *d)
+{
+	char prefix[IP4_PREFIX_STRLEN], router[IP4_STRLEN];
+
+	for (size_t i = 0; i < l->f->host->n_addrs; i++) {
+		const struct addr_state *a = &l->f->host->addrs[i];
+		struct ip4_prefix p = {ip4_network(&a->prefix), a->prefix.len};
+
+		if (a->ifindex != bridge)
+			continue;
+		ip4_prefix_format(&p, prefix);
+		diagnosis_saw(d, "network", "%s, router %s", prefix,
+			      ip4_format(a->prefix.addr, router));
+	}
 }
 
 static bool tell_settings(const struct look *l, enum guest_fault fault, struct diagnosis *d)
 {
-	const struct addr_state *net = network_of(l);
+	int bridge = guest_bridge(l->g, l->w->view);
+	const struct addr_state *net = network_of(l, bridge);
 	struct address_str src = address_str(AF_INET, l->g->first.src);
 	struct address_str dst = address_str(AF_INET, l->g->first.dst);
 	char prefix[IP4_PREFIX_STRLEN], router[IP4_STRLEN];
 	struct ip4_prefix p;
 
-	if (!net)
+	if (!net || is_right_after_all(l, fault, bridge))
 		return false;
 	p = (struct ip4_prefix){ip4_network(&net->prefix), net->prefix.len};
 	ip4_prefix_format(&p, prefix);
 	ip4_format(net->prefix.addr, router);
-	diagnosis_saw(d, "network", "%s, router %s", prefix, router);
+	saw_networks(l, bridge, d);
 	switch (fault) {
 	case GUEST_SOURCE:
 		d->code = "guest-address";
 		diagnosis_cause(
 			d,
 			"the guest sends from %s, which is not in its network %s: answers do "
-			"not come back to it",
+			"not come back to it. Has its network changed since it got that address?",
 			src.text, prefix);
 		break;
 	case GUEST_NETMASK:
@@ -328,7 +388,12 @@ bool diagnose_guest(const struct look *l, struct diagnosis *d)
 		return tell_untranslated(l, d);
 	case GUEST_MISDELIVERED:
 		return tell_misdelivered(l, d);
-	default:
+	case GUEST_SOURCE:
+	case GUEST_NETMASK:
+	case GUEST_GATEWAY:
+	case GUEST_ARP:
 		return tell_settings(l, fault, d);
+	default:
+		return diagnose_asked(l, fault, d);
 	}
 }

@@ -60,6 +60,12 @@ enum guest_fault {
 	GUEST_NETMASK,	      /* asks its neighbours for an address outside of its network */
 	GUEST_GATEWAY,	      /* sends to another guest what is for the outside */
 	GUEST_ARP,	      /* asks for somebody who does not answer */
+	GUEST_UNANSWERED,     /* asks anything else, and nobody answers */
+	GUEST_DNS_REFUSED,    /* its resolver does not want to answer */
+	GUEST_DHCP_NAK,	      /* a server takes its address from it */
+	GUEST_DHCP_TWICE,     /* two servers make it an offer */
+	GUEST_ROUTER_ADDRESS, /* a guest says that it has an address of the host's */
+	GUEST_OTHER_ROUTER,   /* another guest says that it is a router */
 };
 
 /* guest_fault() - by what is known without any facts. */
@@ -67,7 +73,12 @@ enum guest_fault guest_fault(const struct journey *g, const struct path_view *v,
 			     const struct diagnosis_guest *guest);
 bool diagnose_guest(const struct look *l, struct diagnosis *d);
 
-/* guest_bridge() - the bridge that the packet of the guest came in by; 0: none. */
+/* asked_fault() - of questions and answers: the last six of the above, or GUEST_FINE. */
+enum guest_fault asked_fault(const struct journey *g, const struct path_view *v,
+			     const struct diagnosis_guest *guest);
+bool diagnose_asked(const struct look *l, enum guest_fault fault, struct diagnosis *d);
+
+/* guest_bridge() - the bridge that the packet of a guest came in by; 0: none. */
 int guest_bridge(const struct journey *g, const struct path_view *v);
 
 /* ---- words ---- */
@@ -93,7 +104,8 @@ struct address_str address_str(uint8_t family, const uint8_t addr[16]);
 
 const struct link_state *fact_link(const struct facts *f, int ifindex);
 const struct fdb_entry *fact_fdb(const struct facts *f, int bridge, const uint8_t mac[6]);
-const struct fact_neigh *fact_neigh(const struct facts *f, int ifindex, const uint8_t addr[4]);
+const struct fact_neigh *fact_neigh(const struct facts *f, int ifindex, uint8_t family,
+				    const uint8_t addr[16]);
 
 /* fact_number() - a sysctl as a number; @missing where there is none. */
 long fact_number(const struct facts *f, long missing, const char *fmt, ...) __printf(3, 4);
@@ -103,6 +115,9 @@ const struct addr_state *fact_network(const struct facts *f, int ifindex, struct
 
 /* fact_ours() - @bridge carries our network of this name, or NULL. */
 const char *fact_ours(const struct link_state *bridge);
+
+/* address_in() - whether the first @len bits of the two are the same. */
+bool address_in(const uint8_t *net, unsigned int len, const uint8_t *addr);
 
 /* is_private() - an address that has no meaning in the Internet. RFC 1918, 6598, 4193 */
 bool address_private(uint8_t family, const uint8_t addr[16]);

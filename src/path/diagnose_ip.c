@@ -70,13 +70,31 @@ static bool route_err(const struct look *l, int err)
 	return l->route && l->route->route.err == err;
 }
 
+static const struct fact_refusal *refusal_of(const struct look *l, uint8_t type)
+{
+	const struct path_route *route = &l->route->route;
+	const struct fact_refusal *best = NULL;
+
+	for (size_t i = 0; i < l->f->n_refusals; i++) {
+		const struct fact_refusal *r = &l->f->refusals[i];
+
+		if (r->family == route->family && r->type == type && r->table == route->table &&
+		    address_in(r->dst, r->len, route->dst) && (!best || r->len > best->len))
+			best = r;
+	}
+	return best;
+}
+
 static bool is_blackhole(const struct look *l)
 {
 	return route_err(l, -22);
 }
 
+/* Of IPv6 the kernel says the same of a table that knows nothing. */
 static bool is_unreachable(const struct look *l)
 {
+	if (route_err(l, REFUSED_NONE) && l->family == AF_INET6)
+		return refusal_of(l, RTN_UNREACHABLE);
 	return route_err(l, -113);
 }
 
@@ -85,54 +103,35 @@ static bool is_prohibit(const struct look *l)
 	return route_err(l, -13);
 }
 
-static const struct fact_refusal *refusal_of(const struct look *l, uint8_t type)
-{
-	const struct fact_refusal *best = NULL;
-	struct in_addr dst;
-
-	if (l->route->route.family != AF_INET)
-		return NULL;
-	memcpy(&dst, l->route->route.dst, sizeof(dst));
-	for (size_t i = 0; i < l->f->n_refusals; i++) {
-		const struct fact_refusal *r = &l->f->refusals[i];
-
-		if (r->type == type && r->table == l->route->route.table && ip4_in(&r->dst, dst) &&
-		    (!best || r->dst.len > best->dst.len))
-			best = r;
-	}
-	return best;
-}
-
 static void tell_refusal(const struct look *l, struct diagnosis *d)
 {
 	static const struct {
-		int err;
+		const char *code, *name;
 		uint8_t type;
-		const char *name;
-	} kinds[] = {{-22, RTN_BLACKHOLE, "blackhole"},
-		     {-113, RTN_UNREACHABLE, "unreachable"},
-		     {-13, RTN_PROHIBIT, "prohibit"}};
+	} kinds[] = {{"route-blackhole", "blackhole", RTN_BLACKHOLE},
+		     {"route-unreachable", "unreachable", RTN_UNREACHABLE},
+		     {"route-prohibit", "prohibit", RTN_PROHIBIT}};
 	struct address_str dst = address_str(l->family, l->route->route.dst);
-	char prefix[IP4_PREFIX_STRLEN];
-	const struct fact_refusal *r;
+	const char *name = "", *option = l->family == AF_INET6 ? "-6 " : "";
+	const struct fact_refusal *r = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		if (kinds[i].err != l->route->route.err)
+		if (strcmp(kinds[i].code, d->code) != 0)
 			continue;
-		diagnosis_cause(d, "a %s route of this host refuses what goes to %s", kinds[i].name,
-				dst.text);
+		name = kinds[i].name;
 		r = refusal_of(l, kinds[i].type);
-		if (!r) {
-			diagnosis_advice(d, "the route is gone meanwhile, or of a rule (ip rule)");
-			return;
-		}
-		ip4_prefix_format(&r->dst, prefix);
-		diagnosis_saw(d, "route", "%s %s table %u metric %u", kinds[i].name, prefix,
-			      r->table, r->metric);
-		diagnosis_mend(d, "ip route del %s %s table %u metric %u", kinds[i].name, prefix,
-			       r->table, r->metric);
-		diagnosis_advice(d, "somebody has put it there: is it wanted?");
 	}
+	diagnosis_cause(d, "a %s route of this host refuses what goes to %s", name, dst.text);
+	if (!r) {
+		diagnosis_advice(d, "the route is gone meanwhile, or of a rule (ip rule)");
+		return;
+	}
+	dst = address_str(r->family, r->dst);
+	diagnosis_saw(d, "route", "%s %s/%u table %u metric %u", name, dst.text, r->len, r->table,
+		      r->metric);
+	diagnosis_mend(d, "ip %sroute del %s %s/%u table %u metric %u", option, name, dst.text,
+		       r->len, r->table, r->metric);
+	diagnosis_advice(d, "somebody has put it there: is it wanted?");
 }
 
 /* Neither a guest's port nor a bridge nor the loopback: it may lead out. */
@@ -204,6 +203,94 @@ static bool no_default(const struct look *l)
 	return no_route(l) && l->family == AF_INET && !has_default(l);
 }
 
+static bool has_default6(const struct look *l)
+{
+	for (size_t i = 0; i < l->f->host->n_routes6; i++)
+		if (l->f->host->routes6[i].dst.len == 0 &&
+		    l->f->host->routes6[i].table == DEFAULT_TABLE)
+			return true;
+	return false;
+}
+
+static bool no_default6(const struct look *l)
+{
+	return no_route(l) && l->family == AF_INET6 && !has_default6(l);
+}
+
+/* An uplink that would take a default route from its router, if the host did not forward. */
+static const struct link_state *deaf_uplink(const struct look *l)
+{
+	const struct link_state *found = NULL;
+
+	for (size_t i = 0; i < l->f->host->n_links; i++) {
+		const struct link_state *k = &l->f->host->links[i];
+
+		if (!may_be_uplink(l, k) || !k->up ||
+		    fact_number(l->f, 0, "net/ipv6/conf/%s/accept_ra", k->name) != 1 ||
+		    fact_number(l->f, 0, "net/ipv6/conf/%s/forwarding", k->name) != 1)
+			continue;
+		if (found)
+			return NULL;
+		found = k;
+	}
+	return found;
+}
+
+/* The one router that is known, by its link-local address; NULL when there is none, or more. */
+static const struct fact_neigh *only_router(const struct look *l)
+{
+	const struct fact_neigh *found = NULL;
+
+	for (size_t i = 0; i < l->f->n_neighs; i++) {
+		const struct fact_neigh *n = &l->f->neighs[i];
+		const struct link_state *k = fact_link(l->f, n->ifindex);
+
+		if (n->family != AF_INET6 || !n->router || n->addr[0] != 0xfe || !k ||
+		    !may_be_uplink(l, k))
+			continue;
+		if (found)
+			return NULL;
+		found = n;
+	}
+	return found;
+}
+
+static void tell_no_default6(const struct look *l, struct diagnosis *d)
+{
+	const struct link_state *deaf = deaf_uplink(l);
+	const struct fact_neigh *router = only_router(l);
+	const struct link_state *k = router ? fact_link(l->f, router->ifindex) : NULL;
+
+	diagnosis_saw(d, "route", "no default in table main");
+	if (deaf) {
+		d->code = "accept-ra";
+		diagnosis_cause(
+			d,
+			"this host has no IPv6 default route: as it forwards, it takes none "
+			"from the router advertisements that come in by %s",
+			deaf->name);
+		diagnosis_saw(d, "sysctl", "net/ipv6/conf/%s/accept_ra = 1 (forwarding: 1)",
+			      deaf->name);
+		diagnosis_mend(d, "sysctl -w net/ipv6/conf/%s/accept_ra=2",
+			       shell_quote(deaf->name).text);
+		diagnosis_advice(d, "then with the router's next advertisement, which may take "
+				    "minutes; if there is a router out there that advertises");
+		return;
+	}
+	diagnosis_cause(d, "this host has no IPv6 default route: it does not know where the "
+			   "Internet is");
+	if (router) {
+		struct address_str who = address_str(AF_INET6, router->addr);
+
+		diagnosis_saw(d, "neighbour", "%s dev %s router", who.text, k->name);
+		diagnosis_mend(d, "ip -6 route add default via %s dev %s", who.text,
+			       shell_quote(k->name).text);
+		return;
+	}
+	diagnosis_advice(d, "ip -6 route add default via ROUTER dev UPLINK: no router has "
+			    "advertised itself here");
+}
+
 /* The one neighbour that is known on @k; NULL when there is none, or more. */
 static const struct fact_neigh *only_neighbour(const struct look *l, const struct link_state *k)
 {
@@ -212,7 +299,7 @@ static const struct fact_neigh *only_neighbour(const struct look *l, const struc
 	for (size_t i = 0; i < l->f->n_neighs; i++) {
 		const struct fact_neigh *n = &l->f->neighs[i];
 
-		if (n->ifindex != k->ifindex || mac_is_zero(&n->mac))
+		if (n->ifindex != k->ifindex || n->family != AF_INET || mac_is_zero(&n->mac))
 			continue;
 		if (found)
 			return NULL;
@@ -234,7 +321,7 @@ static void tell_no_default(const struct look *l, struct diagnosis *d)
 	if (k && l->f->gateway(k->ifindex, &gateway, source, sizeof(source), l->f->ctx)) {
 		diagnosis_saw(d, "lease", "%s: router %s", source, ip4_format(gateway, text));
 	} else if (n) {
-		gateway = n->addr;
+		memcpy(&gateway, n->addr, sizeof(gateway));
 		diagnosis_saw(d, "neighbour", "%s, the only one on %s", ip4_format(gateway, text),
 			      k->name);
 		diagnosis_advice(d, "that the only neighbour is the router is likely, not certain");
@@ -255,7 +342,8 @@ static void tell_no_route(const struct look *l, struct diagnosis *d)
 
 	diagnosis_cause(d, "no route of this host leads to %s", dst.text);
 	diagnosis_saw(d, "route", "none to %s", dst.text);
-	diagnosis_advice(d, "ip route add %s via ROUTER: who that is, is not known here", dst.text);
+	diagnosis_advice(d, "ip %sroute add %s via ROUTER: who that is, is not known here",
+			 l->family == AF_INET6 ? "-6 " : "", dst.text);
 }
 
 /* ---- reverse path ---- */
@@ -522,6 +610,7 @@ static const struct drop_case cases[] = {
 	{"route-prohibit", NULL, {NULL}, is_prohibit, tell_refusal},
 	{"uplink-down", NULL, {NULL}, no_route_uplink_down, tell_uplink_down},
 	{"no-default-route", NULL, {NULL}, no_default, tell_no_default},
+	{"no-default-route", NULL, {NULL}, no_default6, tell_no_default6},
 	{"no-route", NULL, {NULL}, no_route, tell_no_route},
 	{"ip-forward-off", NULL, {"ip_error", "ip6_forward"}, forwarding_off, tell_forwarding_off},
 	{"forwarding-off", NULL, {"ip_error"}, forwarding_off_here, tell_forwarding_off_here},
@@ -530,7 +619,9 @@ static const struct drop_case cases[] = {
 	{"too-big", "PKT_TOO_BIG", {NULL}, too_big, tell_too_big},
 	{"ttl", "IP_INHDR", {"ip_forward"}, ttl_over, tell_ttl},
 	{"no-carrier", "NEIGH_FAILED", {NULL}, out_no_carrier, tell_no_carrier},
+	{"no-carrier", NULL, {"neigh_invalidate"}, out_no_carrier, tell_no_carrier},
 	{"neighbour-silent", "NEIGH_FAILED", {NULL}, next_is_known, tell_silent},
+	{"neighbour-silent", NULL, {"neigh_invalidate"}, next_is_known, tell_silent},
 	{"vm-not-reading", "FULL_RING", {NULL}, NULL, tell_full_ring},
 	{"not-in-bridge", "OTHERHOST", {NULL}, not_in_bridge, tell_not_in_bridge},
 	{"probe", NULL, {NULL}, is_probe, tell_probe},

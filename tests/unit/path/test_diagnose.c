@@ -61,7 +61,7 @@ struct world {
 	const char *sysctl, *value;
 	const char *sysctl2, *value2;
 	const char *chain;
-	bool legacy, lease, routed;
+	bool legacy, lease, routed, read_only;
 	struct actual host;
 	struct facts facts;
 };
@@ -77,6 +77,11 @@ static bool ask_sysctl(const char *path, char *ret, size_t size, void *ctx)
 	else
 		return false;
 	return true;
+}
+
+static bool ask_writable(const char *path, void *ctx)
+{
+	return !((const struct world *)ctx)->read_only;
 }
 
 static bool ask_chain(const char *family, const char *table, const char *chain, void *ctx)
@@ -129,6 +134,7 @@ static void world_init(struct world *w)
 	w->host = (struct actual){.links = links, .n_links = 4, .addrs = addrs, .n_addrs = 2};
 	w->facts = (struct facts){.host = &w->host,
 				  .sysctl = ask_sysctl,
+				  .writable = ask_writable,
 				  .chain = ask_chain,
 				  .legacy = ask_legacy,
 				  .vmm = ask_vmm,
@@ -303,8 +309,9 @@ static void test_managers(void **state)
 	w.chain = NULL;
 	t.hops[3].decision = decision("inet", "firewalld", "filter_FORWARD", "forward");
 	d = ask(&t, &w, "firewall-forward");
-	assert_string_equal(d.mend, "");
-	assert_non_null(strstr(d.advice, "firewall-cmd --zone=ZONE --add-interface=br7"));
+	assert_string_equal(d.mend, "firewall-cmd --zone=trusted --change-interface=br7");
+	t.j.to_guest = true;
+	assert_string_equal(ask(&t, &w, "firewall-forward").mend, "");
 }
 
 static void test_inbound_opens_one_port(void **state)
@@ -358,6 +365,10 @@ static void test_conntrack_full(void **state)
 	w.value2 = "1000";
 	d = ask(&t, &w, "conntrack-full");
 	assert_string_equal(d.mend, "sysctl -w net.netfilter.nf_conntrack_max=2000");
+	w.read_only = true; /* in a namespace that is not the machine's first */
+	d = ask(&t, &w, "conntrack-full");
+	assert_string_equal(d.mend, "");
+	assert_non_null(strstr(d.advice, "sysctl -w net.netfilter.nf_conntrack_max=2000"));
 }
 
 /* Which of the hooks it was is not known, and nobody is accused. */
