@@ -74,6 +74,7 @@ struct sk_buff {
 	unsigned int len;
 	unsigned int data_len;
 	__u8 cloned : 1;
+	__u8 vlan_present : 1; /* up to Linux 6.1; later kernels empty vlan_proto instead */
 	__u32 mark;
 	int skb_iif;
 	unsigned long _skb_refdst;

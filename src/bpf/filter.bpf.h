@@ -8,27 +8,44 @@
 
 #include "bpf/read.bpf.h"
 
+/*
+ * struct filter_run - the registers and the memory of the machine that classic BPF is for. In a map:
+ * up to Linux 6.6 the verifier takes what a loop does to the stack for what its first round does, and
+ * would find that no packet ever matches.
+ */
 struct filter_run {
-	struct frame *f;
 	__u32 a, x, pc, result;
 	__u32 mem[16];
-	bool done;
 };
 
-static __always_inline bool filter_load(struct filter_run *r, __u32 off, __u16 size)
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct filter_run);
+} filter_runs SEC(".maps");
+
+/* struct filter_loop - what the loop is told: none of it changes meanwhile. */
+struct filter_loop {
+	struct frame *f;
+	struct filter_run *run;
+};
+
+static __always_inline bool filter_load(struct filter_run *r, const struct frame *f, __u32 off,
+					__u16 size)
 {
 	const __u8 *p;
 
 	if (size == 0x10) { /* BPF_B */
-		p = AT(r->f, off, 1);
+		p = AT(f, off, 1);
 		if (p)
 			r->a = p[0];
 	} else if (size == 0x08) { /* BPF_H */
-		p = AT(r->f, off, 2);
+		p = AT(f, off, 2);
 		if (p)
 			r->a = be16_at(p);
 	} else {
-		p = AT(r->f, off, 4);
+		p = AT(f, off, 4);
 		if (p)
 			r->a = be32_at(p);
 	}
@@ -146,8 +163,10 @@ static __always_inline bool filter_cannot_match(const struct frame *f)
 }
 
 /* One instruction; 1 ends the loop. The codes are those of linux/bpf_common.h. */
-static long filter_step(__u32 i, struct filter_run *r)
+static long filter_step(__u32 i, struct filter_loop *loop)
 {
+	struct filter_run *r = loop->run;
+	struct frame *f = loop->f;
 	__u32 pc = r->pc;
 	__u16 code;
 	__u32 k, v;
@@ -166,18 +185,18 @@ static long filter_step(__u32 i, struct filter_run *r)
 			r->a = k;
 			break;
 		case 0x20:
-			if (!filter_load(r, k, code & 0x18))
+			if (!filter_load(r, f, k, code & 0x18))
 				return 1;
 			break;
 		case 0x40:
-			if (!filter_load(r, r->x + k, code & 0x18))
+			if (!filter_load(r, f, r->x + k, code & 0x18))
 				return 1;
 			break;
 		case 0x60:
 			r->a = r->mem[k & 15];
 			break;
 		case 0x80:
-			r->a = r->f->len;
+			r->a = f->len;
 			break;
 		}
 		break;
@@ -190,10 +209,10 @@ static long filter_step(__u32 i, struct filter_run *r)
 			r->x = r->mem[k & 15];
 			break;
 		case 0x80:
-			r->x = r->f->len;
+			r->x = f->len;
 			break;
 		case 0xa0: /* 4 * (IP header length) */
-			p = AT(r->f, k, 1);
+			p = AT(f, k, 1);
 			if (!p)
 				return 1;
 			r->x = (p[0] & 15) * 4;
@@ -231,12 +250,17 @@ static long filter_step(__u32 i, struct filter_run *r)
 
 static __always_inline bool filter_matches(struct frame *f)
 {
-	struct filter_run r = {.f = f};
+	struct filter_loop loop = {.f = f};
+	__u32 zero = 0;
 
 	if (config.n_filter == 0)
 		return true;
-	bpf_loop(PATH_FILTER_MAX, filter_step, &r, 0);
-	return r.result != 0;
+	loop.run = bpf_map_lookup_elem(&filter_runs, &zero);
+	if (!loop.run)
+		return false;
+	__builtin_memset(loop.run, 0, sizeof(*loop.run));
+	bpf_loop(PATH_FILTER_MAX, filter_step, &loop, 0);
+	return loop.run->result != 0;
 }
 
 #endif

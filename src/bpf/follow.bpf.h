@@ -116,6 +116,14 @@ static __always_inline __u16 segments(const struct frame *f, const struct path_s
 	return s->len > headers ? (s->len - headers + s->gso_size - 1) / s->gso_size : 1;
 }
 
+/* A VLAN tag beside the data. */
+static __always_inline bool has_tag(struct sk_buff *skb)
+{
+	if (bpf_core_field_exists(skb->vlan_present))
+		return BPF_CORE_READ_BITFIELD_PROBED(skb, vlan_present);
+	return skb->vlan_proto;
+}
+
 static __always_inline void seen_fill(const struct packet *pk, const struct frame *f,
 				      struct path_seen *s)
 {
@@ -128,7 +136,7 @@ static __always_inline void seen_fill(const struct packet *pk, const struct fram
 		s->seq = dhcp_type(f, s);
 	s->mark = skb->mark;
 	s->len = skb->len - f->link - f->tags;
-	if (!s->vlan && skb->vlan_proto)
+	if (!s->vlan && has_tag(skb))
 		s->vlan = skb->vlan_tci & 0xfff;
 	s->gso_size = BPF_CORE_READ(shared, gso_size);
 	s->gso_segs = segments(f, s, BPF_CORE_READ(shared, gso_segs));

@@ -7,6 +7,7 @@
 
 #include "bpf/core.h"
 
+#include <asm/ptrace.h>
 #include <linux/bpf.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
@@ -208,16 +209,30 @@ static __always_inline void count(enum path_counter c)
 	__sync_fetch_and_add(&counters[c], 1);
 }
 
+/*
+ * What is known to be below @max, a power of two, is made so once more: verifiers up to Linux 6.1 lose
+ * the comparison when the compiler goes on with a copy, and compilers leave out what changes nothing.
+ */
+#define index_bound(i, max)                                                                        \
+	do {                                                                                       \
+		asm volatile("" : "+r"(i));                                                        \
+		(i) &= (max)-1;                                                                    \
+	} while (0)
+
 static __always_inline bool bit_get(const __u64 *bits, __u32 i)
 {
 	if (i >= PATH_IFINDEX_MAX)
 		return false;
+	index_bound(i, PATH_IFINDEX_MAX);
 	return bits[i / 64] >> (i % 64) & 1;
 }
 
 static __always_inline bool device_is(__u32 ifindex, enum path_device_kind kind)
 {
-	return ifindex < PATH_IFINDEX_MAX && device_kinds[ifindex] & kind;
+	if (ifindex >= PATH_IFINDEX_MAX)
+		return false;
+	index_bound(ifindex, PATH_IFINDEX_MAX);
+	return device_kinds[ifindex] & kind;
 }
 
 static __always_inline __u64 *current_of_cpu(void)
