@@ -11,8 +11,8 @@
 
 #include "base/log.h"
 #include "daemon/forwards.h"
+#include "base/test_refuse.h"
 #include "base/text.h"
-#include "daemon/test_hooks.h"
 #include "kernel/sysctl.h"
 
 #define FW_TEXT_MAX (64 * 1024 * 1024)
@@ -297,7 +297,7 @@ static uint32_t lifetime_s(const struct fw_lifetime *l)
 /* set_lifetimes() - a table without them does its work: it is told, once, and in `status`. */
 static bool set_lifetimes(struct manager *m)
 {
-	bool told = m->fw_lifetimes.code[0], refused = test_hook_refuses("lifetimes");
+	bool told = m->fw_lifetimes.code[0], refused = test_refused("lifetimes");
 	uint32_t seconds[FW_STATE_COUNT];
 	int r;
 

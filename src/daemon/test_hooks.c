@@ -41,13 +41,6 @@ void (*test_hook(void))(void)
 {
 	return die_at() ? test_hook_step : NULL;
 }
-
-bool test_hook_refuses(const char *what)
-{
-	const char *refused = getenv("VMLANE_TEST_REFUSE");
-
-	return refused && strcmp(refused, what) == 0;
-}
 #else
 typedef int test_hooks_are_off; /* a translation unit must not be empty */
 #endif

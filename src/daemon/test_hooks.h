@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_hooks.h - dying on purpose, and missing what the kernel has, for the tests of what happens
- * then. Only in builds configured with -Dtest_hooks=true; in all others there is nothing behind it.
+ * test_hooks.h - dying on purpose, for the tests of what happens then. Only in builds configured with
+ * -Dtest_hooks=true; in all others there is nothing behind it.
  */
 #ifndef VMLANE_DAEMON_TEST_HOOKS_H
 #define VMLANE_DAEMON_TEST_HOOKS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include "config.h"
 
@@ -18,8 +17,6 @@
 void test_hook_step(void);
 /* test_hook() - test_hook_step where it is wanted, so that messages are sent one by one; or NULL. */
 void (*test_hook(void))(void);
-/* test_hook_refuses() - the kernel shall be taken for one without @what: VMLANE_TEST_REFUSE is it. */
-bool test_hook_refuses(const char *what);
 #else
 static inline void test_hook_step(void)
 {
@@ -27,11 +24,6 @@ static inline void test_hook_step(void)
 static inline void (*test_hook(void))(void)
 {
 	return NULL;
-}
-static inline bool test_hook_refuses(const char *what)
-{
-	(void)what;
-	return false;
 }
 #endif
 
