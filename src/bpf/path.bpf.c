@@ -224,8 +224,7 @@ int BPF_PROG(on_neigh, const struct neighbour *n, int rc)
  * nf_tables queues a trace message to our netlink socket while it evaluates the packet: whichever
  * is current on this CPU. The message is the last in the socket's queue.
  */
-SEC("tp_btf/sk_data_ready")
-int BPF_PROG(on_trace, const struct sock *sk)
+static __always_inline int on_message(const struct sock *sk)
 {
 	struct cpu *cpu = current_packet();
 	struct path_trace e = {};
@@ -255,4 +254,26 @@ int BPF_PROG(on_trace, const struct sock *sk)
 	head_fill(&e.head, PATH_TRACE, *current_of_cpu(), cpu->packet, 0, 0);
 	tell(&e, sizeof(e));
 	return 0;
+}
+
+/*
+ * Three places for it, of which user space attaches the first that this kernel has: kernels before
+ * 6.3 have no tracepoint where it is queued, and there the function itself has to do.
+ */
+SEC("tp_btf/sk_data_ready")
+int BPF_PROG(on_trace, const struct sock *sk)
+{
+	return on_message(sk);
+}
+
+SEC("fentry/sock_def_readable")
+int BPF_PROG(on_trace_entry, const struct sock *sk)
+{
+	return on_message(sk);
+}
+
+SEC("kprobe/sock_def_readable")
+int BPF_KPROBE(on_trace_probe, const struct sock *sk)
+{
+	return on_message(sk);
 }

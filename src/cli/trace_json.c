@@ -160,15 +160,15 @@ static json_t *hop_json(const struct hop *h, const struct journey *j, const stru
 	return o;
 }
 
-void trace_json_start(const struct subject *s)
+void trace_json_start(const struct subject *s, bool rules)
 {
 	json_t *ports = json_array();
 	char name[IFNAMSIZ];
 
 	for (size_t i = 0; i < s->n_ports; i++)
 		json_array_append_new(ports, json_string(device_name(&s->view, s->ports[i], name)));
-	trace_json_line(
-		json_pack("{s:s, s:s, s:o}", "event", "start", "guest", s->name, "ports", ports));
+	trace_json_line(json_pack("{s:s, s:s, s:o, s:b}", "event", "start", "guest", s->name,
+				  "ports", ports, "rules", rules));
 }
 
 void trace_json_blocked(const char *dev, const struct diagnosis *d)

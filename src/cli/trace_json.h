@@ -3,12 +3,13 @@
 #ifndef VMLANE_CLI_TRACE_JSON_H
 #define VMLANE_CLI_TRACE_JSON_H
 
+#include <stdbool.h>
 #include <jansson.h>
 #include "inspect/diagnosing.h"
 #include "inspect/tracing.h"
 
-/* trace_json_start() - {"event": "start", ...} */
-void trace_json_start(const struct subject *s);
+/* trace_json_start() - {"event": "start", ...}; @rules: firewalls' rules are told */
+void trace_json_start(const struct subject *s, bool rules);
 /* trace_json_event() - {"event": "seen", ...}: one event of the kernel, which is called @what; not flushed */
 void trace_json_event(const struct path_head *head, size_t len, const char *what,
 		      const struct tracing *t);

@@ -94,11 +94,12 @@ void trace_show_start(struct trace_show *s, const struct tracing *t)
 		buf_printf(&who, "%s%s", i ? ", " : " on ",
 			   device_name(&s->subject->view, s->subject->ports[i], name));
 	if (s->o.json)
-		trace_json_start(s->subject);
+		trace_json_start(s->subject, tracing_knows_rules(t));
 	else
 		fprintf(stderr, "following %s; Ctrl-C ends it\n", buf_str(&who));
 	if (!s->o.json && !tracing_knows_rules(t))
-		fputs("this kernel does not tell which packet a firewall's rule has decided about: "
+		fputs("this kernel does not tell which packet a firewall's rule has decided about "
+		      "(no tracepoint sk_data_ready, nor may a program see sock_def_readable): "
 		      "rules are not shown\n",
 		      stderr);
 	fflush(stdout);

@@ -20,6 +20,7 @@
 #pragma GCC diagnostic ignored "-Wsign-conversion"
 #include "path/path.skel.h"
 #pragma GCC diagnostic pop
+#include "base/test_refuse.h"
 
 #define BLOOM_WORDS 1024 /* src/bpf/state.bpf.h: BLOOM_BITS / 64 */
 #define FLOWS_MAX 16384	 /* its map `flows` */
@@ -28,7 +29,7 @@
  * struct tracer - programs and their maps
  * @btf:	the kernel's types; for the names of drop reasons
  * @reasons:	enum skb_drop_reason in @btf, NULL when there is none
- * @joins:	see tracer_joins()
+ * @trace_link: of what sees trace messages; NULL when nothing does, see tracer_joins()
  * @followed:	packets that were at the last tick; @quiet: ticks since there was another
  * @frames:	NULL without `snaplen`; @frame: room for one, to put it together
  */
@@ -37,7 +38,7 @@ struct tracer {
 	struct ring_buffer *ring;
 	struct btf *btf;
 	const struct btf_type *reasons;
-	bool joins;
+	struct bpf_link *trace_link;
 	tracer_fn fn;
 	void *ctx;
 	struct perf_buffer *frames;
@@ -82,12 +83,46 @@ static bool has_tracepoint(const struct btf *btf, const char *type)
 	return btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0;
 }
 
+/* A function of this kernel that programs may be called by. */
+static bool has_function(const struct btf *btf, const char *name)
+{
+	return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+}
+
+/* enum trace_by - what may see trace messages; see load_programs() and attach_trace() */
+enum trace_by {
+	BY_TRACEPOINT = 1,
+	BY_ENTRY = 2,
+	BY_PROBE = 4,
+};
+
+static unsigned int trace_possible(const struct btf *btf)
+{
+	unsigned int by = 0;
+
+	if (has_tracepoint(btf, "btf_trace_sk_data_ready") && !test_refused("sk_data_ready"))
+		return BY_TRACEPOINT;
+	if (has_function(btf, "sock_def_readable") && !test_refused("fentry"))
+		by |= BY_ENTRY;
+	if (!test_refused("kprobe"))
+		by |= BY_PROBE;
+	return by;
+}
+
+static void choose_trace_programs(struct path_bpf *s, unsigned int by)
+{
+	bpf_program__set_autoload(s->progs.on_trace, by & BY_TRACEPOINT);
+	bpf_program__set_autoload(s->progs.on_trace_entry, by & BY_ENTRY);
+	bpf_program__set_autoload(s->progs.on_trace_probe, by & BY_PROBE);
+	bpf_program__set_autoattach(s->progs.on_trace, false);
+	bpf_program__set_autoattach(s->progs.on_trace_entry, false);
+	bpf_program__set_autoattach(s->progs.on_trace_probe, false);
+}
+
 static void choose_programs(struct tracer *t, const struct tracer_options *o)
 {
 	struct path_bpf *s = t->skel;
 
-	t->joins = o->trace_socket && has_tracepoint(t->btf, "btf_trace_sk_data_ready");
-	bpf_program__set_autoload(s->progs.on_trace, t->joins);
 	bpf_program__set_autoload(s->progs.on_read, o->detail & TRACER_READ);
 	bpf_program__set_autoload(s->progs.on_queue, o->detail & TRACER_QUEUE);
 	bpf_program__set_autoload(s->progs.on_free, o->detail & TRACER_FREE);
@@ -126,7 +161,7 @@ static void lift_memlock(void)
 
 static int load_error(int r, struct err *e)
 {
-	if (r == -EPERM || r == -EACCES)
+	if (r == -EPERM) /* the verifier's refusals are EACCES */
 		return err_set(
 			e, -EPERM, "permission", "trace",
 			"the kernel does not let this user load its programs: run it as root "
@@ -135,6 +170,44 @@ static int load_error(int r, struct err *e)
 		e, r, "kernel", "trace",
 		"the kernel does not take the tracing programs: %s (VMLANE_BPF_LOG=1 shows why)",
 		strerror(-r));
+}
+
+/* One try, with what @by tells for trace messages; -errno of the kernel without words, or with them. */
+static int load_with(struct tracer *t, const struct tracer_options *o, unsigned int by,
+		     struct err *e)
+{
+	int r;
+
+	t->skel = path_bpf__open();
+	if (!t->skel)
+		return err_set(e, -errno, "kernel", "trace", "the programs cannot be opened: %s",
+			       strerror(errno));
+	r = configure(t->skel, o);
+	if (r < 0)
+		return err_set(e, r, "limit", "trace", "a filter of more than %d steps",
+			       PATH_FILTER_MAX);
+	choose_programs(t, o);
+	choose_trace_programs(t->skel, by);
+	r = path_bpf__load(t->skel);
+	return r < 0 ? load_error(r, e) : 0;
+}
+
+/* A kernel may refuse to call programs from a function: then without those. */
+static int load_programs(struct tracer *t, const struct tracer_options *o, struct err *e)
+{
+	unsigned int by = o->trace_socket ? trace_possible(t->btf) : 0;
+	int r;
+
+	lift_memlock();
+	r = load_with(t, o, by, e);
+	for (unsigned int without = BY_ENTRY; r < 0 && without <= BY_PROBE; without <<= 1) {
+		if (!(by & without))
+			continue;
+		by &= ~without;
+		path_bpf__destroy(t->skel);
+		r = load_with(t, o, by, e);
+	}
+	return r;
 }
 
 static int load(struct tracer *t, const struct tracer_options *o, struct err *e)
@@ -147,19 +220,9 @@ static int load(struct tracer *t, const struct tracer_options *o, struct err *e)
 			       "this kernel has no type information (/sys/kernel/btf/vmlinux, "
 			       "CONFIG_DEBUG_INFO_BTF): tracing needs it");
 	find_reasons(t);
-	t->skel = path_bpf__open();
-	if (!t->skel)
-		return err_set(e, -errno, "kernel", "trace", "the programs cannot be opened: %s",
-			       strerror(errno));
-	r = configure(t->skel, o);
+	r = load_programs(t, o, e);
 	if (r < 0)
-		return err_set(e, r, "limit", "trace", "a filter of more than %d steps",
-			       PATH_FILTER_MAX);
-	choose_programs(t, o);
-	lift_memlock();
-	r = path_bpf__load(t->skel);
-	if (r < 0)
-		return load_error(r, e);
+		return r;
 	t->ring = ring_buffer__new(bpf_map__fd(t->skel->maps.events), on_event, t, NULL);
 	if (!t->ring)
 		return err_set(e, -errno, "kernel", "trace", "no ring buffer: %s", strerror(errno));
@@ -229,6 +292,7 @@ void tracer_free(struct tracer *t)
 	ring_buffer__free(t->ring);
 	perf_buffer__free(t->frames);
 	free(t->frame);
+	bpf_link__destroy(t->trace_link);
 	path_bpf__destroy(t->skel);
 	btf__free(t->btf);
 	free(t);
@@ -282,16 +346,30 @@ void tracer_guest_addr(struct tracer *t, uint8_t family, const uint8_t addr[16])
 	g->n_addrs = n + 1;
 }
 
+/* The first of those that were loaded that the kernel takes; without any no rules are told. */
+static void attach_trace(struct tracer *t)
+{
+	struct bpf_program *all[] = {t->skel->progs.on_trace, t->skel->progs.on_trace_entry,
+				     t->skel->progs.on_trace_probe};
+
+	for (size_t i = 0; i < ARRAY_SIZE(all) && !t->trace_link; i++)
+		if (bpf_program__autoload(all[i]))
+			t->trace_link = bpf_program__attach(all[i]);
+}
+
 int tracer_start(struct tracer *t, struct err *e)
 {
 	int r = path_bpf__attach(t->skel);
 
-	return r < 0 ? load_error(r, e) : 0;
+	if (r < 0)
+		return load_error(r, e);
+	attach_trace(t);
+	return 0;
 }
 
 bool tracer_joins(const struct tracer *t)
 {
-	return t->joins;
+	return t->trace_link;
 }
 
 int tracer_read(struct tracer *t, tracer_fn fn, void *ctx)

@@ -81,7 +81,10 @@ void tracer_guest_addr(struct tracer *t, uint8_t family, const uint8_t addr[16])
 /* tracer_start() - attach the programs. -errno of the kernel, in words. */
 int tracer_start(struct tracer *t, struct err *e) __must_check;
 
-/* tracer_joins() - nftrace messages are joined to packets (PATH_TRACE); older kernels cannot. */
+/*
+ * tracer_joins() - since tracer_start(): nftrace messages are joined to packets (PATH_TRACE), because
+ * the kernel lets a program see them queued, by a tracepoint (since 6.3) or at a function's entry.
+ */
 bool tracer_joins(const struct tracer *t);
 
 /* The record begins with a struct path_head, whose type tells the rest; valid during the call. */
