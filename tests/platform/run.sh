@@ -4,6 +4,7 @@
 # the tests beside this file, and of the namespace tests those that say whether an older kernel
 # will do. With options, what they name.
 #
+# All is slow there, and everything that is waited for is waited for longer: VMLANE_TEST_TIMEOUT.
 # VM_RESULT names a file for pytest's report as JUnit's XML.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,4 +16,5 @@ netns=$here/../netns
 	"$netns/test_nat.py::test_nobody_comes_in" \
 	"$netns/test_rates.py::test_comes_and_goes_with_the_tap"
 cd "$here"
+export VMLANE_TEST_TIMEOUT=${VMLANE_TEST_TIMEOUT:-180}
 exec ./vm.sh "$netns/run.sh" "$build" --color=no --junitxml=/var/tmp/vm-result "$@"
