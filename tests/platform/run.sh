@@ -4,7 +4,8 @@
 # the tests beside this file, and of the namespace tests those that say whether an older kernel
 # will do. With options, what they name.
 #
-# All is slow there, and everything that is waited for is waited for longer: VMLANE_TEST_TIMEOUT.
+# All is slow there, and the slower the busier this machine is: VMLANE_TEST_TIMEOUT is how long a test
+# waits for anything, VM_TIMEOUT how long all may take.
 # VM_RESULT names a file for pytest's report as JUnit's XML.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,5 +17,5 @@ netns=$here/../netns
 	"$netns/test_nat.py::test_nobody_comes_in" \
 	"$netns/test_rates.py::test_comes_and_goes_with_the_tap"
 cd "$here"
-export VMLANE_TEST_TIMEOUT=${VMLANE_TEST_TIMEOUT:-180}
+export VMLANE_TEST_TIMEOUT=${VMLANE_TEST_TIMEOUT:-180} VM_TIMEOUT=${VM_TIMEOUT:-1500}
 exec ./vm.sh "$netns/run.sh" "$build" --color=no --junitxml=/var/tmp/vm-result "$@"

@@ -27,31 +27,40 @@ def guests(world):
     return both
 
 
+def told(t, packet):
+    """All of it: what takes long is told in parts."""
+    parts = [p for p in t.seen if p["packet"] == packet["packet"]]
+    return {**parts[-1], "hops": [h for p in parts for h in p["hops"]]}
+
+
 def decisions(packet):
     return [tuple(h["decision"][k] for k in ("table", "chain", "verdict")) for h in packet["hops"] if h["hop"] == "fw"]
 
 
-def rules_are_told(world, g):
+def rules_are_told(world, g, *args):
     """Each of the packets it has decided about, and of no others."""
-    t = Trace(world, "vnet1")
+    t = Trace(world, "vnet1", *args)
     assert t.start["rules"]
     assert UPLINK in get(g, f"http://{INTERNET}/")  # its address is known from here on, and rules are asked for by it
     assert not ping(g, "198.51.100.8")
-    lost = t.packet("> 198.51.100.8 echo request", verdict="DROP")
+    lost = told(t, t.packet("> 198.51.100.8 echo request", verdict="DROP"))
     assert hop(lost, "DROP")["reason"] == "NETFILTER_DROP" and decisions(lost)[-1] == STRICT
     assert hop(lost, "DROP")["decision"]["rule"].startswith("ip daddr 198.51.100.8 counter")
-    assert ping(g, INTERNET)
-    back = t.packet("echo reply")
-    out = next(p for p in t.seen if p["packet"] == back["reply_to"])
+    assert ping(g, INTERNET, "-s", "1000")
+    back = t.packet("echo reply", verdict="DELIVERED")
     t.end()
+    out, back = told(t, {"packet": told(t, back)["reply_to"]}), told(t, back)
     assert way(out) == OUT and [d[:2] for d in decisions(out)] == [("strict", "ways"), ("own", "post")]
     assert way(back) == ["uplink-in", "route", "nat"] + TO_GUEST and decisions(back) == [("strict", "ways", "accept")]
-    assert [p["packet"] for p in t.seen if STRICT in decisions(p)] == [lost["packet"]]
-    return t.seen
+    assert {p["packet"] for p in t.seen if STRICT in decisions(p)} == {lost["packet"]}
+    return [told(t, p) for p in t.seen]
 
 
 def test_rules_by_a_functions_entry(world, guests):
-    seen = rules_are_told(world, guests[0])
+    """And the frames themselves, into a file."""
+    path = f"{world.tmp}/t.pcapng"
+    seen = rules_are_told(world, guests[0], "-w", path)
+    assert os.path.getsize(path) > 6 * 1042  # one ping, at three interfaces there and three back
     tcp = [p for p in seen if p["text"].startswith("tcp")]
     assert {tuple(way(p)) for p in tcp if p["direction"] == "out"} == {tuple(OUT)}
     assert {p["verdict"] for p in tcp} == {"DELIVERED"}
@@ -59,7 +68,7 @@ def test_rules_by_a_functions_entry(world, guests):
 
 @pytest.mark.skipif(not HOOKS, reason="the build has no test hooks (-Dtest_hooks=true)")
 def test_rules_by_a_probe_there(world, guests, monkeypatch):
-    """Kernels whose functions cannot be traced at their entry, as those for arm64 before 6.4."""
+    """Where no program may be called at the entry itself."""
     monkeypatch.setenv("VMLANE_TEST_REFUSE", "fentry")
     rules_are_told(world, guests[0])
 
@@ -74,21 +83,12 @@ def test_filter_and_causes(world, guests):
     get(a, f"http://{INTERNET}/")
     assert ping(a, b.address) and not ping(a, "198.51.100.99") and ping(a, "10.5.0.12") and ping(a, "10.7.0.1")
     tagged = t.packet("10.5.0.12 > 10.5.0.11 echo reply")
-    there = t.packet(f"> {b.address} echo request")
+    there = t.packet(f"> {b.address} echo request", verdict="DELIVERED")
     lost = t.packet("> 198.51.100.99 echo request", verdict="DROP")
-    host = t.packet("> 10.7.0.1 echo request")
+    host = t.packet("> 10.7.0.1 echo request", verdict="DELIVERED")
     t.end()
+    there, lost = told(t, there), told(t, lost)
     assert tagged["vlan"] == 5 and not there.get("vlan") and way(there) == ["vm-out", "bridge-fwd"]
     assert hop(lost, "route")["text"].startswith("blackhole route to") and lost["diagnosis"]["code"] == "route-blackhole"
     assert host["end"] == "DELIVERED to the host"
     assert not [p["text"] for p in t.seen if p["text"].startswith("tcp")]
-
-
-def test_frames_are_captured(world, guests):
-    path = f"{world.tmp}/t.pcapng"
-    t = Trace(world, "vnet1", "icmp", "-w", path)
-    assert ping(guests[0], INTERNET, "-s", "1000")
-    t.packet("echo reply")
-    t.end()
-    # At three interfaces there and three back.
-    assert os.path.getsize(path) > 6 * 1042
