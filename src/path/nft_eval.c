@@ -54,8 +54,8 @@ static enum nfteval_flow do_maybe(struct nfteval *v, struct nfteval_state *s,
 {
 	/* The longest value that such an expression writes has 16 bytes. */
 	if (e->dreg >= 0)
-		for (int i = e->dreg; i < e->dreg + 4 && i < NFTPROG_REGS; i++)
-			s->unknown[i] = e->text;
+		for (size_t i = 0; i < 4 && (size_t)e->dreg + i < NFTPROG_REGS; i++)
+			s->unknown[(size_t)e->dreg + i] = e->text;
 	return e->dreg >= 0 && (strcmp(e->name, "numgen") == 0 || strcmp(e->name, "hash") == 0)
 		       ? NFTEVAL_NEXT
 		       : nfteval_maybe(s, e->text);

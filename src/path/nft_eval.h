@@ -7,9 +7,15 @@
  * decided is followed both ways; only when the packet's fate or what is done to it differs, the result
  * is unknown.
  *
- * Not its business: conntrack itself, routing, iptables-legacy, and what the kernel does between
- * hooks. The caller walks from hook to hook; within one, it evaluates the chains before conntrack
- * (priority below -200) and those after it in two calls.
+ * Not its business: conntrack itself, routing, iptables-legacy, other hooks than nftables' (IPVS, BPF),
+ * and what the kernel does between hooks. The caller walks from hook to hook; within one, it evaluates
+ * the chains before conntrack (priority below -200) and those after it in two calls, and splits again
+ * behind the nat chains (-100 where destinations are translated, 100 where sources are): what follows
+ * them sees the new addresses, which the caller has to write into the packet. In a call that goes on
+ * behind a translation, whatever looks at addresses or ports is unknown.
+ *
+ * What hooks give the rules, as seen on 6.18: postrouting of a forwarded packet has both interfaces;
+ * egress and the bridge's postrouting have only @out; forward sees the TTL one lower already.
  */
 #ifndef VMLANE_PATH_NFT_EVAL_H
 #define VMLANE_PATH_NFT_EVAL_H

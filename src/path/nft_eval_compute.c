@@ -18,19 +18,25 @@ static bool reg_fits(int reg, size_t len)
 	       (size_t)reg * 4 + len <= NFTPROG_REGS * sizeof(uint32_t);
 }
 
-const uint8_t *nfteval_get(struct nfteval_state *s, int reg, size_t len)
+/* All of it exists and is known; otherwise s->why says why not. */
+static bool is_known(struct nfteval_state *s, int reg, size_t len)
 {
 	if (!reg_fits(reg, len)) {
 		s->why = "a register that does not exist";
-		return NULL;
+		return false;
 	}
 	for (size_t i = (size_t)reg; i < (size_t)reg + (len + 3) / 4; i++) {
 		if (s->unknown[i]) {
 			s->why = s->unknown[i];
-			return NULL;
+			return false;
 		}
 	}
-	return s->reg + (size_t)reg * 4;
+	return true;
+}
+
+const uint8_t *nfteval_get(struct nfteval_state *s, int reg, size_t len)
+{
+	return is_known(s, reg, len) ? s->reg + (size_t)reg * 4 : NULL;
 }
 
 static void mark_words(struct nfteval_state *s, int reg, size_t len, const char *why)
@@ -83,12 +89,11 @@ static enum nfteval_flow truth(bool holds)
 
 static enum nfteval_flow do_cmp(struct nfteval_state *s, const struct nftprog_expr *e)
 {
-	const uint8_t *v = nfteval_get(s, e->sreg, e->data_len);
 	int d;
 
-	if (!v)
-		return nfteval_maybe(s, s->why);
-	d = memcmp(v, e->data, e->data_len);
+	if (!is_known(s, e->sreg, e->data_len))
+		return NFTEVAL_MAYBE;
+	d = memcmp(s->reg + (size_t)e->sreg * 4, e->data, e->data_len);
 	switch (e->cmp) {
 	case NFT_CMP_EQ:
 		return truth(d == 0);
@@ -108,11 +113,12 @@ static enum nfteval_flow do_cmp(struct nfteval_state *s, const struct nftprog_ex
 
 static enum nfteval_flow do_range(struct nfteval_state *s, const struct nftprog_expr *e)
 {
-	const uint8_t *v = nfteval_get(s, e->sreg, e->data_len);
+	const uint8_t *v;
 	bool within;
 
-	if (!v)
-		return nfteval_maybe(s, s->why);
+	if (!is_known(s, e->sreg, e->data_len))
+		return NFTEVAL_MAYBE;
+	v = s->reg + (size_t)e->sreg * 4;
 	within = memcmp(v, e->data, e->data_len) >= 0 && memcmp(v, e->data2, e->data_len) <= 0;
 	if (e->cmp != NFT_RANGE_EQ && e->cmp != NFT_RANGE_NEQ)
 		return nfteval_opaque(s, "range");
@@ -201,16 +207,14 @@ static int bitwise(struct nfteval_state *s, const struct nftprog_expr *e, const 
 static enum nfteval_flow do_bitwise(struct nfteval_state *s, const struct nftprog_expr *e)
 {
 	uint32_t from[NFTPROG_VALUE_MAX / 4] = {0}, to[NFTPROG_VALUE_MAX / 4] = {0};
-	const uint8_t *v;
 	int r;
 
 	if (e->len > NFTPROG_VALUE_MAX)
 		return nfteval_opaque(s, "bitwise");
-	v = nfteval_get(s, e->sreg, e->len);
-	if (!v)
+	if (!is_known(s, e->sreg, e->len))
 		return nfteval_put_unknown(s, e->dreg, e->len, s->why);
 	/* The kernel works on whole words, whatever the length. */
-	memcpy(from, v, (e->len + 3) & ~3u);
+	memcpy(from, s->reg + (size_t)e->sreg * 4, (e->len + 3) & ~3u);
 	r = bitwise(s, e, from, to);
 	if (r == -ENODATA)
 		return nfteval_put_unknown(s, e->dreg, e->len, s->why);
@@ -232,9 +236,9 @@ static enum nfteval_flow do_byteorder(struct nfteval_state *s, const struct nftp
 	if (e->len > NFTPROG_VALUE_MAX || (e->size != 2 && e->size != 4 && e->size != 8) ||
 	    (whole != e->len && e->sreg != e->dreg))
 		return nfteval_opaque(s, "byteorder");
-	v = nfteval_get(s, e->sreg, e->len);
-	if (!v)
+	if (!is_known(s, e->sreg, e->len))
 		return nfteval_put_unknown(s, e->dreg, e->len, s->why);
+	v = s->reg + (size_t)e->sreg * 4;
 	for (size_t i = 0; i < e->len; i++) {
 		size_t in = i % e->size;
 		bool stays = i >= whole || __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
