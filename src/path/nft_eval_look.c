@@ -27,6 +27,22 @@ static enum nfteval_flow put_name(struct nfteval_state *s, int reg, const char *
 	return nfteval_put(s, reg, padded, sizeof(padded));
 }
 
+/*
+ * Kernels differ in what they do where no interface is there (egress, the bridge's postrouting): 6.18
+ * takes the one that the packet is at, others let the rule fail. And so with both, of different types.
+ */
+static enum nfteval_flow meta_iiftype(struct nfteval_state *s, const struct nftprog_expr *e)
+{
+	const struct nfteval_dev *in = s->pkt.in, *out = s->pkt.out;
+	const char *why = "meta iiftype where a packet leaves";
+
+	if (in && (!out || out->type == in->type))
+		return nfteval_put_u16(s, e->dreg, in->type);
+	if (nfteval_put_unknown(s, e->dreg, 2, why) == NFTEVAL_OPAQUE)
+		return NFTEVAL_OPAQUE;
+	return nfteval_maybe(s, why);
+}
+
 static enum nfteval_flow meta_dev(struct nfteval_state *s, const struct nftprog_expr *e,
 				  const struct nfteval_dev *dev)
 {
@@ -38,6 +54,7 @@ static enum nfteval_flow meta_dev(struct nfteval_state *s, const struct nftprog_
 	case NFT_META_OIFNAME:
 		return put_name(s, e->dreg, dev ? dev->name : NULL);
 	case NFT_META_IIFTYPE:
+		return meta_iiftype(s, e);
 	case NFT_META_OIFTYPE:
 		return dev ? nfteval_put_u16(s, e->dreg, dev->type) : NFTEVAL_BREAK;
 	case NFT_META_IIFGROUP:
