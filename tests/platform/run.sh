@@ -15,7 +15,9 @@ netns=$here/../netns
 [ $# -gt 0 ] || set -- "$here" \
 	"$netns/test_nat.py::test_guest_reaches_the_internet_as_the_host" \
 	"$netns/test_nat.py::test_nobody_comes_in" \
-	"$netns/test_rates.py::test_comes_and_goes_with_the_tap"
+	"$netns/test_rates.py::test_comes_and_goes_with_the_tap" \
+	"$netns/test_trace.py::test_nat_out_and_back" \
+	"$netns/test_trace.py::test_the_rule_that_drops"
 cd "$here"
 export VMLANE_TEST_TIMEOUT=${VMLANE_TEST_TIMEOUT:-180} VM_TIMEOUT=${VM_TIMEOUT:-1500}
 exec ./vm.sh "$netns/run.sh" "$build" --color=no --junitxml=/var/tmp/vm-result "$@"
