@@ -11,9 +11,9 @@
 char LICENSE[] SEC("license") = "GPL";
 
 const volatile __u32 mark;
+const volatile __u32 taken; /* the mark of a frame that is taken out, by which its drop is known */
 
-__u32 target;	 /* ifindex that the next frame comes in by */
-__u64 swallowed; /* frames taken out so far */
+__u32 target; /* ifindex that the next frame comes in by */
 
 /* Run by BPF_PROG_TEST_RUN with the frame as its packet. */
 SEC("tc")
@@ -29,6 +29,6 @@ int swallow(struct __sk_buff *skb)
 {
 	if (skb->mark != mark)
 		return -1; /* TCX_NEXT, TC_ACT_UNSPEC */
-	__sync_fetch_and_add(&swallowed, 1);
+	skb->mark = taken;
 	return TC_ACT_SHOT;
 }

@@ -8,6 +8,7 @@
 
 #include "api/client.h"
 #include "base/text.h"
+#include "cli/diagnosis_show.h"
 #include "cli/output.h"
 #include "cli/request.h"
 #include "cli/trace_json.h"
@@ -144,10 +145,13 @@ static const char *const answers[] = {
 	[PROBE_REACHABLE] = "reachable",
 	[PROBE_NO_WAY] = "not reachable",
 	[PROBE_NO_WAY_BACK] = "no way back",
+	[PROBE_NOT_KNOWN] = "not known",
 };
 
 /* struct showing - what is printed of a probe. */
 struct showing {
+	const struct cli *cli;
+	const struct subject *subject;
 	struct trace_show *show;
 	bool started;
 };
@@ -162,14 +166,41 @@ static bool on_journey(const struct journey *j, const struct tracing *t, bool re
 	return trace_show_journey(s->show, j, true);
 }
 
+/* What a packet that was taken off has not met: others' filters, which were asked. */
+static void on_judged(int ifindex, const struct egress_judgement *j, bool reply, void *ctx)
+{
+	const struct showing *s = ctx;
+	char name[IFNAMSIZ];
+	struct egress_filter f = {
+		.dev = device_name(&s->subject->view, ifindex, name),
+		.what = j->what,
+		.pref = j->pref,
+		.why = j->verdict == EGRESS_UNKNOWN ? j->why : NULL,
+	};
+	struct diagnosis d;
+
+	diagnose_egress(&f, &d);
+	if (s->cli->json)
+		trace_json_line(json_pack("{s:s, s:b, s:s, s:s, s:s, s:o}", "event", "filter",
+					  "reply", reply, "dev", f.dev, "filter", f.what, "verdict",
+					  f.why ? "UNKNOWN" : "DROP", "diagnosis",
+					  diagnosis_json(&d)));
+	else
+		diagnosis_print(&d, s->cli->color, false);
+	fflush(stdout);
+}
+
 static void show_answer(const struct cli *cli, const struct probe *p, enum probe_answer answer)
 {
 	static const char *const meaning[] = {
 		[PROBE_REACHABLE] = "it gets there, and the reply gets back",
 		[PROBE_NO_WAY] = "it does not get there",
 		[PROBE_NO_WAY_BACK] = "it gets there, but the reply does not get back",
+		[PROBE_NOT_KNOWN] =
+			"not every filter on the way can be asked: --send tries it for real",
 	};
 	enum out_color color = answer == PROBE_REACHABLE ? OUT_GREEN : OUT_RED;
+	bool asked = p->send || answer == PROBE_NO_WAY || answer == PROBE_NOT_KNOWN;
 
 	if (cli->json) {
 		trace_json_line(json_pack("{s:s, s:s, s:b, s:b}", "event", "answer", "answer",
@@ -179,22 +210,21 @@ static void show_answer(const struct cli *cli, const struct probe *p, enum probe
 	}
 	printf("%s%s%s: %s%s\n", out_color(cli->color, color), answers[answer],
 	       out_color(cli->color, OUT_PLAIN), meaning[answer],
-	       p->send || answer == PROBE_NO_WAY
-		       ? ""
-		       : " (it was taken off at the way out: nobody was asked)");
+	       asked ? "" : " (it was taken off at the way out: nobody was asked)");
 }
 
-static int probe(struct cli *cli, struct subject *s, const struct probe *p)
+static int probe(struct cli *cli, struct subject *s, struct probe *p)
 {
 	struct trace_show_options how = {
 		.socket = cli->socket, .json = cli->json, .color = cli->color};
 	enum probe_answer answer = PROBE_NO_WAY;
-	struct showing showing = {0};
+	struct showing showing = {.cli = cli, .subject = s};
 	struct err e = {0};
 	int r = trace_show_new(&how, s, &showing.show);
 
 	if (r < 0)
 		return fail(&(struct err){.message = "out of memory"}, r);
+	p->judged = on_judged;
 	/* What cannot even get in need not be sent. */
 	if (p->from_outside || !trace_show_blocked(showing.show, s->ports[0]))
 		r = probe_run(s, p, on_journey, &showing, &answer, &e);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "inspect/footprint.h"
 #include "inspect/probe_request.h"
 #include "kernel/conntrack.h"
 #include "path/inject.h"
@@ -23,6 +24,7 @@ enum { THERE, BACK };
  * struct way - what is known of one direction
  * @got:	its journey has ended, as @end says; @wrong: but no answer can come
  * @left:	it got to where it would leave the host, device @at, and looked like @last there
+ * @egress:	what others' filters there make of it
  */
 struct way {
 	bool got;
@@ -31,11 +33,13 @@ struct way {
 	bool left;
 	struct path_seen last;
 	int at;
+	enum egress_verdict egress;
 };
 
 /**
  * struct asking - a probe at work
- * @request:	the frame that is sent, and where
+ * @request:	the frame that is sent, and where; @reply: what was sent back
+ * @error:	of what was asked while journeys came
  * @ways:	there and back
  */
 struct asking {
@@ -44,10 +48,71 @@ struct asking {
 	struct tracing *t;
 	struct injector *injector;
 	struct probe_request request;
+	struct craft reply;
 	probe_fn fn;
 	void *ctx;
+	struct footprint footprint;
+	int error;
 	struct way ways[2];
 };
+
+/* A frame as @c, of FRAME_ROOM bytes at most; free() it. Its length, or -errno with words. */
+static int build(const struct craft *c, uint8_t **ret, struct err *e)
+{
+	uint8_t *frame = malloc(FRAME_ROOM);
+	int r;
+
+	if (!frame)
+		return err_set(e, -ENOMEM, "memory", "probe", "out of memory");
+	r = craft_build(c, frame, FRAME_ROOM);
+	if (r < 0) {
+		free(frame);
+		return err_set(e, r, "size", "probe", "a packet of that size cannot be made");
+	}
+	*ret = frame;
+	return r;
+}
+
+/* @c as it was when it was seen as @s: translated, its TTL less. */
+static struct craft as_seen(const struct craft *c, const struct path_seen *s)
+{
+	struct craft now = *c;
+
+	memcpy(now.eth_src.b, s->smac, sizeof(now.eth_src.b));
+	memcpy(now.eth_dst.b, s->dmac, sizeof(now.eth_dst.b));
+	memcpy(now.src, s->src, sizeof(now.src));
+	memcpy(now.dst, s->dst, sizeof(now.dst));
+	now.ttl = s->ttl;
+	if (c->kind == CRAFT_ARP_REQUEST)
+		return now;
+	now.sport = s->sport;
+	if (c->kind == CRAFT_UDP || c->kind == CRAFT_TCP)
+		now.dport = s->dport;
+	return now;
+}
+
+/*
+ * It was taken off before others' filters there have seen it: what would they have said? A mark that
+ * nobody has set meanwhile is the probe's own, which a real packet has not.
+ */
+static int judge(struct asking *a, int which)
+{
+	struct way *w = &a->ways[which];
+	struct egress_judgement j = {.verdict = EGRESS_PASSES};
+	struct craft c = as_seen(which == THERE ? &a->request.frame : &a->reply, &w->last);
+	bool marked = (w->last.mark & INJECTOR_MARK_MASK) == INJECTOR_MARK;
+	uint8_t *frame;
+	int r = build(&c, &frame, NULL);
+
+	if (r < 0)
+		return r;
+	r = egress_judge(w->at, frame, (size_t)r, marked ? 0 : w->last.mark, &j, NULL);
+	free(frame);
+	w->egress = j.verdict;
+	if (r == 0 && j.verdict != EGRESS_PASSES && a->p->judged)
+		a->p->judged(w->at, &j, which == BACK, a->ctx);
+	return r;
+}
 
 /* The first packet is the probe, the second its reply, which the host may give at once. */
 static void note(const struct journey *j, bool over, void *ctx)
@@ -72,7 +137,10 @@ static void note(const struct journey *j, bool over, void *ctx)
 		w->last = h->seen;
 		w->at = h->kind == HOP_BRIDGE_FWD ? h->ports[0] : h->ifindex;
 	}
+	footprint_journey(&a->footprint, j);
 	w->wrong = a->fn(j, a->t, which == BACK, a->ctx);
+	if (w->left && injector_was_taken(w->last.mark) && !a->error)
+		a->error = judge(a, which);
 }
 
 static uint64_t now_ms(void)
@@ -84,28 +152,33 @@ static uint64_t now_ms(void)
 }
 
 /* Until the journey @which is known, or the time is over. */
-static int await(struct asking *a, int which, int patience_ms)
+static int await(struct asking *a, int which, int patience_ms, struct err *e)
 {
 	uint64_t until = now_ms() + (uint64_t)patience_ms;
+	bool done = false;
 	int r = 0;
 
-	while (r == 0 && !a->ways[which].got && now_ms() < until)
-		r = tracing_run(a->t, -1, (int)(until - now_ms()) + 1, note, a);
-	return r;
+	while (r == 0 && !done && now_ms() < until) {
+		r = tracing_run(a->t, a->p->done ? a->p->wake_fd : -1, (int)(until - now_ms()) + 1,
+				note, a);
+		done = a->p->done ? a->p->done(a->ctx) : a->ways[which].got;
+	}
+	if (r == 0)
+		r = a->error;
+	return r < 0 ? err_set(e, r, "kernel", "probe", "%s", strerror(-r)) : 0;
 }
 
 static int send_frame(struct asking *a, int ifindex, const struct craft *c, struct err *e)
 {
-	uint8_t *frame = malloc(FRAME_ROOM);
-	int r;
+	uint8_t *frame;
+	int r = build(c, &frame, e);
 
-	if (!frame)
-		return err_set(e, -ENOMEM, "memory", "probe", "out of memory");
-	r = craft_build(c, frame, FRAME_ROOM);
 	if (r < 0)
-		r = err_set(e, r, "size", "probe", "a packet of that size cannot be made");
-	else
-		r = injector_send(a->injector, ifindex, frame, (size_t)r, e);
+		return r;
+	footprint_mac(&a->footprint, &c->eth_src);
+	footprint_addr(&a->footprint, (uint8_t)c->family, c->src);
+	footprint_addr(&a->footprint, (uint8_t)c->family, c->dst);
+	r = injector_send(a->injector, ifindex, frame, (size_t)r, e);
 	free(frame);
 	return r;
 }
@@ -113,17 +186,20 @@ static int send_frame(struct asking *a, int ifindex, const struct craft *c, stru
 /* A way out is each device that is neither a bridge nor the loopback: all of them are watched. */
 static int swallow_all(struct asking *a, struct err *e)
 {
+	int *all = calloc(a->s->view.n_devices + 1, sizeof(*all)), r;
+	size_t n = 0;
+
+	if (!all)
+		return err_set(e, -ENOMEM, "memory", "probe", "out of memory");
 	for (size_t i = 0; i < a->s->view.n_devices; i++) {
 		const struct path_device *d = &a->s->view.devices[i];
-		int r;
 
-		if (d->role == DEVICE_BRIDGE || strcmp(d->name, "lo") == 0)
-			continue;
-		r = injector_swallow(a->injector, d->ifindex, e);
-		if (r < 0)
-			return r;
+		if (d->role != DEVICE_BRIDGE && strcmp(d->name, "lo") != 0)
+			all[n++] = d->ifindex;
 	}
-	return 0;
+	r = injector_swallow(a->injector, all, n, e);
+	free(all);
+	return r;
 }
 
 static void forget_connection(const struct asking *a)
@@ -148,52 +224,87 @@ static void forget_connection(const struct asking *a)
 	(void)!conntrack_delete(&t);
 }
 
+static bool arrives(const struct way *w)
+{
+	return w->got && w->end == JOURNEY_DELIVERED && w->egress != EGRESS_DROPS;
+}
+
 static int way_back(struct asking *a, enum probe_answer *ret, struct err *e)
 {
 	const struct way *there = &a->ways[THERE], *back = &a->ways[BACK];
-	struct craft c;
 	int r;
 
 	/* The host has answered by itself, or the real server does: that reply is followed. */
 	if (there->left && !a->p->send) {
-		c = probe_answer(&a->request.frame, &there->last);
-		r = send_frame(a, there->at, &c, e);
+		a->reply = probe_answer(&a->request.frame, &there->last);
+		r = send_frame(a, there->at, &a->reply, e);
 		if (r < 0)
 			return r;
 	}
-	r = await(a, BACK, REPLY_PATIENCE_MS);
+	r = await(a, BACK, REPLY_PATIENCE_MS, e);
 	if (r < 0)
-		return err_set(e, r, "kernel", "probe", "%s", strerror(-r));
-	*ret = back->got && back->end == JOURNEY_DELIVERED && !back->wrong ? PROBE_REACHABLE
-									   : PROBE_NO_WAY_BACK;
+		return r;
+	if (!arrives(back) || back->wrong)
+		*ret = PROBE_NO_WAY_BACK;
+	else if (there->egress == EGRESS_UNKNOWN || back->egress == EGRESS_UNKNOWN)
+		*ret = PROBE_NOT_KNOWN;
+	else
+		*ret = PROBE_REACHABLE;
 	return 0;
 }
 
 static int ask(struct asking *a, enum probe_answer *ret, struct err *e)
 {
+	const struct way *there = &a->ways[THERE];
 	int r = 0;
 
 	if (!a->p->send)
 		r = swallow_all(a, e);
 	if (r == 0)
 		r = send_frame(a, a->request.where, &a->request.frame, e);
+	if (r == 0)
+		r = await(a, THERE, PATIENCE_MS, e);
 	if (r < 0)
 		return r;
-	r = await(a, THERE, PATIENCE_MS);
-	if (r < 0)
-		return err_set(e, r, "kernel", "probe", "%s", strerror(-r));
 	*ret = PROBE_NO_WAY;
-	if (!a->ways[THERE].got || a->ways[THERE].end != JOURNEY_DELIVERED)
+	if (!arrives(there))
 		return 0;
-	if (a->p->kind == CRAFT_ARP_REQUEST) {
-		*ret = PROBE_REACHABLE;
+	if (a->p->one_way || a->request.frame.kind == CRAFT_ARP_REQUEST) {
+		*ret = there->egress == EGRESS_UNKNOWN ? PROBE_NOT_KNOWN : PROBE_REACHABLE;
 		return 0;
 	}
-	if (a->ways[THERE].wrong && !a->p->send) {
+	if (there->wrong && !a->p->send) {
 		*ret = PROBE_NO_WAY_BACK;
 		return 0;
 	}
 	return way_back(a, ret, e);
+}
+
+/* What was not seen must not be taken for what did not happen. */
+static int mind_the_loss(const struct asking *a, enum probe_answer answer, struct err *e)
+{
+	struct tracing_loss loss = tracing_loss(a->t);
+	const struct way *w = &a->ways[answer == PROBE_NO_WAY_BACK ? BACK : THERE];
+
+	if (answer == PROBE_REACHABLE || !(loss.events || loss.journeys || loss.unreadable))
+		return 0;
+	if (w->got && w->end != JOURNEY_LOST_SIGHT)
+		return 0;
+	return err_set(e, -EAGAIN, "lost", "probe",
+		       "%llu of the kernel's events were lost while the packet was followed: the "
+		       "host is very busy. Ask again",
+		       (unsigned long long)(loss.events + loss.journeys + loss.unreadable));
+}
+
+static int start(struct asking *a, const struct tracing_options *o, struct err *e)
+{
+	int r = footprint_take(&a->footprint, e);
+
+	if (r == 0)
+		r = tracing_new(a->s, o, &a->t, e);
+	if (r == 0)
+		r = injector_new(o->mark, &a->injector, e);
+	return r;
 }
 
 int probe_run(struct subject *s, const struct probe *p, probe_fn fn, void *ctx,
@@ -209,14 +320,16 @@ int probe_run(struct subject *s, const struct probe *p, probe_fn fn, void *ctx,
 	if (r < 0)
 		return r;
 	o.mark = a.request.mark ? a.request.mark : probe_mark();
-	r = tracing_new(s, &o, &a.t, e);
-	if (r == 0)
-		r = injector_new(o.mark, &a.injector, e);
+	r = start(&a, &o, e);
 	if (r == 0) {
 		r = ask(&a, ret, e);
+		if (r == 0)
+			r = mind_the_loss(&a, *ret, e);
 		forget_connection(&a);
+		footprint_wipe(&a.footprint);
 	}
 	injector_free(a.injector);
 	tracing_free(a.t);
+	footprint_done(&a.footprint);
 	return r;
 }

@@ -236,5 +236,5 @@ struct craft probe_answer(const struct craft *request, const struct path_seen *s
 /* Its first byte tells that it is a probe's; the rest is random. */
 uint32_t probe_mark(void)
 {
-	return INJECTOR_MARK | (uint32_t)random_port() << 4 | 1;
+	return injector_mark(random_port());
 }

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "inspect/deciding.h"
+#include "path/inject.h"
 #include "path/symbols.h"
 
 #define TICK_NS 4000000000ull	    /* tracer_tick() */
@@ -113,7 +114,7 @@ static int start(struct tracing *t, struct err *e)
 	t->subject->view.no_socket_reason = tracer_reason_number(t->tracer, "NO_SOCKET");
 	t->subject->view.unspecified_reason = tracer_reason_number(t->tracer, "NOT_SPECIFIED");
 	if (t->o.mark)
-		t->subject->view.swallow_reason = tracer_reason_number(t->tracer, "TC_EGRESS");
+		t->subject->view.taken_mark = injector_taken_mark(t->o.mark);
 	r = journeys_new(&t->subject->view, &t->journeys);
 	if (r < 0)
 		return err_set(e, r, "memory", "trace", "out of memory");

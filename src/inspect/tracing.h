@@ -16,7 +16,7 @@
  * struct tracing_options - what to follow
  * @filter:	only packets that match; NULL: all
  * @detail:	enum tracer_detail
- * @mark:	not 0: only packets with this fwmark, whoever's; dropped at the way out means left then
+ * @mark:	not 0: only packets with this fwmark, whoever's: a probe's (path/inject.h)
  * @snaplen:	not 0: each frame, too, goes to @on_frame with @frame_ctx, so many bytes of it
  * @on_event:	also each event as it is, for `-v`; may be NULL
  */

@@ -152,6 +152,13 @@ int rtnl_neigh_learn(struct rtnl *r, int ifindex, uint8_t family, const uint8_t 
 		     const struct mac *mac, struct err *e) __must_check;
 
 /*
+ * rtnl_neigh_remove() - the kernel forgets who @addr (4 or 16 bytes) is on @ifindex; 0 when it did not
+ * know.
+ */
+int rtnl_neigh_remove(struct rtnl *r, int ifindex, uint8_t family, const void *addr,
+		      struct err *e) __must_check;
+
+/*
  * struct refusal_state - a route that refuses; @type is RTN_* of linux/rtnetlink.h, @dst network byte
  * order, IPv4 in the first four bytes, of which @len bits count.
  */
@@ -171,14 +178,23 @@ struct refusal_state {
 int rtnl_refusal_dump(struct rtnl *r, int family, struct refusal_state **ret, size_t *ret_n,
 		      struct err *e) __must_check;
 
-/* struct filter_state - the tc filters of one preference; @kind: "bpf", "flower", ... */
+/**
+ * struct filter_state - a tc filter; of kinds with several parts, all those of one preference
+ * @pref:	the lower is asked first
+ * @protocol:	of the frames that it is asked about; ETH_P_ALL (3): all
+ * @kind:	"bpf", "flower", ...
+ * @program:	of a "bpf" filter whose program decides by itself ("da"): its id; else 0
+ */
 struct filter_state {
 	uint16_t pref;
+	uint16_t protocol;
 	char kind[16];
+	uint32_t program;
 };
 
 /*
- * rtnl_filter_dump() - those of @ifindex's clsact, by preference; none without clsact. free() *ret.
+ * rtnl_filter_dump() - those of @ifindex's clsact that every frame is asked about (chain 0), in the
+ * order they are; none without clsact. free() *ret.
  */
 int rtnl_filter_dump(struct rtnl *r, int ifindex, bool egress, struct filter_state **ret,
 		     size_t *ret_n, struct err *e) __must_check;

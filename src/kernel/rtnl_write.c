@@ -216,6 +216,24 @@ int rtnl_neigh_learn(struct rtnl *r, int ifindex, uint8_t family, const uint8_t 
 	return err == -EEXIST ? 0 : err;
 }
 
+int rtnl_neigh_remove(struct rtnl *r, int ifindex, uint8_t family, const void *addr, struct err *e)
+{
+	struct rtnl_request q = {.what = "forget the neighbour"};
+	struct err refused = {0};
+	struct ndmsg *nd;
+	int err;
+
+	nd = rtnl_request_begin(r, &q, RTM_DELNEIGH, NLM_F_ACK, sizeof(*nd));
+	nd->ndm_family = family;
+	nd->ndm_ifindex = ifindex;
+	mnl_attr_put(q.last, NDA_DST, family == AF_INET ? 4 : 16, addr);
+	err = rtnl_request_write(r, &q, &refused);
+	/* It may have been given up since it was seen. */
+	if (err < 0 && err != -ENOENT && e)
+		*e = refused;
+	return err == -ENOENT ? 0 : err;
+}
+
 int rtnl_link_delete(struct rtnl *r, const char *name, struct err *e)
 {
 	struct rtnl_request q = {.what = "delete the link"};

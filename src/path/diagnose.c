@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "path/inject.h"
+
 /* ---- words ---- */
 
 void diagnosis_cause(struct diagnosis *d, const char *fmt, ...)
@@ -299,6 +301,19 @@ static bool waits_for_neighbour(const struct look *l, struct diagnosis *d)
 	return true;
 }
 
+/* Somebody else's probe, seen by a trace. */
+static bool is_probe(const struct look *l, struct diagnosis *d)
+{
+	if (!injector_was_taken(l->drop->seen.mark))
+		return false;
+	d->code = "probe";
+	diagnosis_cause(d,
+			"it is a packet of vmlane probe, which takes it off where it would leave");
+	diagnosis_saw(d, "packet", "mark 0x%08x", l->drop->seen.mark);
+	diagnosis_advice(d, "nothing is broken");
+	return true;
+}
+
 bool diagnose(const struct journey *g, const struct journey_words *w, const struct facts *f,
 	      struct diagnosis *ret)
 {
@@ -308,6 +323,8 @@ bool diagnose(const struct journey *g, const struct journey_words *w, const stru
 	l = look_at(g, w, f);
 	if (!l.drop)
 		return diagnose_guest(&l, ret) || waits_for_neighbour(&l, ret);
+	if (is_probe(&l, ret))
+		return true;
 	if (!diagnose_firewall(&l, ret) && !diagnose_bridge(&l, ret) && !diagnose_ip(&l, ret))
 		unknown(&l, ret);
 	return true;

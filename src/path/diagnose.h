@@ -138,6 +138,23 @@ bool diagnose(const struct journey *g, const struct journey_words *w, const stru
 bool diagnose_port(int ifindex, const struct path_view *v, const struct facts *f,
 		   struct diagnosis *ret);
 
+/**
+ * struct egress_filter - somebody's filter at a way out, which a probe was taken off before
+ * @dev:	where
+ * @what:	"tc filter pref 7 bpf", "BPF program 12 (name)"
+ * @pref:	of a tc filter; 0: a program beside them (TCX)
+ * @why:	NULL: it drops such packets; else why that is not known
+ */
+struct egress_filter {
+	const char *dev;
+	const char *what;
+	uint16_t pref;
+	const char *why;
+};
+
+/* diagnose_egress() - what it means for a packet that @f stands at its way out. */
+void diagnose_egress(const struct egress_filter *f, struct diagnosis *ret);
+
 /*
  * diagnosis_untranslated() - @g left by an uplink for a public address with a private source that
  * nobody has translated

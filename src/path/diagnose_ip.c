@@ -6,7 +6,6 @@
  * function and the facts have to do.
  */
 #include "path/diagnose_internal.h"
-#include "path/inject.h"
 
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
@@ -521,18 +520,26 @@ static void tell_tc(const struct look *l, struct diagnosis *d)
 			 dev, way, dev);
 }
 
-static bool is_probe(const struct look *l)
+void diagnose_egress(const struct egress_filter *f, struct diagnosis *ret)
 {
-	return strcmp(l->reason, "TC_EGRESS") == 0 &&
-	       (l->drop->seen.mark & INJECTOR_MARK_MASK) == INJECTOR_MARK;
-}
-
-static void tell_probe(const struct look *l, struct diagnosis *d)
-{
-	diagnosis_cause(d,
-			"it is a packet of vmlane probe, which takes it off where it would leave");
-	diagnosis_saw(d, "packet", "mark 0x%08x", l->drop->seen.mark);
-	diagnosis_advice(d, "nothing is broken");
+	*ret = (struct diagnosis){.code = f->why ? "tc-unknown" : "tc"};
+	if (f->why)
+		diagnosis_cause(ret, "not passed: %s at %s (egress): %s", f->what, f->dev, f->why);
+	else
+		diagnosis_cause(ret, "the %s at %s (egress) drops it", f->what, f->dev);
+	diagnosis_saw(ret, "tc", "%s egress %s", f->dev, f->what);
+	if (f->why) {
+		diagnosis_advice(ret, "--send lets the packet leave, by that filter");
+	} else if (f->pref) {
+		diagnosis_mend(ret, "tc filter del dev %s egress pref %u", shell_quote(f->dev).text,
+			       f->pref);
+		diagnosis_advice(ret, "somebody has put the filter there: is it wanted?");
+	} else {
+		diagnosis_advice(ret,
+				 "somebody has put the program there, and can take it away: "
+				 "bpftool net show dev %s",
+				 f->dev);
+	}
 }
 
 static void tell_xdp(const struct look *l, struct diagnosis *d)
@@ -624,7 +631,6 @@ static const struct drop_case cases[] = {
 	{"neighbour-silent", NULL, {"neigh_invalidate"}, next_is_known, tell_silent},
 	{"vm-not-reading", "FULL_RING", {NULL}, NULL, tell_full_ring},
 	{"not-in-bridge", "OTHERHOST", {NULL}, not_in_bridge, tell_not_in_bridge},
-	{"probe", NULL, {NULL}, is_probe, tell_probe},
 	{"tc", "TC_EGRESS", {NULL}, NULL, tell_tc},
 	{"tc", "TC_INGRESS", {NULL}, NULL, tell_tc},
 	{"xdp", NULL, {"do_xdp_generic"}, NULL, tell_xdp},

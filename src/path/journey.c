@@ -502,7 +502,7 @@ static void on_drop(struct journeys *j, struct journey *g, const struct path_see
 		host_in(g, s);
 		return;
 	}
-	if (j->view->swallow_reason && s->reason == j->view->swallow_reason) {
+	if (j->view->taken_mark && s->mark == j->view->taken_mark) {
 		on_transmit(j, g, s);
 		return;
 	}
@@ -695,7 +695,7 @@ int journeys_decided(struct journeys *j, uint32_t packet, uint64_t time_ns,
 /* It is in the guest's tap, and the guest has yet to take it; a probe's packet was swallowed there. */
 static bool awaits_read(const struct journeys *j, const struct journey *g)
 {
-	return g->end == JOURNEY_DELIVERED && !j->view->swallow_reason &&
+	return g->end == JOURNEY_DELIVERED && !j->view->taken_mark &&
 	       has_hop(g, HOP_TAP_QUEUED) && !has_hop(g, HOP_VM_READ);
 }
 

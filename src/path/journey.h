@@ -58,7 +58,7 @@ struct path_address {
  * @locals:	the host's own addresses
  * @no_socket_reason: the drop reason of what no socket of the host wants: its packet sockets have had it
  * @unspecified_reason: the one that says nothing, which UDP's broadcasts have that no socket wants
- * @swallow_reason: not 0: packets that are dropped for it have left: a probe's, at the way out
+ * @taken_mark:	not 0: packets that are dropped with this fwmark have left: a probe's, at the way out
  */
 struct path_view {
 	uint32_t netns;
@@ -67,7 +67,7 @@ struct path_view {
 	const struct path_address *locals;
 	size_t n_locals;
 	uint32_t no_socket_reason;
-	uint32_t swallow_reason;
+	uint32_t taken_mark;
 	uint32_t unspecified_reason;
 };
 

@@ -3,12 +3,24 @@
 import json
 import os
 import signal
+import subprocess
 
 import pytest
 
-from daemon import program
+import bpfprog
+from daemon import HOOKS, program
 from packet import Wire, IP, Ether
-from world import INTERNET, UPLINK
+from world import INTERNET, UPLINK, wait_for
+
+
+@pytest.fixture(params=["tcx", "nft"], autouse=True)
+def stopped_by(request, monkeypatch):
+    """What stops a probe at the way out: all of it holds for both."""
+    if request.param == "nft":
+        if not HOOKS:
+            pytest.skip("a kernel without TCX is played by builds with -Dtest_hooks=true only")
+        monkeypatch.setenv("VMLANE_TEST_REFUSE", "tcx")
+    return request.param
 
 
 @pytest.fixture
@@ -134,3 +146,156 @@ def test_bad_words(world, guest, args, code, words):
     guest("web1")
     done = world.host.run(program("vmlane"), "probe", *args, check=False)
     assert done.returncode == code and words in done.stderr, done.stderr
+
+
+# ---- what is left behind ----
+
+
+def learned(host):
+    """Neighbours and the bridges' MAC tables, without their states and ages; not what needs no learning."""
+    neighs = {(n["dst"], n["dev"]) for n in host.ip("neigh", "show", "nud", "all") if "NOARP" not in n["state"]}
+    macs = {(m["mac"], m["ifname"]) for m in json.loads(host.run("bridge", "-j", "fdb", "show"))
+            if m.get("state") != "permanent"}
+    return neighs, macs
+
+
+def test_neighbours_are_forgotten(world, guest, probe):
+    """Those that it made, and no others: what was known before is known afterwards."""
+    g = guest("web1")
+    g.static("192.168.122.10")
+    assert g.ping("192.168.122.1")
+    world.host.run("ip", "neigh", "flush", "dev", "eth0")
+    world.host.run("ip", "neigh", "add", "203.0.113.77", "lladdr", "52:54:00:00:00:77", "dev", "eth0", "nud", "stale")
+    before = learned(world.host)
+    assert any(dev == "vl-default" for _, dev in before[0]) and not any(a == "203.0.113.1" for a, _ in before[0])
+    probe("web1", "icmp", INTERNET)
+    assert learned(world.host) == before
+    # Somebody who is not there: asked for, and given up. The guest speaks with an address it never had.
+    probe("web1", "icmp", "203.0.113.99", code=2)
+    probe("web1", "icmp", "192.168.122.1", "--source", "192.168.122.66", code=2)
+    probe("web1", "tcp", "203.0.113.77:80")
+    assert learned(world.host) == before
+
+
+def test_a_silent_guests_mac_is_forgotten(world, guest, probe):
+    """Its frame teaches the bridge where it is, which is not so for long."""
+    g = guest("web1", tap=True)
+    world.host.run("bridge", "fdb", "flush", "dev", "vl-default", check=False)
+    world.host.run("bridge", "fdb", "del", g.about["mac"], "dev", g.about["tap"], "master", check=False)
+    before = learned(world.host)
+    probe("web1", "icmp", INTERNET, "--source", "192.168.122.10", "--socket", g.d.socket, code=2)
+    assert learned(world.host) == before
+
+
+def test_nothing_is_left_after_kill(world, guest, stopped_by):
+    """Whatever moment it is killed at."""
+    g = guest("web1")
+    g.static("192.168.122.10")
+    assert g.ping("192.168.122.1")
+    p = world.host.start(program("vmlane"), "-o", "json", "probe", "web1", "icmp", "203.0.113.99", log=f"{g.tmp}/probe.log")
+    made = {"tcx": lambda: bpfprog.attached(world.host, "eth0"),
+            "nft": lambda: "hook egress" in world.host.run("nft", "list", "ruleset")}[stopped_by]
+    wait_for("the way out to be watched", made)
+    p.end(signal.SIGKILL)
+    wait_for("it to be watched no more", lambda: not made())
+    assert "vmlane_trace" not in world.host.run("nft", "list", "tables")
+    assert world.internet.run("busybox", "ping", "-q", "-c", "1", UPLINK)
+
+
+# ---- other programs' filters at the way out ----
+
+
+@pytest.fixture
+def bpffs(tmp):
+    path = f"{tmp}/bpf"
+    os.mkdir(path)
+    subprocess.run(["mount", "-t", "bpf", "bpf", path], check=True)
+    yield path
+    subprocess.run(["umount", path], check=True)
+
+
+@pytest.fixture
+def web1(guest):
+    g = guest("web1")
+    g.static("192.168.122.10")
+    assert g.ping("192.168.122.1")
+    return g
+
+
+def filter_of(lines):
+    return next(line for line in lines if line["event"] == "filter")
+
+
+def test_a_tc_filter_that_drops(world, web1, probe, bpffs):
+    """It comes behind the place where the probe is taken off: it is asked, and the printed command mends it."""
+    bpfprog.pin(bpfprog.DROP, f"{bpffs}/drop")
+    world.host.run("sh", "-ec", f"tc qdisc add dev eth0 clsact; tc filter add dev eth0 egress protocol ip pref 7 bpf da object-pinned {bpffs}/drop")
+    assert not web1.ping(INTERNET)
+    lines = probe("web1", "icmp", INTERNET, code=2)
+    found = filter_of(lines)
+    assert (found["dev"], found["filter"], found["verdict"]) == ("eth0", "tc filter pref 7 bpf", "DROP")
+    assert lines[-1]["answer"] == "not reachable" and found["diagnosis"]["code"] == "tc"
+    world.host.run("sh", "-ec", found["diagnosis"]["mend"])
+    assert web1.ping(INTERNET)
+    assert not [line for line in probe("web1", "icmp", INTERNET) if line["event"] == "filter"]
+
+
+def test_a_tc_filter_of_other_packets(world, web1, probe, bpffs):
+    """It is not asked about what is not its protocol, nor behind one that has let it pass."""
+    bpfprog.pin(bpfprog.DROP, f"{bpffs}/drop")
+    bpfprog.pin(bpfprog.PASS, f"{bpffs}/pass")
+    world.host.run("sh", "-ec", f"""tc qdisc add dev eth0 clsact
+        tc filter add dev eth0 egress protocol ipv6 pref 3 bpf da object-pinned {bpffs}/drop
+        tc filter add dev eth0 egress protocol ip pref 5 bpf da object-pinned {bpffs}/pass
+        tc filter add dev eth0 egress protocol ip pref 7 bpf da object-pinned {bpffs}/drop""")
+    assert web1.ping(INTERNET)
+    assert len(probe("web1", "icmp", INTERNET)) == 3
+
+
+def test_a_tc_filter_that_cannot_be_asked(world, web1, probe):
+    world.host.run("sh", "-ec", "tc qdisc add dev eth0 clsact; tc filter add dev eth0 egress protocol ip pref 4 u32 "
+                   "match ip dst 198.51.100.0/24 flowid 1:1")
+    lines = probe("web1", "icmp", INTERNET, code=2)
+    assert filter_of(lines)["verdict"] == "UNKNOWN" and filter_of(lines)["diagnosis"]["code"] == "tc-unknown"
+    assert lines[-1]["answer"] == "not known"
+    assert probe("web1", "icmp", INTERNET, "--send")[-1]["answer"] == "reachable"
+    out = world.host.run(program("vmlane"), "probe", "web1", "icmp", INTERNET, check=False).stdout
+    assert "not passed: tc filter pref 4 u32 at eth0" in out and "not known: " in out.splitlines()[-1]
+
+
+@pytest.mark.parametrize("verdict, answer", [(bpfprog.DROP, "not reachable"), (bpfprog.NEXT, "reachable"),
+                                             (bpfprog.PASS, "reachable")])
+def test_a_tcx_program_of_another(world, web1, probe, verdict, answer):
+    """One that lets everything pass does not let the probe pass by us: nobody sees it outside."""
+    router = world.internet.links()["eth0"]["address"]  # or its MAC could not be asked for
+    world.host.run("ip", "neigh", "replace", "203.0.113.1", "lladdr", router, "dev", "eth0", "nud", "permanent")
+    link = bpfprog.attach(world.host, "eth0", verdict)
+    wire = Wire(world.internet, "eth0")
+    assert web1.ping("203.0.113.1") == (verdict != bpfprog.DROP)
+    lines = probe("web1", "tcp", f"{INTERNET}:443", code=0 if answer == "reachable" else 2)
+    assert lines[-1]["answer"] == answer
+    world.internet.run("busybox", "ping", "-q", "-c", "1", UPLINK, check=False)
+    assert not [f for f in wire.frames(1) if IP in f and f[IP].dst == INTERNET]
+    if verdict == bpfprog.DROP:
+        assert filter_of(lines)["filter"].startswith("BPF program ") and "(theirs)" in filter_of(lines)["filter"]
+    os.close(link)
+    assert probe("web1", "tcp", f"{INTERNET}:443")[-1]["answer"] == "reachable"
+
+
+def test_an_egress_chain_of_another(world, web1, probe):
+    """It comes before the place where the probe is taken off, and drops it by itself."""
+    world.host.nft("table netdev theirs { chain out { type filter hook egress device eth0 priority 0\n tcp dport 443 drop\n }\n }")
+    there, answer = probe("web1", "tcp", f"{INTERNET}:443", code=2)
+    assert there["verdict"] == "DROP" and answer["answer"] == "not reachable"
+    assert there["hops"][-1]["decision"]["table"] == "theirs"
+    assert probe("web1", "tcp", f"{INTERNET}:80")[-1]["answer"] == "reachable"
+
+
+def test_more_devices_than_links(world, web1, probe):
+    """Not each device can have a TCX program of its own: then a chain watches all of them."""
+    batch = "".join(f"link add many{i} type ifb\n" for i in range(40))
+    world.host.run("ip", "-batch", "-", stdin=batch)
+    wire = Wire(world.internet, "eth0")
+    assert probe("web1", "icmp", INTERNET)[-1]["answer"] == "reachable"
+    world.internet.run("busybox", "ping", "-q", "-c", "1", UPLINK)
+    assert not [f for f in wire.frames(1) if IP in f and f[IP].dst == INTERNET]

@@ -210,7 +210,7 @@ static void test_guest_reads_late(void **state)
 	assert_int_equal(l.over, 1);
 	journeys_free(j);
 	j = NULL;
-	probing.swallow_reason = 9;
+	probing.taken_mark = 9;
 	assert_int_equal(journeys_new(&probing, &j), 0);
 	give_reply(j);
 	assert_int_equal(journeys_due(j, 305000 + 10 * MS, note, &l), 1);

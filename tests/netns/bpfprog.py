@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""bpfprog.py - BPF programs of somebody else at an interface's way out: with one verdict for all frames.
+
+By bpf(2) itself, since the tools here know no TCX.
+"""
+import ctypes
+import os
+import platform
+import socket
+import struct
+
+BPF = {"x86_64": 321, "aarch64": 280}.get(platform.machine(), 280)
+LOAD, PIN, QUERY, LINK = 5, 6, 16, 28  # BPF_PROG_LOAD, BPF_OBJ_PIN, BPF_PROG_QUERY, BPF_LINK_CREATE
+SCHED_CLS, TCX_EGRESS = 3, 47
+NEXT, PASS, DROP = -1, 0, 2  # TCX_*
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def bpf(command, attr):
+    buf = ctypes.create_string_buffer(attr, 128)
+    fd = libc.syscall(BPF, command, buf, 128)
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return fd
+
+
+def load(verdict, name="theirs"):
+    """A descriptor of a program that says @verdict to all it sees."""
+    code = ctypes.create_string_buffer(struct.pack("<BBhi", 0xb7, 0, 0, verdict) + struct.pack("<BBhi", 0x95, 0, 0, 0))
+    words = ctypes.create_string_buffer(b"GPL")
+    attr = struct.pack("=IIQQIIQII16s", SCHED_CLS, 2, ctypes.addressof(code), ctypes.addressof(words), 0, 0, 0, 0, 0,
+                       name.encode())
+    return bpf(LOAD, attr)
+
+
+def pin(verdict, path):
+    """The same, for tc: `bpf da object-pinned PATH`; PATH is below a mounted bpffs."""
+    words = ctypes.create_string_buffer(path.encode())
+    fd = load(verdict)
+    bpf(PIN, struct.pack("=QII", ctypes.addressof(words), fd, 0))
+    os.close(fd)
+
+
+def attach(ns, dev, verdict, name="theirs"):
+    """By TCX, at the way out of @dev; it is there until the descriptor is closed."""
+    fd = load(verdict, name)
+    with ns.enter():
+        link = bpf(LINK, struct.pack("=IIII", fd, socket.if_nametoindex(dev), TCX_EGRESS, 0))
+    os.close(fd)
+    return link
+
+
+def attached(ns, dev):
+    """How many programs TCX has there."""
+    ids = ctypes.create_string_buffer(4 * 64)
+    with ns.enter():
+        buf = ctypes.create_string_buffer(struct.pack("=IIIIQI", socket.if_nametoindex(dev), TCX_EGRESS, 0, 0,
+                                                      ctypes.addressof(ids), 64), 128)
+        if libc.syscall(BPF, QUERY, buf, 128) < 0:
+            return 0
+    return struct.unpack_from("=I", buf, 24)[0]
