@@ -29,7 +29,7 @@ lease list:--network
 lease release:
 monitor:--network --count
 trace:--count --verbose --summary --write --port --mac --netns
-probe:--source --size --from-outside --send --port --mac --netns
+probe:--all --to --to6 --source --size --from-outside --send --port --mac --netns
 capture:--write --count --snaplen --file-size --file-time --files --port --mac --netns
 apply:--force --confirm
 confirm:
@@ -73,7 +73,7 @@ _vmlane_takes_value() {
 	-o | --output | --socket | --network | --owner | --uplink | --mode | --confirm | --inbound | --model | --name | --mac | \
 		--subnet | --gateway | --range | --lease | --domain | --dns | --ports | --source | --mtu | --bridge | \
 		--queues | --count | --enter | --cache | --ipv6 | --port | --netns | --size | -w | --write | -s | --snaplen | \
-		--file-size | --file-time | --files | --rate | -c) ;;
+		--file-size | --file-time | --files | --rate | --to | --to6 | -c) ;;
 	*) return 1 ;;
 	esac
 }
@@ -113,7 +113,7 @@ _vmlane_argument() {
 	'lease release 2')
 		_vmlane_reply -W "$(_vmlane_values address lease list --network "$3")"
 		;;
-	'probe 2') _vmlane_reply -W 'icmp arp tcp udp' ;;
+	'probe 2') _vmlane_reply -W 'icmp arp tcp udp --all' ;;
 	'network set '*) _vmlane_reply -S = -W "$_vmlane_keys" && compopt -o nospace 2>/dev/null ;;
 	check\ * | 'network import 1')
 		_vmlane_reply -f

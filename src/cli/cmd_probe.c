@@ -14,9 +14,13 @@
 #include "cli/trace_json.h"
 #include "cli/trace_show.h"
 #include "cli/verb.h"
-#include "inspect/probe.h"
+#include "cli/probe_all_show.h"
+#include "inspect/probe_all.h"
 
 enum {
+	PROBE_ALL,
+	PROBE_TO,
+	PROBE_TO6,
 	PROBE_SOURCE,
 	PROBE_SIZE,
 	PROBE_OUTSIDE,
@@ -28,6 +32,10 @@ enum {
 };
 
 static const struct verb_opt opts[] = {
+	[PROBE_ALL] = {"all", NULL, "the usual questions one after the other, as a table"},
+	[PROBE_TO] = {"to", "ADDR",
+		      "with --all: the address outside; " PROBE_OUTSIDE4 " by default"},
+	[PROBE_TO6] = {"to6", "ADDR", "the same for IPv6; " PROBE_OUTSIDE6 " by default"},
 	[PROBE_SOURCE] = {"source", "ADDR", "the sender's address; by default the guest's own"},
 	[PROBE_SIZE] = {"size", "BYTES", "of the whole IP packet, which must not be fragmented"},
 	[PROBE_OUTSIDE] = {"from-outside", NULL, "a client outside sends it to DEST"},
@@ -49,7 +57,7 @@ static const struct {
 	{"arp", CRAFT_ARP_REQUEST, false},
 };
 
-/* "ADDR", "ADDR:PORT", "[ADDR]:PORT"; false: neither. */
+/* "ADDR", "ADDR:PORT", "[ADDR]", "[ADDR]:PORT"; false: neither. */
 static bool parse_dest(const char *text, bool has_port, struct probe *p)
 {
 	const char *colon = has_port ? strrchr(text, ':') : NULL;
@@ -62,6 +70,8 @@ static bool parse_dest(const char *text, bool has_port, struct probe *p)
 	if (len > 2 && text[0] == '[' && text[len - 1] == ']') {
 		text++;
 		len -= 2;
+	} else if (has_port && memchr(text, ':', len)) {
+		return false; /* where does the address end? */
 	}
 	if (len >= sizeof(addr))
 		return false;
@@ -70,6 +80,30 @@ static bool parse_dest(const char *text, bool has_port, struct probe *p)
 	p->port = (uint16_t)port;
 	p->family = strchr(addr, ':') ? AF_INET6 : AF_INET;
 	return inet_pton(p->family, addr, p->dst) == 1;
+}
+
+/* What no single host would answer, or what would never leave the guest; NULL: it can be asked. */
+static const char *no_destination(const struct probe *p)
+{
+	struct in6_addr six;
+	struct in_addr four;
+
+	memcpy(&six, p->dst, sizeof(six));
+	memcpy(&four, p->dst, sizeof(four));
+	if (p->family == AF_INET6) {
+		if (ip6_is_multicast(&six))
+			return "a group of hosts (multicast), of which none answers for all";
+		if (ip6_is_unspecified(&six))
+			return "no host's address";
+		return ip6_is_loopback(&six) ? "the guest itself: nothing leaves it" : NULL;
+	}
+	if (IN_MULTICAST(ntohl(four.s_addr)))
+		return "a group of hosts (multicast), of which none answers for all";
+	if (four.s_addr == htonl(INADDR_BROADCAST))
+		return "all hosts of a network (broadcast), of which none answers for all";
+	if (ntohl(four.s_addr) >> 24 == 0)
+		return "no host's address";
+	return ntohl(four.s_addr) >> 24 == 127 ? "the guest itself: nothing leaves it" : NULL;
 }
 
 static int parse(const struct verb_args *a, int at, struct probe *p)
@@ -87,7 +121,13 @@ static int parse(const struct verb_args *a, int at, struct probe *p)
 	p->kind = protos[i].kind;
 	if (!parse_dest(a->arg[at + 1], protos[i].has_port, p))
 		return cli_usage_error("probe", "'%s' is no %s", a->arg[at + 1],
-				       protos[i].has_port ? "ADDRESS:PORT" : "address");
+				       protos[i].has_port ? "ADDRESS:PORT (of IPv6: [ADDRESS]:PORT)"
+							  : "address");
+	if (no_destination(p))
+		return cli_usage_error("probe", "%s is %s", a->arg[at + 1], no_destination(p));
+	if (p->kind == CRAFT_ARP_REQUEST && p->family == AF_INET6)
+		return cli_usage_error("probe", "arp asks for IPv4 addresses: '%s' is none",
+				       a->arg[at + 1]);
 	if (a->opt[PROBE_SOURCE] && inet_pton(p->family, a->opt[PROBE_SOURCE], p->src) != 1)
 		return cli_usage_error("probe",
 				       "--source '%s' is no address of the destination's kind",
@@ -235,55 +275,120 @@ static int probe(struct cli *cli, struct subject *s, struct probe *p)
 	return answer == PROBE_REACHABLE ? EXIT_OK : EXIT_REFUSED;
 }
 
-static int run_probe(struct cli *cli, const struct verb_args *a)
+/* What it would send to itself stays in the guest. */
+static bool is_own(const struct subject *s, const struct probe *p)
 {
-	struct subject_query q = {.port = a->opt[PROBE_PORT]};
-	int at = q.port ? 0 : 1;
-	struct subject s = {0};
-	struct probe p = {0};
+	size_t len = p->family == AF_INET ? 4 : 16;
+
+	for (size_t i = 0; i < s->n_addrs; i++)
+		if (s->addrs[i].family == p->family && memcmp(s->addrs[i].addr, p->dst, len) == 0)
+			return true;
+	return p->has_src && memcmp(p->src, p->dst, len) == 0;
+}
+
+static int run_one(struct cli *cli, struct subject *s, struct probe *p)
+{
+	if (!p->from_outside && is_own(s, p))
+		return fail(&(struct err){.message = "that is the guest's own address: what it "
+						     "sends there does not leave it"},
+			    -EHOSTUNREACH);
+	return probe(cli, s, p);
+}
+
+static int parse_all(const struct verb_args *a, struct probe_all_options *o)
+{
+	const char *to = a->opt[PROBE_TO] ? a->opt[PROBE_TO] : PROBE_OUTSIDE4;
+	const char *to6 = a->opt[PROBE_TO6] ? a->opt[PROBE_TO6] : PROBE_OUTSIDE6;
+
+	if (a->opt[PROBE_OUTSIDE] || a->opt[PROBE_SIZE])
+		return cli_usage_error("probe", "--all asks the usual: without --from-outside and "
+						"--size");
+	if (ip4_parse(to, &o->outside) < 0)
+		return cli_usage_error("probe", "--to '%s' is no IPv4 address", to);
+	if (ip6_parse(to6, &o->outside6) < 0)
+		return cli_usage_error("probe", "--to6 '%s' is no IPv6 address", to6);
+	if (a->opt[PROBE_SOURCE] && ip4_parse(a->opt[PROBE_SOURCE], &o->source) < 0)
+		return cli_usage_error("probe", "--source '%s' is no IPv4 address",
+				       a->opt[PROBE_SOURCE]);
+	o->has_source = a->opt[PROBE_SOURCE];
+	o->send = a->opt[PROBE_SEND];
+	return EXIT_OK;
+}
+
+static int run_all(struct cli *cli, struct subject *s, struct probe_all_options *o)
+{
 	struct err e = {0};
+	bool ok = false;
 	int r;
 
-	if (a->n != at + 2)
-		return cli_usage_error(
-			"probe",
-			"what is asked? vmlane probe %sicmp|arp ADDR, or tcp|udp ADDR:PORT",
-			at ? "GUEST " : "--port IF ");
-	r = parse(a, at, &p);
-	if (r != EXIT_OK)
-		return r;
-	q.name = at ? a->arg[0] : NULL;
+	o->socket = cli->socket;
+	r = probe_all_show(cli, s, o, &ok, &e);
+	if (r < 0)
+		return fail(&e, r);
+	return ok ? EXIT_OK : EXIT_REFUSED;
+}
+
+/* The guest that is named, as far as it can be known. */
+static int find(struct cli *cli, const struct verb_args *a, int at, struct subject *s)
+{
+	struct subject_query q = {.name = at ? a->arg[0] : NULL, .port = a->opt[PROBE_PORT]};
+	struct err e = {0};
+	struct mac mac;
+	int r = 0;
+
+	if (a->opt[PROBE_MAC] && mac_parse(a->opt[PROBE_MAC], &mac) < 0)
+		return cli_usage_error("probe", "--mac '%s' is no MAC address", a->opt[PROBE_MAC]);
 	if (a->opt[PROBE_NETNS])
 		r = subject_enter_netns(a->opt[PROBE_NETNS], &e);
 	if (r == 0)
-		r = subject_find(&q, &s, &e);
+		r = subject_find(&q, s, &e);
 	if (r < 0)
 		return fail(&e, r);
 	if (q.name && !a->opt[PROBE_NETNS])
-		ask_daemon(cli, q.name, &s);
+		ask_daemon(cli, q.name, s);
 	if (a->opt[PROBE_MAC]) {
-		if (mac_parse(a->opt[PROBE_MAC], &s.mac) < 0) {
-			subject_done(&s);
-			return cli_usage_error("probe", "--mac '%s' is no MAC address",
-					       a->opt[PROBE_MAC]);
-		}
-		s.has_mac = true;
+		s->mac = mac;
+		s->has_mac = true;
 	}
-	r = probe(cli, &s, &p);
+	return EXIT_OK;
+}
+
+static int run_probe(struct cli *cli, const struct verb_args *a)
+{
+	bool all = a->opt[PROBE_ALL];
+	struct probe_all_options o = {0};
+	int at = a->opt[PROBE_PORT] ? 0 : 1;
+	struct subject s = {0};
+	struct probe p = {0};
+	int r;
+
+	if (a->n != at + (all ? 0 : 2))
+		return cli_usage_error(
+			"probe",
+			"what is asked? vmlane probe %sicmp|arp ADDR, tcp|udp ADDR:PORT, or --all",
+			at ? "GUEST " : "--port IF ");
+	if (!all && (a->opt[PROBE_TO] || a->opt[PROBE_TO6]))
+		return cli_usage_error("probe", "--to and --to6 go with --all");
+	r = all ? parse_all(a, &o) : parse(a, at, &p);
+	if (r == EXIT_OK)
+		r = find(cli, a, at, &s);
+	if (r != EXIT_OK)
+		return r;
+	r = all ? run_all(cli, &s, &o) : run_one(cli, &s, &p);
 	subject_done(&s);
 	return r;
 }
 
 static const struct verb verbs[] = {
 	{"probe",
-	 "GUEST icmp|arp ADDR | tcp|udp ADDR:PORT [--from-outside] [--send] [--source ADDR] "
-	 "[--size BYTES]",
+	 "GUEST icmp|arp ADDR | tcp|udp ADDR:PORT | --all [--to ADDR] [--from-outside] [--send] "
+	 "[--source ADDR] [--size BYTES]",
 	 "ask the kernel with a synthetic packet of a guest",
 	 .more = "The packet comes in by the guest's port as if the guest had sent it (which may "
 		 "be off), is followed,\n"
 		 "and taken off where it would leave the host; then its reply is tried on the way "
 		 "back.\n"
-		 "Exit status 0: both got there; 2: not.\n",
+		 "Exit status 0: both got there; 2: not. With --all: 0 when all that apply did.\n",
 	 .opts = opts, .n_opts = ARRAY_SIZE(opts), .min = 0, .max = VERB_ANY, .run = run_probe},
 };
 

@@ -168,6 +168,35 @@ static int await(struct asking *a, int which, int patience_ms, struct err *e)
 	return r < 0 ? err_set(e, r, "kernel", "probe", "%s", strerror(-r)) : 0;
 }
 
+static bool is_none(const uint8_t addr[16])
+{
+	static const uint8_t none[16];
+
+	return memcmp(addr, none, sizeof(none)) == 0;
+}
+
+/*
+ * The guest, which may be off, would answer when the host asks for its MAC: that is taken for done.
+ * What the host knows of it already, be it that it does not answer, stays.
+ */
+static void introduce_guest(struct asking *a)
+{
+	const struct path_device *port = path_device_find(&a->s->view, a->s->ports[0]);
+	const struct craft *c = &a->request.frame;
+	const uint8_t *addr = a->p->from_outside ? NULL : c->src;
+	struct rtnl *rtnl;
+
+	for (size_t i = 0; i < a->s->n_addrs && !addr; i++)
+		if (a->s->addrs[i].family == c->family)
+			addr = a->s->addrs[i].addr;
+	if (c->kind == CRAFT_ARP_REQUEST || !a->s->has_mac || !addr || is_none(addr) || !port ||
+	    !port->master || rtnl_new(&rtnl) < 0)
+		return;
+	footprint_addr(&a->footprint, (uint8_t)c->family, addr);
+	(void)!rtnl_neigh_learn(rtnl, port->master, (uint8_t)c->family, addr, &a->s->mac, NULL);
+	rtnl_free(rtnl);
+}
+
 static int send_frame(struct asking *a, int ifindex, const struct craft *c, struct err *e)
 {
 	uint8_t *frame;
@@ -260,8 +289,10 @@ static int ask(struct asking *a, enum probe_answer *ret, struct err *e)
 
 	if (!a->p->send)
 		r = swallow_all(a, e);
-	if (r == 0)
+	if (r == 0) {
+		introduce_guest(a);
 		r = send_frame(a, a->request.where, &a->request.frame, e);
+	}
 	if (r == 0)
 		r = await(a, THERE, PATIENCE_MS, e);
 	if (r < 0)

@@ -226,6 +226,8 @@ static void on_discover(struct decider *d)
 	reply_lease(d, addr);
 	reply_network(d);
 	address_reply(d);
+	if (dhcp4_is_probe(d->req))
+		return; /* nothing is held for who only asks */
 	/* A lease in force is not cut down to an offer, but it is held as long as one. */
 	if (!l || !ip4_equal(l->addr, addr) || l->state != LEASE_BOUND || !lease_live(l, d->now_s))
 		set_lease(d, addr, LEASE_OFFERED, d->now_s + LEASE_OFFER_S);

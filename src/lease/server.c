@@ -126,7 +126,10 @@ static void on_frame(struct lease_server *s, struct batch *b, const struct lease
 		s->counters.bad++;
 		return;
 	}
-	s->counters.got[req->msg.type]++;
+	if (dhcp4_is_probe(&req->msg))
+		s->counters.received--; /* it was nobody's */
+	else
+		s->counters.got[req->msg.type]++;
 	req->eth_src = f.eth_src;
 	b->n++;
 }
@@ -318,6 +321,8 @@ static void answer(struct lease_server *s, const struct lease_decision *d,
 		s->counters.send_failed++;
 		return;
 	}
+	if (dhcp4_is_probe(req))
+		return;
 	s->counters.sent[d->msg.type]++;
 	if (!s->fn)
 		return;

@@ -104,7 +104,10 @@ static void finish(struct writer *w, const struct craft *c, uint8_t *start, size
 {
 	uint16_t sum;
 
-	writer_reserve(w, c->payload_len);
+	if (c->payload)
+		writer_bytes(w, c->payload, c->payload_len);
+	else
+		writer_reserve(w, c->payload_len);
 	if (w->bad)
 		return;
 	sum = checksum_finish(checksum_add(pseudo_header(c), start, transport_len(c)));
@@ -121,6 +124,8 @@ static void write_echo(struct writer *w, const struct craft *c)
 
 	if (c->family == AF_INET6)
 		type = reply ? 129 : 128;
+	if (c->kind == CRAFT_ICMP)
+		type = c->icmp_type;
 	writer_u8(w, type);
 	writer_u8(w, 0);
 	writer_be16(w, 0); /* checksum */

@@ -18,6 +18,7 @@ enum craft_kind {
 	CRAFT_ECHO_REPLY,
 	CRAFT_UDP,
 	CRAFT_TCP,
+	CRAFT_ICMP, /* any other ICMP or ICMPv6 message: type, and what is behind its first eight bytes */
 };
 
 /**
@@ -29,7 +30,8 @@ enum craft_kind {
  * @tcp_flags:	as in struct frame
  * @tcp_seq, @tcp_ack: host byte order
  * @df:		IPv4: do not fragment
- * @payload_len: zeros behind the headers
+ * @icmp_type:	CRAFT_ICMP; @sport and @dport are bytes 5 to 8
+ * @payload:	behind the headers, @payload_len bytes; NULL: zeros. Not owned.
  */
 struct craft {
 	enum craft_kind kind;
@@ -46,6 +48,8 @@ struct craft {
 	uint32_t tcp_seq;
 	uint32_t tcp_ack;
 	bool df;
+	uint8_t icmp_type;
+	const void *payload;
 	size_t payload_len;
 };
 

@@ -126,6 +126,11 @@ const char *dhcp4_type_name(enum dhcp4_type t)
 	return type_names[t];
 }
 
+bool dhcp4_is_probe(const struct dhcp4_msg *m)
+{
+	return m->type == DHCP4_DISCOVER && strcmp(m->vendor_class, DHCP4_PROBE_CLASS) == 0;
+}
+
 /*
  * Parsing. The fields that may hold options are read in the order that RFC 3396 section 5 gives:
  * options, file, sname. An option that is there several times is one option, cut in pieces.

@@ -14,6 +14,11 @@
 
 #define DHCP4_SERVER_PORT 67
 #define DHCP4_CLIENT_PORT 68
+/*
+ * The vendor class (option 60) of a DISCOVER that `vmlane probe` sends in a guest's name: our server
+ * offers and forgets.
+ */
+#define DHCP4_PROBE_CLASS "vmlane-probe"
 #define DHCP4_MSG_MAX 1472
 #define DHCP4_CLIENT_ID_MAX 255 /* RFC 6842: what was sent must be echoed, whatever its length */
 #define DHCP4_HOSTNAME_MAX 63
@@ -101,6 +106,9 @@ struct dhcp4_msg {
  * 9.3) and split options (RFC 3396) are read.
  */
 int dhcp4_parse(const void *bytes, size_t len, struct dhcp4_msg *ret) __must_check;
+
+/* dhcp4_is_probe() - a DISCOVER with DHCP4_PROBE_CLASS. */
+bool dhcp4_is_probe(const struct dhcp4_msg *m);
 
 /*
  * dhcp4_build() - at most @cap bytes and, in a reply, no more than the client takes: @m->max_size,

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 import bpfprog
+import foreign
 from daemon import HOOKS, program
 from packet import Wire, IP, Ether
 from world import INTERNET, UPLINK, wait_for
@@ -140,6 +141,19 @@ def test_for_people(world, guest):
     (["web1", "icmp", "host"], 1, "'host' is no address"),
     (["web1", "icmp", "1.2.3.4", "--size", "10"], 1, "--size '10'"),
     (["web1", "icmp", "1.2.3.4", "--source", "::1"], 1, "--source '::1'"),
+    (["web1", "tcp", "2001:db8::1:443"], 1, "[ADDRESS]:PORT"),
+    (["web1", "tcp", "[2001:db8::1]"], 1, "[ADDRESS]:PORT"),
+    (["web1", "icmp", "224.0.0.251"], 1, "multicast"),
+    (["web1", "udp", "[ff02::fb]:5353"], 1, "multicast"),
+    (["web1", "udp", "255.255.255.255:67"], 1, "broadcast"),
+    (["web1", "icmp", "127.0.0.1"], 1, "the guest itself"),
+    (["web1", "icmp", "0.0.0.0"], 1, "no host's address"),
+    (["web1", "arp", "fe80::1"], 1, "IPv4 addresses"),
+    (["web1", "--all", "--size", "100"], 1, "--all asks the usual"),
+    (["web1", "--all", "--to", "::1"], 1, "--to '::1'"),
+    (["web1", "--all", "icmp"], 1, "what is asked?"),
+    (["web1", "icmp", "1.2.3.4", "--to", "1.2.3.4"], 1, "go with --all"),
+    (["nobody", "--all"], 2, "there is no guest 'nobody'"),
     (["nobody", "icmp", "1.2.3.4"], 2, "there is no guest 'nobody'"),
 ])
 def test_bad_words(world, guest, args, code, words):
@@ -172,18 +186,18 @@ def test_neighbours_are_forgotten(world, guest, probe):
     assert learned(world.host) == before
     # Somebody who is not there: asked for, and given up. The guest speaks with an address it never had.
     probe("web1", "icmp", "203.0.113.99", code=2)
-    probe("web1", "icmp", "192.168.122.1", "--source", "192.168.122.66", code=2)
+    probe("web1", "icmp", "192.168.122.1", "--source", "192.168.122.66")
     probe("web1", "tcp", "203.0.113.77:80")
     assert learned(world.host) == before
 
 
 def test_a_silent_guests_mac_is_forgotten(world, guest, probe):
-    """Its frame teaches the bridge where it is, which is not so for long."""
+    """Its frame teaches the bridge where it is, which is not so for long; what the host would ask it, it is
+    taken to have answered."""
     g = guest("web1", tap=True)
-    world.host.run("bridge", "fdb", "flush", "dev", "vl-default", check=False)
     world.host.run("bridge", "fdb", "del", g.about["mac"], "dev", g.about["tap"], "master", check=False)
     before = learned(world.host)
-    probe("web1", "icmp", INTERNET, "--source", "192.168.122.10", "--socket", g.d.socket, code=2)
+    probe("web1", "icmp", INTERNET, "--source", "192.168.122.10", "--socket", g.d.socket)
     assert learned(world.host) == before
 
 
@@ -299,3 +313,175 @@ def test_more_devices_than_links(world, web1, probe):
     assert probe("web1", "icmp", INTERNET)[-1]["answer"] == "reachable"
     world.internet.run("busybox", "ping", "-q", "-c", "1", UPLINK)
     assert not [f for f in wire.frames(1) if IP in f and f[IP].dst == INTERNET]
+
+
+# ---- the usual questions ----
+
+
+@pytest.fixture
+def usual(world):
+    """`probe --all`: its lines by the check's name, and what came out."""
+    def ask(*args, code=0, env=None):
+        done = world.host.run(program("vmlane"), "-o", "json", "probe", *args, "--all", check=False)
+        assert done.returncode == code, f"{done.returncode}\n{done.stdout}{done.stderr}"
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        assert lines[-1]["event"] == "result" and lines[-1]["ok"] == (code == 0)
+        checks = {line["check"]: line for line in lines[:-1]}
+        count = [c["result"] for c in checks.values()].count
+        assert [lines[-1][k] for k in ("passed", "failed", "not_tried")] == [count("pass"), count("fail"), count("not tried")]
+        return checks
+    return ask
+
+
+IPV4 = ["port", "dhcp", "arp", "dns", "gateway", "ping", "https", "mtu"]
+IPV6 = ["ra", "nd", "ping6"]
+
+
+def results(checks):
+    return {name: c["result"] for name, c in checks.items()}
+
+
+def test_all_of_a_healthy_guest(world, guest, usual):
+    """Nobody outside is asked, and the daemon's leases and counters are as before."""
+    g = guest("web1")
+    g.dhcp()
+    before = (g.d.get("/v1/leases")["leases"], g.d.get("/v1/status")["counters"]["dhcp"])
+    wire = Wire(world.internet, "eth0")
+    checks = usual("web1", "--to", INTERNET, "--socket", g.d.socket)
+    assert list(checks) == IPV4 + IPV6
+    assert results(checks) == {**dict.fromkeys(IPV4, "pass"), **dict.fromkeys(IPV6, "not tried")}
+    assert checks["dhcp"]["text"] == f"{g.ip} is offered by 192.168.122.1"
+    assert checks["arp"]["text"].startswith("192.168.122.1 is at ") and checks["dns"]["text"] == "udp 203.0.113.1:53"
+    assert "1500 bytes" in checks["mtu"]["text"] and "no IPv6" in checks["ra"]["text"]
+    after = (g.d.get("/v1/leases")["leases"], g.d.get("/v1/status")["counters"]["dhcp"])
+    assert [(x["address"], x["mac"]) for x in after[0]] == [(x["address"], x["mac"]) for x in before[0]]
+    assert after[1] == before[1]
+    world.internet.run("busybox", "ping", "-q", "-c", "1", UPLINK)
+    assert not [f for f in wire.frames(1) if IP in f and f[IP].dst in (INTERNET, "203.0.113.1") and f[IP].proto != 1]
+    table = world.host.run("cat", "/proc/net/nf_conntrack")
+    assert INTERNET not in table and "255.255.255.255" not in table
+
+
+def test_all_of_a_guest_without_a_lease(guest, usual):
+    """It is asked in the name of the offered address; no lease comes of it."""
+    g = guest("web1")
+    checks = usual("web1", "--to", INTERNET, "--mac", g.mac, "--socket", g.d.socket)
+    assert results(checks)["ping"] == "pass" and "is offered by 192.168.122.1" in checks["dhcp"]["text"]
+    assert g.d.get("/v1/leases")["leases"] == []
+    assert g.dhcp()["address"]
+
+
+def test_all_says_why(world, guest, usual):
+    """A cross for what is broken, with its cause; the command mends it."""
+    g = guest("web1")
+    g.dhcp()
+    world.host.nft("table ip strict { chain ways { type filter hook forward priority 10; tcp dport 443 drop; }; }")
+    checks = usual("web1", "--to", INTERNET, code=2)
+    assert [name for name, c in checks.items() if c["result"] == "fail"] == ["https"]
+    assert checks["https"]["diagnosis"]["code"] == "firewall-forward"
+    assert checks["https"]["diagnosis"]["mend"]
+    world.host.run("nft", "delete", "table", "ip", "strict")
+    usual("web1", "--to", INTERNET)
+
+
+def test_all_sent_for_real(world, guest, usual):
+    """Port 443 has no server here: the other side's refusal is an answer too. Nobody serves DNS there."""
+    g = guest("web1")
+    g.dhcp()
+    assert g.ping(INTERNET)
+    checks = usual("web1", "--to", INTERNET, "--send", code=2)
+    assert results(checks)["ping"] == "pass" and results(checks)["https"] == "pass"
+    assert [name for name, c in checks.items() if c["result"] == "fail"] == ["dns"]
+
+
+def test_all_of_ipv6(world, daemon, guest, usual):
+    world.internet6()
+    d = daemon({"default.yaml": "network: default\nmode: nat\nipv4:\n  subnet: 192.168.122.0/24\nipv6:\n  subnet: fd00:a::/64\n"})
+    g = guest("web1", d=d)
+    g.dhcp()
+    g.slaac("fd00:a::/64")
+    checks = usual("web1", "--to", INTERNET, "--to6", "2001:db8:100::7", "--socket", d.socket)
+    assert results(checks) == dict.fromkeys(IPV4 + IPV6, "pass")
+    assert "fd00:a::/64" in checks["ra"]["text"] and checks["nd"]["text"].startswith("fe80::")
+
+
+def test_all_of_a_foreign_guest(world, usual):
+    """Somebody's bridge, without a server: what cannot be known is said so."""
+    foreign.make_host(world)
+    vm = foreign.ForeignGuest(world, 1)
+    assert vm.ping(foreign.GATEWAY)
+    checks = usual("vnet1", "--to", INTERNET)
+    assert {name for name, c in checks.items() if c["result"] == "pass"} == {"port", "arp", "gateway", "ping", "https", "mtu"}
+    assert "no server of this host" in checks["dhcp"]["text"] and "resolver" in checks["dns"]["text"]
+    vm.vmm.end()
+    checks = usual("vnet1", "--to", INTERNET, code=2)
+    assert checks["port"]["diagnosis"]["code"] == "no-vm" and "the port is shut" in checks["ping"]["text"]
+
+
+def test_all_of_a_foreign_guest_with_dnsmasq(world, usual):
+    """A server of somebody else's answers, at the host's own addresses too."""
+    foreign.make_host(world)
+    vm = foreign.ForeignGuest(world, 1)
+    assert vm.ping(foreign.GATEWAY)
+    world.host.start("dnsmasq", "-k", "--conf-file=/dev/null", "--interface=br7", "--bind-interfaces", "--no-resolv", "--no-ping",
+                     "--user=root", "--pid-file=", f"--dhcp-leasefile={world.tmp}/leases", "--dhcp-range=10.7.0.50,10.7.0.60",
+                     "--address=/example.com/192.0.2.1", log=f"{world.tmp}/dnsmasq.log")
+    wait_for("dnsmasq", lambda: ":53 " in world.host.run("ss", "-lunH"))
+    checks = usual("vnet1", "--to", INTERNET)
+    assert set(results(checks).values()) == {"pass", "not tried"} and results(checks)["dns"] == "pass"
+    assert "offered by 10.7.0.1" in checks["dhcp"]["text"] and checks["dns"]["text"] == "10.7.0.1 answers (NOERROR)"
+    assert not open(f"{world.tmp}/leases", encoding="utf-8").read().strip()  # pylint: disable=consider-using-with
+
+
+def test_all_of_an_isolated_network(daemon, guest, usual):
+    d = daemon({"lab.yaml": "network: lab\nmode: isolated\nipv4:\n  subnet: 192.168.9.0/24\n"})
+    g = guest("web1", d=d, network="lab")
+    g.dhcp()
+    checks = usual("web1", "--socket", d.socket)
+    assert "isolated" in checks["ping"]["text"] and results(checks)["dhcp"] == "pass"
+
+
+def test_all_for_people(world, guest):
+    g = guest("web1")
+    g.dhcp()
+    world.host.nft("table ip strict { chain ways { type filter hook forward priority 10; tcp dport 443 drop; }; }")
+    out = world.host.run("env", "LC_ALL=C.UTF-8", program("vmlane"), "probe", "web1", "--all", "--to", INTERNET, check=False).stdout
+    lines = out.splitlines()
+    assert lines[0].startswith("\u2713 port") and any(line.startswith("\u2717 https") for line in lines)
+    assert any("mend:" in line for line in lines) and any(line.startswith("- ra") for line in lines)
+    assert lines[-1] == "7 passed, 1 failed, 3 not tried (nobody outside of this host was asked: --send does)"
+    out = world.host.run("env", "LC_ALL=C", program("vmlane"), "probe", "web1", "--all", "--to", INTERNET, check=False).stdout
+    assert "FAIL https" in out and "ok   ping" in out
+
+
+# ---- where the guest is ----
+
+
+def test_by_port_in_another_namespace(world, probe):
+    """As --netns and --port name it; the same host, seen from another one."""
+    foreign.make_host(world)
+    vm = foreign.ForeignGuest(world, 1)
+    assert vm.ping(foreign.GATEWAY)
+    for args in (("--port", "vnet1"), ("--port", "vnet1", "--mac", vm.mac)):
+        done = world.internet.run(program("vmlane"), "-o", "json", "probe", "icmp", INTERNET, "--netns", "host", *args)
+        assert json.loads(done.splitlines()[-1])["reachable"]
+    done = world.internet.run(program("vmlane"), "-o", "json", "probe", "--all", "--port", "vnet1", "--netns", "host", "--to",
+                              INTERNET)
+    assert json.loads(done.splitlines()[-1])["failed"] == 0
+    done = world.internet.run(program("vmlane"), "probe", "icmp", INTERNET, "--netns", "nowhere", "--port", "vnet1", check=False)
+    assert done.returncode == 2 and "there is no network namespace" in done.stderr
+
+
+def test_to_itself(world, web1):
+    done = world.host.run(program("vmlane"), "probe", "web1", "icmp", "192.168.122.10", check=False)
+    assert done.returncode == 2 and "the guest's own address" in done.stderr
+
+
+def test_ipv6_with_a_port(world, daemon, guest, probe):
+    world.internet6()
+    d = daemon({"default.yaml": "network: default\nmode: nat\nipv4:\n  subnet: 192.168.122.0/24\nipv6:\n  subnet: fd00:a::/64\n"})
+    g = guest("web1", d=d)
+    g.dhcp()
+    source = g.slaac("fd00:a::/64")
+    for what in (("tcp", "[2001:db8:100::7]:443"), ("icmp", "2001:db8:100::7"), ("icmp", "[2001:db8:100::7]")):
+        assert probe("web1", *what, "--source", source)[-1]["reachable"]
