@@ -144,8 +144,9 @@ static void test_na(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_dns), cmocka_unit_test(test_names),
-		cmocka_unit_test(test_offer), cmocka_unit_test(test_ra), cmocka_unit_test(test_na),
+		cmocka_unit_test(test_dns),   cmocka_unit_test(test_names),
+		cmocka_unit_test(test_offer), cmocka_unit_test(test_ra),
+		cmocka_unit_test(test_na),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
