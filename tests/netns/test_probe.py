@@ -195,6 +195,7 @@ def test_a_silent_guests_mac_is_forgotten(world, guest, probe):
     """Its frame teaches the bridge where it is, which is not so for long; what the host would ask it, it is
     taken to have answered."""
     g = guest("web1", tap=True)
+    g.ns.run("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6")  # silent it shall be
     world.host.run("bridge", "fdb", "del", g.about["mac"], "dev", g.about["tap"], "master", check=False)
     before = learned(world.host)
     probe("web1", "icmp", INTERNET, "--source", "192.168.122.10", "--socket", g.d.socket)

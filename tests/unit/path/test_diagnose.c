@@ -434,8 +434,12 @@ static void test_devices(void **state)
 		ask(&t, &w, cases[i].code);
 	}
 	trip_init(&t);
-	drop(&t, R_TC, "x", UPLINK)->seen.mark = INJECTOR_MARK | 7;
+	drop(&t, R_TC, "x", UPLINK)->seen.mark = injector_taken_mark(injector_mark(0x8007));
 	ask(&t, &w, "probe");
+	/* Another's filter drops it while it is on its way. */
+	trip_init(&t);
+	drop(&t, R_TC, "x", UPLINK)->seen.mark = injector_mark(0x8007);
+	ask(&t, &w, "tc");
 }
 
 static void test_routed_is_no_fault(void **state)
