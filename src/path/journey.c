@@ -695,8 +695,8 @@ int journeys_decided(struct journeys *j, uint32_t packet, uint64_t time_ns,
 /* It is in the guest's tap, and the guest has yet to take it; a probe's packet was swallowed there. */
 static bool awaits_read(const struct journeys *j, const struct journey *g)
 {
-	return g->end == JOURNEY_DELIVERED && !j->view->taken_mark &&
-	       has_hop(g, HOP_TAP_QUEUED) && !has_hop(g, HOP_VM_READ);
+	return g->end == JOURNEY_DELIVERED && !j->view->taken_mark && has_hop(g, HOP_TAP_QUEUED) &&
+	       !has_hop(g, HOP_VM_READ);
 }
 
 /* How long to wait for more after the last event. */
