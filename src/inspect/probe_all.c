@@ -728,7 +728,7 @@ int probe_all(struct subject *s, const struct probe_all_options *o, check_fn fn,
 	if (r == 0)
 		r = ear_open(s->ports[0], &a.ear, e);
 	if (r == 0) {
-		r = diagnosing_new(s, o->socket, &a.diagnosing);
+		r = diagnosing_new(s, o->socket, true, &a.diagnosing);
 		if (r < 0)
 			err_set(e, r, "memory", "probe", "out of memory");
 	}

@@ -16,7 +16,7 @@
 
 #include "base/buf.h"
 #include "base/macro.h"
-#include "config.h"
+#include "base/test_refuse.h"
 #include "path/nftext.h"
 #include "path/nftrace_msg.h"
 
@@ -99,18 +99,6 @@ struct tcx_link_attr {
 	uint64_t expected_revision;
 };
 
-/* In builds for tests the kernel can be taken for one without TCX. */
-static bool refused_for_a_test(void)
-{
-#ifdef VMLANE_TEST_HOOKS
-	const char *refused = getenv("VMLANE_TEST_REFUSE");
-
-	return refused && strcmp(refused, "tcx") == 0;
-#else
-	return false;
-#endif
-}
-
 /* The descriptor of the link, or -errno. */
 static int attach(const struct injector *i, int ifindex)
 {
@@ -129,7 +117,7 @@ static int swallow_by_tcx(struct injector *i, const int *ifindexes, size_t n)
 {
 	int fd;
 
-	if (n > INJECTOR_LINKS_MAX || refused_for_a_test())
+	if (n > INJECTOR_LINKS_MAX || test_refused("tcx"))
 		return -EOPNOTSUPP;
 	for (size_t k = 0; k < n; k++) {
 		fd = attach(i, ifindexes[k]);
