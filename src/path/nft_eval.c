@@ -122,7 +122,7 @@ static void finish(struct nfteval_state *s, enum nfteval_outcome o)
 static void finish_unknown(struct nfteval_state *s, const struct nfteval_place *at, const char *why)
 {
 	finish(s, NFTEVAL_UNKNOWN);
-	snprintf(s->res.unknown, sizeof(s->res.unknown), "%s", why ? why : "an expression");
+	snprintf(s->res.unknown, sizeof(s->res.unknown), "%s", why && *why ? why : "an expression");
 	s->res.unknown_chain = at->chain;
 	s->res.unknown_rule =
 		at->chain && at->rule < at->chain->n_rules ? &at->chain->rules[at->rule] : NULL;

@@ -26,10 +26,15 @@ static int keep_attr(const struct nlattr *attr, void *ctx)
 
 int nftprog_attrs_of(const struct nlmsghdr *nlh, struct nftprog_attrs *ret)
 {
+	const char *payload = mnl_nlmsg_get_payload(nlh);
+	size_t len = mnl_nlmsg_get_payload_len(nlh), head = MNL_ALIGN(sizeof(struct nfgenmsg));
+
 	memset(ret, 0, sizeof(*ret));
-	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg))
+	if (len < head)
 		return -EBADMSG;
-	return mnl_attr_parse(nlh, sizeof(struct nfgenmsg), keep_attr, ret) < 0 ? -EBADMSG : 0;
+	/* mnl_attr_parse() would round the length up, beyond the message's end. */
+	return mnl_attr_parse_payload(payload + head, len - head, keep_attr, ret) < 0 ? -EBADMSG
+										      : 0;
 }
 
 int nftprog_attrs_nested(const struct nlattr *nest, struct nftprog_attrs *ret)
