@@ -14,6 +14,9 @@
 
 #define SETS_ELEMS_MAX (1u << 24)
 
+/* Attributes begin right behind it, aligned. */
+_Static_assert(sizeof(struct nfgenmsg) == 4, "as netlink aligns");
+
 static int keep_attr(const struct nlattr *attr, void *ctx)
 {
 	struct nftprog_attrs *a = ctx;
@@ -27,7 +30,7 @@ static int keep_attr(const struct nlattr *attr, void *ctx)
 int nftprog_attrs_of(const struct nlmsghdr *nlh, struct nftprog_attrs *ret)
 {
 	const char *payload = mnl_nlmsg_get_payload(nlh);
-	size_t len = mnl_nlmsg_get_payload_len(nlh), head = MNL_ALIGN(sizeof(struct nfgenmsg));
+	size_t len = mnl_nlmsg_get_payload_len(nlh), head = sizeof(struct nfgenmsg);
 
 	memset(ret, 0, sizeof(*ret));
 	if (len < head)
