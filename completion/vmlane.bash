@@ -30,6 +30,7 @@ lease release:
 monitor:--network --count
 trace:--count --verbose --summary --write --port --mac --netns
 probe:--all --to --to6 --source --size --from-outside --send --port --mac --netns
+explain:--source --size --from-outside --probe --port --mac --netns
 capture:--write --count --snaplen --file-size --file-time --files --port --mac --netns
 apply:--force --confirm
 confirm:
@@ -105,7 +106,7 @@ _vmlane_argument() {
 	'network show 1' | 'network set 1' | 'network export 1' | 'network delete 1' | 'network start 1' | 'network stop 1' | 'lease release 1')
 		_vmlane_reply -W "$(_vmlane_values name network list)"
 		;;
-	'guest show 1' | 'guest detach 1' | 'guest attach 1' | 'trace 1' | 'probe 1' | 'capture 1')
+	'guest show 1' | 'guest detach 1' | 'guest attach 1' | 'trace 1' | 'probe 1' | 'explain 1' | 'capture 1')
 		_vmlane_reply -W "$(_vmlane_values name guest list)"
 		;;
 	'guest find 1') _vmlane_reply -W "$(_vmlane_values name guest list) $(_vmlane_values tap guest list) $(_vmlane_values mac guest list)" ;;
@@ -114,6 +115,7 @@ _vmlane_argument() {
 		_vmlane_reply -W "$(_vmlane_values address lease list --network "$3")"
 		;;
 	'probe 2') _vmlane_reply -W 'icmp arp tcp udp --all' ;;
+	'explain 2') _vmlane_reply -W 'icmp arp tcp udp' ;;
 	'network set '*) _vmlane_reply -S = -W "$_vmlane_keys" && compopt -o nospace 2>/dev/null ;;
 	check\ * | 'network import 1')
 		_vmlane_reply -f

@@ -120,15 +120,21 @@ static json_t *neigh_json(const struct hop *h)
 	return o;
 }
 
-static json_t *hop_json(const struct hop *h, const struct journey *j, const struct journey_words *w)
+static json_t *hop_json(const struct hop *h, const struct journey *j, const struct journey_words *w,
+			bool timed)
 {
 	struct buf text = BUF_INIT(TEXT_MAX);
-	json_t *o = json_pack("{s:s, s:f}", "hop", hop_name(h->kind), "at_us",
-			      (double)(h->time_ns - j->begin_ns) / 1e3);
+	json_t *o = json_pack("{s:s}", "hop", hop_name(h->kind));
+	const char *why = w->why ? w->why(h, w->ctx) : "";
 	char name[IFNAMSIZ];
 
+	if (timed)
+		json_object_set_new(o, "at_us",
+				    json_real((double)(h->time_ns - j->begin_ns) / 1e3));
 	if (h->ifindex)
 		json_object_set_new(o, "dev", json_string(device_name(w->view, h->ifindex, name)));
+	if (why[0])
+		json_object_set_new(o, "why", json_string(why));
 	hop_text(h, w, &text);
 	set_text(o, "text", &text);
 	if (h->pieces > 1)
@@ -208,19 +214,29 @@ void trace_json_event(const struct path_head *head, size_t len, const char *what
 	put_line(o);
 }
 
-void trace_json_journey(const struct journey *j, const struct tracing *t, const struct diagnosis *d)
+static void set_times(json_t *o, const struct journey *j, const struct tracing *t)
 {
-	const struct journey_words *w = tracing_words(t);
+	if (!t) {
+		json_object_set_new(o, "predicted", json_true());
+		return;
+	}
+	json_object_set_new(o, "time", json_real((double)tracing_realtime(t, j->begin_ns) / 1e9));
+	json_object_set_new(o, "took_us", json_real((double)(j->last_ns - j->begin_ns) / 1e3));
+}
+
+void trace_json_journey(const struct journey *j, const struct journey_words *w,
+			const struct tracing *t, const struct diagnosis *d)
+{
 	struct buf text = BUF_INIT(TEXT_MAX), end = BUF_INIT(TEXT_MAX),
 		   message = BUF_INIT(TEXT_MAX);
 	json_t *hops = json_array();
 	json_t *o = json_object();
 
 	for (size_t i = 0; i < j->n_hops; i++)
-		json_array_append_new(hops, hop_json(&j->hops[i], j, w));
+		json_array_append_new(hops, hop_json(&j->hops[i], j, w, t));
 	json_object_set_new(o, "event", json_string("packet"));
 	json_object_set_new(o, "packet", json_integer(j->packet));
-	json_object_set_new(o, "time", json_real((double)tracing_realtime(t, j->begin_ns) / 1e9));
+	set_times(o, j, t);
 	packet_text(&j->first, &text);
 	set_text(o, "text", &text);
 	packet_message(&j->first, &message);
@@ -231,9 +247,11 @@ void trace_json_journey(const struct journey *j, const struct tracing *t, const 
 		json_object_set_new(o, "vlan", json_integer(j->first.vlan));
 	json_object_set_new(o, "direction", json_string(j->to_guest ? "in" : "out"));
 	json_object_set_new(o, "verdict", json_string(journey_end_name(j->end)));
-	journey_end_text(j, w, &end);
+	if (t)
+		journey_end_text(j, w, &end);
+	else
+		journey_prediction_text(j, w, &end);
 	set_text(o, "end", &end);
-	json_object_set_new(o, "took_us", json_real((double)(j->last_ns - j->begin_ns) / 1e3));
 	if (j->joined)
 		json_object_set_new(o, "joined", json_integer(j->joined));
 	json_object_set_new(o, "reply_to", j->answers ? json_integer(j->answers) : json_null());

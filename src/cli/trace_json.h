@@ -13,9 +13,12 @@ void trace_json_start(const struct subject *s, bool rules);
 /* trace_json_event() - {"event": "seen", ...}: one event of the kernel, which is called @what; not flushed */
 void trace_json_event(const struct path_head *head, size_t len, const char *what,
 		      const struct tracing *t);
-/* trace_json_journey() - {"event": "packet", ...}; @d is why, or NULL */
-void trace_json_journey(const struct journey *j, const struct tracing *t,
-			const struct diagnosis *d);
+/*
+ * trace_json_journey() - {"event": "packet", ...}; @d is why, or NULL. @t NULL: it is predicted, and has no
+ * times.
+ */
+void trace_json_journey(const struct journey *j, const struct journey_words *w,
+			const struct tracing *t, const struct diagnosis *d);
 /* trace_json_blocked() - {"event": "blocked", ...}: nothing gets in by the guest's port @dev */
 void trace_json_blocked(const char *dev, const struct diagnosis *d);
 /* trace_json_end() - {"event": "end", ...} with what was lost */

@@ -24,6 +24,7 @@
 
 /**
  * struct trace_show - what is printed, and where it stands
+ * @tracing:	NULL: ways are predicted, and take no time
  * @status:	the last line on the terminal is the status, to be wiped first
  * @shown:	packets given out; @dropped: of them those that were dropped
  */
@@ -31,6 +32,7 @@ struct trace_show {
 	struct trace_show_options o;
 	const struct subject *subject;
 	const struct tracing *tracing;
+	const struct journey_words *words;
 	struct trace_summary *summary;
 	struct diagnosing *diagnosing;
 	bool live;
@@ -81,6 +83,12 @@ static void wipe_status(struct trace_show *s)
 void trace_show_use(struct trace_show *s, const struct tracing *t)
 {
 	s->tracing = t;
+	s->words = tracing_words(t);
+}
+
+void trace_show_predict(struct trace_show *s, const struct journey_words *w)
+{
+	s->words = w;
 }
 
 void trace_show_start(struct trace_show *s, const struct tracing *t)
@@ -115,6 +123,16 @@ static void duration(uint64_t ns, char *buf, size_t size)
 		snprintf(buf, size, "%.2f ms", (double)ns / 1e6);
 	else
 		snprintf(buf, size, "%.2f s", (double)ns / 1e9);
+}
+
+static void print_predicted_title(struct trace_show *s, const struct journey *j)
+{
+	struct buf text = BUF_INIT(LINE_MAX_LEN);
+
+	packet_text(&j->first, &text);
+	printf("%s#%u%s  %s%s\n", out_color(s->o.color, OUT_BOLD), j->packet,
+	       out_color(s->o.color, OUT_PLAIN), buf_str(&text), j->answers ? "  (the reply)" : "");
+	buf_done(&text);
 }
 
 static void print_title(struct trace_show *s, const struct journey *j)
@@ -159,21 +177,52 @@ static void hop_label(const struct hop *h, char *buf, size_t size)
 		snprintf(buf, size, "%s", hop_name(h->kind));
 }
 
+/* What a predicted hop was concluded from, where the hop itself does not say it. */
+static void print_why(struct trace_show *s, const struct hop *h)
+{
+	const char *why = s->words->why ? s->words->why(h, s->words->ctx) : "";
+	struct buf safe = BUF_INIT(LINE_MAX_LEN);
+
+	if (!why[0])
+		return;
+	out_escape(&safe, why);
+	printf("  %s(%s)%s", out_color(s->o.color, OUT_DIM), buf_str(&safe),
+	       out_color(s->o.color, OUT_PLAIN));
+	buf_done(&safe);
+}
+
 static void print_hop(struct trace_show *s, const struct hop *h, uint64_t since_ns)
 {
 	struct buf text = BUF_INIT(LINE_MAX_LEN), safe = BUF_INIT(LINE_MAX_LEN);
-	enum out_color color = h->kind == HOP_DROP ? OUT_RED : OUT_PLAIN;
+	enum out_color color = h->kind == HOP_DROP	? OUT_RED
+			       : h->kind == HOP_UNKNOWN ? OUT_YELLOW
+							: OUT_PLAIN;
 	char label[32], took[32];
 
-	hop_text(h, tracing_words(s->tracing), &text);
+	hop_text(h, s->words, &text);
 	out_escape(&safe, buf_str(&text));
 	hop_label(h, label, sizeof(label));
 	duration(since_ns, took, sizeof(took));
-	printf("  %s%11s%s  %s%-14s %s%s\n", out_color(s->o.color, OUT_DIM), took,
+	printf("  %s%11s%s  %s%-14s %s%s", out_color(s->o.color, OUT_DIM), s->tracing ? took : "",
 	       out_color(s->o.color, OUT_PLAIN), out_color(s->o.color, color), label,
 	       buf_str(&safe), out_color(s->o.color, OUT_PLAIN));
+	print_why(s, h);
+	putchar('\n');
 	buf_done(&text);
 	buf_done(&safe);
+}
+
+static void print_predicted_end(struct trace_show *s, const struct journey *j)
+{
+	struct buf text = BUF_INIT(LINE_MAX_LEN);
+	enum out_color color = j->end == JOURNEY_DELIVERED ? OUT_GREEN
+			       : j->end == JOURNEY_DROPPED ? OUT_RED
+							   : OUT_YELLOW;
+
+	journey_prediction_text(j, s->words, &text);
+	printf("  %11s  %s%s%s\n", "", out_color(s->o.color, color), buf_str(&text),
+	       out_color(s->o.color, OUT_PLAIN));
+	buf_done(&text);
 }
 
 static void print_end(struct trace_show *s, const struct journey *j, bool over)
@@ -188,9 +237,13 @@ static void print_end(struct trace_show *s, const struct journey *j, bool over)
 		       out_color(s->o.color, OUT_PLAIN));
 		return;
 	}
+	if (!s->tracing) {
+		print_predicted_end(s, j);
+		return;
+	}
 	if (j->end == JOURNEY_DROPPED)
 		return; /* the last hop has said it */
-	journey_end_text(j, tracing_words(s->tracing), &text);
+	journey_end_text(j, s->words, &text);
 	duration(j->last_ns - j->begin_ns, took, sizeof(took));
 	printf("  %11s  %s%s%s  (%s)\n", "",
 	       out_color(s->o.color, j->end == JOURNEY_DELIVERED ? OUT_GREEN : OUT_YELLOW),
@@ -203,7 +256,10 @@ static void print_block(struct trace_show *s, const struct journey *j, bool over
 {
 	uint64_t before = j->told ? j->hops[j->told - 1].time_ns : j->begin_ns;
 
-	print_title(s, j);
+	if (s->tracing)
+		print_title(s, j);
+	else
+		print_predicted_title(s, j);
 	for (size_t i = j->told; i < j->n_hops; i++) {
 		uint64_t at = j->hops[i].time_ns;
 
@@ -241,16 +297,16 @@ bool trace_show_journey(struct trace_show *s, const struct journey *j, bool over
 		s->shown++;
 		s->dropped += j->end == JOURNEY_DROPPED;
 	}
-	if (over && diagnosing_journey(s->diagnosing, j, tracing_words(s->tracing), &d))
+	if (over && diagnosing_journey(s->diagnosing, j, s->words, &d))
 		why = &d;
 	if (s->summary) {
 		if (over)
-			trace_summary_add(s->summary, j, tracing_words(s->tracing), why);
+			trace_summary_add(s->summary, j, s->words, why);
 		return why;
 	}
 	if (s->o.json) {
 		if (over)
-			trace_json_journey(j, s->tracing, why);
+			trace_json_journey(j, s->words, s->tracing, why);
 	} else {
 		wipe_status(s);
 		print_block(s, j, over, why);

@@ -33,6 +33,12 @@ void trace_show_start(struct trace_show *s, const struct tracing *t);
 /* trace_show_use() - the same, silently. */
 void trace_show_use(struct trace_show *s, const struct tracing *t);
 
+/*
+ * trace_show_predict() - instead: the ways that follow are predicted, and put into words with @w, which
+ * is kept.
+ */
+void trace_show_predict(struct trace_show *s, const struct journey_words *w);
+
 /* trace_show_journey() - what is new of @j; whether something about it had to be explained. */
 bool trace_show_journey(struct trace_show *s, const struct journey *j, bool over);
 

@@ -100,6 +100,7 @@ extern const struct noun noun_status;
 extern const struct noun noun_monitor;
 extern const struct noun noun_trace;
 extern const struct noun noun_probe;
+extern const struct noun noun_explain;
 extern const struct noun noun_capture;
 
 /* noun_is_single() - the noun alone is the command: it has no verb to type. */

@@ -223,3 +223,27 @@ int conntrack_delete(const struct conntrack_tuple *t)
 	mnl_attr_nest_end(q.last, tuple);
 	return rtnl_request_write(r, &q, NULL);
 }
+
+static int on_any(const struct nlmsghdr *nlh, struct rtnl_array *out)
+{
+	return 0;
+}
+
+bool conntrack_has(const struct conntrack_tuple *t)
+{
+	_cleanup_(rtnl_freep) struct rtnl *r = NULL;
+	struct rtnl_request q = {.what = "look for a connection"};
+	struct rtnl_array none = {0};
+	struct nlattr *tuple;
+	struct nfgenmsg *nf;
+
+	if (rtnl_new_for(NETLINK_NETFILTER, &r) < 0)
+		return false;
+	nf = begin(r, &q, IPCTNL_MSG_CT_GET, NLM_F_ACK);
+	nf->nfgen_family = t->family;
+	tuple = mnl_attr_nest_start(q.last, CTA_TUPLE_ORIG);
+	put_addresses(q.last, t);
+	put_protocol(q.last, t);
+	mnl_attr_nest_end(q.last, tuple);
+	return rtnl_request_run(r, &q, on_any, &none, NULL) == 0;
+}

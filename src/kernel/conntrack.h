@@ -49,4 +49,10 @@ struct conntrack_tuple {
  */
 int conntrack_delete(const struct conntrack_tuple *t) __must_check;
 
+/*
+ * conntrack_has() - there is a connection of tcp or udp of which one direction, whichever, is @t; false
+ * also when nobody can say.
+ */
+bool conntrack_has(const struct conntrack_tuple *t);
+
 #endif

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -687,6 +688,19 @@ int journeys_decided(struct journeys *j, uint32_t packet, uint64_t time_ns,
 	for (size_t i = g->told; i < g->n_hops && d->drops; i++)
 		if (g->hops[i].kind == HOP_DROP)
 			g->hops[i].decision = *d;
+	return 0;
+}
+
+int journeys_unknown(struct journeys *j, uint32_t packet, uint64_t time_ns, const char *why)
+{
+	struct journey *g = journey_find(j, packet);
+	struct hop *h = g ? hop_add(g, HOP_UNKNOWN, time_ns, 0) : NULL;
+
+	if (!g)
+		return -ENOENT;
+	g->end = JOURNEY_UNKNOWN;
+	if (h)
+		snprintf(h->decision.rule, sizeof(h->decision.rule), "%s", why);
 	return 0;
 }
 

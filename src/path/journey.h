@@ -95,6 +95,7 @@ enum hop_kind {
 	HOP_HOST_IN,	/* the host takes it for itself */
 	HOP_ICMP,	/* the host answers it with an ICMP error */
 	HOP_DROP,
+	HOP_UNKNOWN, /* predicted ways only: what comes here cannot be said */
 	HOP_KINDS,
 };
 
@@ -144,6 +145,7 @@ struct path_decision {
  * @copies:	HOP_BRIDGE_FWD: how many ports it went to; @ports has the first of them
  * @pieces:	above 1: it went there in so many fragments or segments; HOP_JOIN: it was so many
  * @flow:	HOP_NAT: as it is now; @before: as it was
+ * @decision:	HOP_UNKNOWN: @decision.rule says what is not known
  * @route:	HOP_ROUTE
  * @neigh:	HOP_NEIGH: who that is; @waited_ns: until the next event, 0: it is not over; @failed: in vain
  * @decision:	HOP_FW, and HOP_DROP by a rule
@@ -173,6 +175,7 @@ enum journey_end {
 	JOURNEY_DROPPED,
 	JOURNEY_LOST_SIGHT, /* nothing more was heard of it */
 	JOURNEY_JOINED,	    /* a fragment: it goes on in another, with which it was put together */
+	JOURNEY_UNKNOWN,    /* predicted: it cannot be said what becomes of it */
 };
 
 const char *journey_end_name(enum journey_end end);
@@ -242,6 +245,10 @@ int journeys_event(struct journeys *j, const struct path_head *head, size_t len)
 /* journeys_decided() - a base chain has decided about packet @packet at @time_ns. */
 int journeys_decided(struct journeys *j, uint32_t packet, uint64_t time_ns,
 		     const struct path_decision *d) __must_check;
+
+/* journeys_unknown() - nobody can say what becomes of @packet from here on: @why not, in words. */
+int journeys_unknown(struct journeys *j, uint32_t packet, uint64_t time_ns,
+		     const char *why) __must_check;
 
 /* journeys_seen() - packet @packet as it was first seen; NULL when it is not under way. */
 const struct path_seen *journeys_seen(struct journeys *j, uint32_t packet);

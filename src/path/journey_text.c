@@ -34,6 +34,7 @@ static const char *const hop_names[] = {
 	[HOP_HOST_IN] = "host-in",
 	[HOP_ICMP] = "icmp-error",
 	[HOP_DROP] = "DROP",
+	[HOP_UNKNOWN] = "UNKNOWN",
 };
 _Static_assert(ARRAY_SIZE(hop_names) == HOP_KINDS, "a name for each kind of hop");
 
@@ -44,10 +45,10 @@ const char *hop_name(enum hop_kind kind)
 
 const char *journey_end_name(enum journey_end end)
 {
-	static const char *const names[] = {"UNDER-WAY", "DELIVERED", "DROP", "LOST-SIGHT",
-					    "JOINED"};
+	static const char *const names[] = {"UNDER-WAY",  "DELIVERED", "DROP",
+					    "LOST-SIGHT", "JOINED",    "UNKNOWN"};
 
-	_Static_assert(ARRAY_SIZE(names) == JOURNEY_JOINED + 1, "a name for each end");
+	_Static_assert(ARRAY_SIZE(names) == JOURNEY_UNKNOWN + 1, "a name for each end");
 	return names[end];
 }
 
@@ -514,6 +515,9 @@ void hop_text(const struct hop *h, const struct journey_words *w, struct buf *ou
 	case HOP_DROP:
 		drop_text(h, w, out);
 		break;
+	case HOP_UNKNOWN:
+		buf_puts(out, h->decision.rule);
+		break;
 	default:
 		device_text(h, w, out);
 	}
@@ -578,4 +582,27 @@ void journey_end_text(const struct journey *g, const struct journey_words *w, st
 		if (g->first.dmac[0] & 1 && went_up(g))
 			buf_puts(out, " and the host");
 	}
+}
+
+void journey_prediction_text(const struct journey *g, const struct journey_words *w,
+			     struct buf *out)
+{
+	enum hop_kind kind = HOP_KINDS;
+	const struct hop *h = end_hop(g, &kind);
+	char name[IFNAMSIZ];
+
+	if (g->end == JOURNEY_DROPPED)
+		buf_puts(out, "would be dropped here");
+	else if (g->end != JOURNEY_DELIVERED || !h)
+		buf_puts(out, "what comes then cannot be said");
+	else if (kind == HOP_VM_READ || kind == HOP_TAP_QUEUED)
+		buf_puts(out, "would get to the guest's port");
+	else if (kind == HOP_HOST_IN || kind == HOP_BRIDGE_IN)
+		buf_puts(out, "would be taken by the host");
+	else if (kind == HOP_UPLINK_OUT)
+		buf_printf(out, "would leave by %s", device_name(w->view, h->ifindex, name));
+	else if (h->copies == 1)
+		buf_printf(out, "would get to %s", device_name(w->view, h->ports[0], name));
+	else
+		buf_printf(out, "would get to %u ports", h->copies);
 }

@@ -23,11 +23,15 @@ void flow_text(const struct flow *f, struct buf *out);
 /* address_text() - an address of @family (AF_INET, AF_INET6) in the field's usual form. */
 void address_text(uint8_t family, const uint8_t addr[16], struct buf *out);
 
-/* What the words need to know besides the journey; functions may give NULL for "not known". */
+/*
+ * What the words need to know besides the journey; functions may give NULL for "not known".
+ * @why (may be NULL): of predicted hops, what it was concluded from.
+ */
 struct journey_words {
 	const struct path_view *view;
 	const char *(*reason)(uint32_t reason, void *ctx);     /* name of a drop reason */
 	const char *(*function)(uint64_t location, void *ctx); /* name of the code there */
+	const char *(*why)(const struct hop *h, void *ctx);
 	void *ctx;
 };
 
@@ -36,6 +40,10 @@ void hop_text(const struct hop *h, const struct journey_words *w, struct buf *ou
 
 /* journey_end_text() - "DELIVERED to the guest", "DROP: ...", one line. */
 void journey_end_text(const struct journey *g, const struct journey_words *w, struct buf *out);
+
+/* journey_prediction_text() - the same of a predicted one: "would leave by eth0". */
+void journey_prediction_text(const struct journey *g, const struct journey_words *w,
+			     struct buf *out);
 
 /* device_name() - its name, or "if7" where that is not known; "" for none. Static for @buf. */
 const char *device_name(const struct path_view *v, int ifindex, char buf[static IFNAMSIZ]);
