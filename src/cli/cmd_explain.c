@@ -146,7 +146,7 @@ static bool same_answer(enum explain_result predicted, enum probe_answer seen, s
 			       (int)EXPLAIN_NO_WAY == (int)PROBE_NO_WAY &&
 			       (int)EXPLAIN_NO_WAY_BACK == (int)PROBE_NO_WAY_BACK,
 		       "the same order");
-	if (predicted == EXPLAIN_UNKNOWN || (int)predicted == (int)seen)
+	if (predicted == EXPLAIN_UNKNOWN || seen == PROBE_NOT_KNOWN || (int)predicted == (int)seen)
 		return true;
 	buf_printf(out, "predicted \"%s\", seen \"%s\"", results[predicted].name,
 		   results[(int)seen].name);

@@ -192,7 +192,6 @@ int explain_state_new(struct path_view *view, struct explain_state **ret, struct
 	if (r < 0)
 		return r;
 	view->no_socket_reason = explain_no_socket();
-	view->swallow_reason = 0;
 	s->host.detail = &s->detail;
 	s->host.view = view;
 	s->host.rules = s->rules;

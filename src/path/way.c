@@ -96,8 +96,10 @@ void way_outline(const struct journey *j, const struct journey_words *w, bool an
 		const struct hop *h = &j->hops[i];
 
 		switch (h->kind) {
+		/* Of a copy, or of what the host answers at once: not what became of the packet. */
 		case HOP_FW:
-			rule_line(&h->decision, &ret->rules);
+			if (!h->decision.drops || j->end == JOURNEY_DROPPED)
+				rule_line(&h->decision, &ret->rules);
 			break;
 		case HOP_BRIDGE_FWD:
 			ports_line(h, w, &ret->steps);
@@ -118,6 +120,7 @@ void way_outline(const struct journey *j, const struct journey_words *w, bool an
 		case HOP_VM_READ:
 		case HOP_ICMP:
 		case HOP_QDISC:
+		case HOP_NEIGH:
 		case HOP_UNKNOWN:
 		case HOP_JOIN:
 			break;

@@ -222,7 +222,8 @@ class Scenario:
         args = [proto, dst + (f":{self.pick(80, 53, 443, 81)}" if proto in ("tcp", "udp") else "")]
         if self.chance(0.2) and proto != "arp":
             args += ["--size", str(self.pick(64, 650, 800, 1000, 1400, 1500))]
-        if self.chance(0.12) and proto != "arp":
+        # What comes from outside and is sent out again is no question about a guest.
+        if self.chance(0.12) and proto != "arp" and "dnat to 198.51" not in "".join(self.tables):
             return args[:1] + [self.pick(UPLINK, "10.7.0.11") + (":80" if proto in ("tcp", "udp") else "")] + args[2:] + ["--from-outside"]
         source = "10.7.0.11" if self.chance(0.9) else self.pick("10.9.9.9", "10.7.0.1", UPLINK, "127.0.0.1")
         return args + ["--source", source]
