@@ -36,7 +36,7 @@ def probe(world):
 
 
 def way(packet):
-    return [h["hop"] for h in packet["hops"] if h["hop"] != "fw"]
+    return [h["hop"] for h in packet["hops"] if h["hop"] not in ("fw", "neigh")]
 
 
 OUT = ["vm-out", "bridge-in", "route", "nat", "uplink-out"]
