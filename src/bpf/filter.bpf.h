@@ -162,6 +162,26 @@ static __always_inline bool filter_cannot_match(const struct frame *f)
 	return ethertype == ETH_P_IPV6 && lacks_ip6(f);
 }
 
+/* Bytes of an IPv4 header without options, and of what is behind it as far as the ports. */
+#define PLAIN_LEN 24
+
+/* plain_cannot_match() - the same of IPv4 behind an untagged Ethernet header; false: not so plain. */
+static __always_inline bool plain_cannot_match(const __u8 *p)
+{
+	if (!config.n_filter || p[0] != 0x45)
+		return false;
+	if (config.must.ethertype && config.must.ethertype != ETH_P_IP)
+		return true;
+	if (config.must.l4 && p[9] != config.must.l4)
+		return true;
+	if (config.must.family == AF_INET && !same_words(p + 12, config.must.host, 4) &&
+	    !same_words(p + 16, config.must.host, 4))
+		return true;
+	return config.must.port_be && !((p[6] & 0x1f) | p[7]) &&
+	       *(const __u16 *)(p + 20) != config.must.port_be &&
+	       *(const __u16 *)(p + 22) != config.must.port_be;
+}
+
 /* One instruction; 1 ends the loop. The codes are those of linux/bpf_common.h. */
 static long filter_step(__u32 i, struct filter_loop *loop)
 {

@@ -403,6 +403,24 @@ static __always_inline void leave(const struct packet *pk, bool clone)
 	*current_of_cpu() = 0;
 }
 
+/*
+ * While nothing is followed: is a packet that comes in by a watched device known at a glance not to
+ * match? Its data are at the network header there.
+ */
+static __always_inline bool passes_by(struct sk_buff *skb, const struct net_device *dev)
+{
+	__u8 ip[PLAIN_LEN];
+
+	if (dev->nd_net.net->ns.inum != config.netns)
+		return true;
+	if (config.mark || !config.n_filter || !bit_get(guest_ports, dev->ifindex) ||
+	    skb->protocol != bpf_htons(ETH_P_IP) ||
+	    bpf_probe_read_kernel(ip, sizeof(ip), skb->data) || !plain_cannot_match(ip))
+		return false;
+	counters[PATH_FILTERED]++; /* about right is enough */
+	return true;
+}
+
 /* A packet at a device, on its way. */
 static __always_inline void on_way(struct sk_buff *skb, const struct net_device *dev,
 				   enum path_event_type type)
@@ -415,7 +433,8 @@ static __always_inline void on_way(struct sk_buff *skb, const struct net_device 
 	struct frame *f;
 	struct cpu *cpu;
 
-	if (!following && !bit_get(p.in ? watch_in : watch_out, p.ifindex))
+	if (!following &&
+	    (!bit_get(p.in ? watch_in : watch_out, p.ifindex) || (p.in && passes_by(skb, dev))))
 		return;
 	pk.key = number_of(skb);
 	pk.head = number_of(skb->head);

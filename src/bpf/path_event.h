@@ -23,6 +23,7 @@ enum path_event_type {
 	PATH_TRACE,  /* an nftrace message about it was queued to our socket */
 	PATH_CT,     /* conntrack has, or has changed, its connection */
 	PATH_NEIGH,  /* neigh_event_send_done: it was queued until a neighbour's MAC is known */
+	PATH_WAKE,   /* a packet to follow while nothing is followed (rest.bpf.c); the head only */
 	PATH_EVENT_TYPES,
 };
 
@@ -260,6 +261,7 @@ enum path_counter {
 	PATH_STALE,	 /* an skb's address was used for another packet meanwhile */
 	PATH_FILTERED,	 /* the guest's packets that the filter left out */
 	PATH_UNREADABLE, /* headers that could not be read */
+	PATH_RESTED,	 /* sightings of packets to follow while nothing was followed */
 	PATH_COUNTERS,
 };
 

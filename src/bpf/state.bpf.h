@@ -60,6 +60,9 @@ volatile __u64 numbers[CPUS_MAX];
  */
 __u32 following;
 
+/* rest.bpf.c has told that there is a packet to follow; user space clears it before a rest. */
+__u32 woken;
+
 __u64 counters[PATH_COUNTERS];
 __u32 last_packet;
 __u32 last_trace;

@@ -265,8 +265,9 @@ void trace_json_end(uint64_t shown, uint64_t dropped, const struct tracing *t)
 {
 	struct tracing_loss loss = tracing_loss(t);
 
-	trace_json_line(json_pack(
-		"{s:s, s:I, s:I, s:{s:I, s:I, s:I}}", "event", "end", "packets", (json_int_t)shown,
-		"dropped", (json_int_t)dropped, "lost", "events", (json_int_t)loss.events,
-		"packets", (json_int_t)loss.journeys, "unreadable", (json_int_t)loss.unreadable));
+	trace_json_line(json_pack("{s:s, s:I, s:I, s:{s:I, s:I, s:I, s:I}}", "event", "end",
+				  "packets", (json_int_t)shown, "dropped", (json_int_t)dropped,
+				  "lost", "events", (json_int_t)loss.events, "packets",
+				  (json_int_t)loss.journeys, "unreadable",
+				  (json_int_t)loss.unreadable, "rested", (json_int_t)loss.rested));
 }

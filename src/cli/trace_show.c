@@ -383,5 +383,10 @@ void trace_show_end(struct trace_show *s, const struct tracing *t)
 		fprintf(stderr, ", %" PRIu64 " packets", loss.journeys);
 	if (loss.unreadable)
 		fprintf(stderr, ", %" PRIu64 " headers unreadable", loss.unreadable);
+	if (loss.rested)
+		fprintf(stderr,
+			"; at most %" PRIu64
+			" that matched came while it rested under a load of others",
+			loss.rested);
 	fputc('\n', stderr);
 }

@@ -13,10 +13,11 @@
 #include "path/inject.h"
 #include "path/symbols.h"
 
-#define TICK_NS 4000000000ull	    /* tracer_tick() */
-#define LOAD_NS 200000000ull	    /* how often mind_the_load() looks */
-#define LOAD_PACKETS 4000	    /* 20,000 a second that do not match are a load */
-#define REFRESH_MIN_NS 200000000ull /* not oftener, however many unknown interfaces there are */
+#define TICK_NS 4000000000ull	     /* tracer_tick() */
+#define LOAD_NS 100000000ull	     /* how often mind_the_load() looks */
+#define LOAD_PACKETS 2000	     /* 20,000 a second that do not match are a load */
+#define REST_AFTER_NS 10000000000ull /* so long after the last packet that matched */
+#define REFRESH_MIN_NS 200000000ull  /* not oftener, however many unknown interfaces there are */
 #define ETHERTYPE_IP4 0x0800
 #define ETHERTYPE_IP6 0x86dd
 
@@ -25,9 +26,11 @@
  * @offset_ns:	CLOCK_REALTIME less CLOCK_MONOTONIC, at the start
  * @next_tick:	when tracer_tick() is due; @refreshed: when the interfaces were last read
  * @stale:	an interface was seen that is not known
- * @asked:	the rules are asked for; see mind_the_load()
- * @counted_at:	when @filtered and @followed were last looked at
  * @met:	more is known of the guest than its rules were asked for
+ * @may_rest:	what is lost by it is not too much, and the kernel can; see mind_the_load()
+ * @resting:	it does; @woken: a packet to follow has come meanwhile
+ * @counted_at:	when @filtered and @followed were last looked at
+ * @followed_at: when the last packet was followed, as far as it was looked at; 0: none yet
  */
 struct tracing {
 	struct subject *subject;
@@ -43,8 +46,11 @@ struct tracing {
 	uint64_t refreshed;
 	bool stale;
 	bool met;
-	bool asked;
+	bool may_rest;
+	bool resting;
+	bool woken;
 	uint64_t counted_at;
+	uint64_t followed_at;
 	uint64_t filtered;
 	uint64_t followed;
 	int error;
@@ -78,7 +84,6 @@ static const char *word_function(uint64_t location, void *ctx)
 static int ask_rules(struct tracing *t, struct err *e)
 {
 	t->met = false;
-	t->asked = true;
 	return tracer_joins(t->tracer)
 		       ? deciding_ask(t->deciding, t->subject, t->o.filter, t->o.mark, e)
 		       : 0;
@@ -135,6 +140,7 @@ int tracing_new(struct subject *s, const struct tracing_options *o, struct traci
 		return err_set(e, -ENOMEM, "memory", "trace", "out of memory");
 	t->subject = s;
 	t->o = *o;
+	t->may_rest = o->filter && o->filter->n && !o->snaplen && !o->mark;
 	t->words = (struct journey_words){
 		.view = &s->view, .reason = word_reason, .function = word_function, .ctx = t};
 	t->offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
@@ -212,6 +218,10 @@ static void on_event(const struct path_head *head, size_t len, void *ctx)
 	struct tracing *t = ctx;
 	int r;
 
+	if (head->type == PATH_WAKE) {
+		t->woken = true;
+		return;
+	}
 	if (head->type == PATH_RX && len >= sizeof(struct path_seen))
 		learn_guest(t, (const struct path_seen *)head);
 	if (head->netns == t->subject->view.netns && head->ifindex &&
@@ -249,7 +259,7 @@ static int sleep_ms(const struct tracing *t, uint64_t now, int timeout_ms)
 		due = decided;
 	if (due < 0 || tick < due)
 		due = tick;
-	if (t->asked && due > (int)(LOAD_NS / 1000000))
+	if (t->may_rest && due > (int)(LOAD_NS / 1000000))
 		due = (int)(LOAD_NS / 1000000);
 	if (decided >= 0 && decided < due)
 		due = decided;
@@ -274,28 +284,55 @@ static int read_all(struct tracing *t, uint64_t now, bool rest)
 	return r < 0 && r != -EINTR ? r : 0;
 }
 
-/*
- * Asking for rules costs each packet of the host a little, also those that are not followed. Where
- * these are many, and nothing is followed, nobody asks; as soon as a packet is, its successors'
- * rules are asked for again.
- */
-static void mind_the_load(struct tracing *t, uint64_t now)
+static void rest(struct tracing *t)
 {
-	uint64_t filtered, followed;
-
-	if (now < t->counted_at + LOAD_NS)
+	if (tracer_rest(t->tracer) < 0) {
+		t->may_rest = false;
 		return;
-	filtered = tracer_counter(t->tracer, PATH_FILTERED);
-	followed = tracer_counter(t->tracer, PATH_FOLLOWED);
-	if (t->asked && followed == t->followed && filtered - t->filtered > LOAD_PACKETS) {
-		deciding_pause(t->deciding);
-		t->asked = false;
-	} else if (!t->asked && followed != t->followed) {
-		t->met = true;
 	}
+	deciding_pause(t->deciding);
+	t->resting = true;
+	t->woken = false;
+}
+
+static int wake(struct tracing *t)
+{
+	int r = tracer_wake(t->tracer);
+
+	t->resting = false;
+	return r < 0 ? r : ask_rules(t, NULL);
+}
+
+/*
+ * Being ready to follow costs each packet of the host a little, and asking for rules more. Where many
+ * do not match, and none has for long, the tracer rests: it only looks for one that does, and is ready
+ * again a moment after it came, or when the load is gone. What came in between is counted as lost.
+ */
+static int mind_the_load(struct tracing *t, uint64_t now)
+{
+	uint64_t filtered = tracer_counter(t->tracer, PATH_FILTERED);
+	uint64_t followed = tracer_counter(t->tracer, PATH_FOLLOWED);
+	uint64_t span = now - t->counted_at, more = filtered - t->filtered;
+	bool first = t->counted_at == 0, load = more * LOAD_NS > LOAD_PACKETS * span;
+
+	if (t->woken && t->resting) {
+		t->followed_at = now;
+		return wake(t);
+	}
+	if (!t->may_rest || span < LOAD_NS)
+		return 0;
+	if (followed != t->followed)
+		t->followed_at = now;
 	t->counted_at = now;
 	t->filtered = filtered;
 	t->followed = followed;
+	if (first)
+		return 0;
+	if (t->resting && !load)
+		return wake(t);
+	if (!t->resting && load && (!t->followed_at || now - t->followed_at > REST_AFTER_NS))
+		rest(t);
+	return 0;
 }
 
 /*
@@ -332,11 +369,12 @@ int tracing_run(struct tracing *t, int wake_fd, int timeout_ms, journey_fn fn, v
 		tracer_tick(t->tracer);
 		t->next_tick = now + TICK_NS;
 	}
-	mind_the_load(t, now);
-	if (t->met)
-		t->error = ask_rules(t, NULL);
+	r = mind_the_load(t, now);
+	if (r == 0 && t->met && !t->resting)
+		r = ask_rules(t, NULL);
 	tell(t, now, fn, ctx);
-	r = t->error;
+	if (r == 0)
+		r = t->error;
 	t->error = 0;
 	return r;
 }
@@ -355,6 +393,7 @@ struct tracing_loss tracing_loss(const struct tracing *t)
 		.events = tracer_counter(t->tracer, PATH_LOST),
 		.journeys = journeys_overflow(t->journeys),
 		.unreadable = tracer_counter(t->tracer, PATH_UNREADABLE),
+		.rested = tracer_counter(t->tracer, PATH_RESTED),
 		.frames = tracer_frames_lost(t->tracer),
 		.rules = deciding_lost(t->deciding),
 	};

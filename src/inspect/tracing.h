@@ -52,11 +52,15 @@ void tracing_rest(struct tracing *t, journey_fn fn, void *ctx);
 /* tracing_words() - to put journeys into words with. */
 const struct journey_words *tracing_words(const struct tracing *t);
 
-/* struct tracing_loss - what was not seen; all 0 when nothing was lost. */
+/*
+ * struct tracing_loss - what was not seen; all 0 when nothing was lost. @rested: packets that matched
+ * while the trace rested under a load of others, each counted where it came in and where it went out.
+ */
 struct tracing_loss {
 	uint64_t events;
 	uint64_t journeys;
 	uint64_t unreadable;
+	uint64_t rested;
 	uint64_t frames;
 	uint64_t rules;
 };

@@ -21,15 +21,19 @@
 #include "path/path.skel.h"
 #pragma GCC diagnostic pop
 #include "base/test_refuse.h"
+#include "path/rest.h"
 
 #define BLOOM_WORDS 1024 /* src/bpf/state.bpf.h: BLOOM_BITS / 64 */
 #define FLOWS_MAX 16384	 /* its map `flows` */
+#define LINKS_MAX 16	 /* more than there are programs */
 
 /**
  * struct tracer - programs and their maps
  * @btf:	the kernel's types; for the names of drop reasons
  * @reasons:	enum skb_drop_reason in @btf, NULL when there is none
  * @trace_link: of what sees trace messages; NULL when nothing does, see tracer_joins()
+ * @links:	the other programs', @n_links of them; none while it rests
+ * @rest:	NULL before the first rest
  * @followed:	packets that were at the last tick; @quiet: ticks since there was another
  * @frames:	NULL without `snaplen`; @frame: room for one, to put it together
  */
@@ -39,6 +43,9 @@ struct tracer {
 	struct btf *btf;
 	const struct btf_type *reasons;
 	struct bpf_link *trace_link;
+	struct bpf_link *links[LINKS_MAX];
+	size_t n_links;
+	struct rest *rest;
 	tracer_fn fn;
 	void *ctx;
 	struct perf_buffer *frames;
@@ -60,10 +67,8 @@ static __printf(2, 0) int no_print(enum libbpf_print_level level, const char *fm
 	return vfprintf(stderr, fmt, args);
 }
 
-static int configure(struct path_bpf *s, const struct tracer_options *o)
+static int configure(struct path_config *c, const struct tracer_options *o)
 {
-	struct path_config *c = (struct path_config *)&s->rodata->config;
-
 	if (o->n_filter > PATH_FILTER_MAX)
 		return -EINVAL;
 	c->netns = o->netns;
@@ -182,7 +187,7 @@ static int load_with(struct tracer *t, const struct tracer_options *o, unsigned 
 	if (!t->skel)
 		return err_set(e, -errno, "kernel", "trace", "the programs cannot be opened: %s",
 			       strerror(errno));
-	r = configure(t->skel, o);
+	r = configure((struct path_config *)&t->skel->rodata->config, o);
 	if (r < 0)
 		return err_set(e, r, "limit", "trace", "a filter of more than %d steps",
 			       PATH_FILTER_MAX);
@@ -285,6 +290,35 @@ int tracer_new(const struct tracer_options *o, struct tracer **ret, struct err *
 	return 0;
 }
 
+static void detach(struct tracer *t)
+{
+	while (t->n_links)
+		bpf_link__destroy(t->links[--t->n_links]);
+}
+
+/*
+ * What sees trace messages is attached once, by attach_trace(), and stays: it has to count each, and no
+ * packet meets it on its way.
+ */
+static int attach(struct tracer *t)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, t->skel->obj) {
+		struct bpf_link *link;
+
+		if (!bpf_program__autoload(program) || !bpf_program__autoattach(program))
+			continue;
+		if (t->n_links == LINKS_MAX)
+			return -E2BIG;
+		link = bpf_program__attach(program);
+		if (!link)
+			return -errno;
+		t->links[t->n_links++] = link;
+	}
+	return 0;
+}
+
 void tracer_free(struct tracer *t)
 {
 	if (!t)
@@ -292,6 +326,8 @@ void tracer_free(struct tracer *t)
 	ring_buffer__free(t->ring);
 	perf_buffer__free(t->frames);
 	free(t->frame);
+	rest_free(t->rest);
+	detach(t);
 	bpf_link__destroy(t->trace_link);
 	path_bpf__destroy(t->skel);
 	btf__free(t->btf);
@@ -359,12 +395,67 @@ static void attach_trace(struct tracer *t)
 
 int tracer_start(struct tracer *t, struct err *e)
 {
-	int r = path_bpf__attach(t->skel);
+	int r = attach(t);
 
 	if (r < 0)
 		return load_error(r, e);
 	attach_trace(t);
 	return 0;
+}
+
+/* While nothing is followed, most programs do not look at what each CPU was at last. */
+static void follow_nothing(struct path_bpf__bss *bss)
+{
+	memset(bss->current_skb, 0, sizeof(bss->current_skb));
+	bss->following = 0;
+}
+
+/* A device that has vanished meanwhile is no reason. */
+static int rest_watch_all(struct tracer *t)
+{
+	const struct path_bpf__bss *bss = t->skel->bss;
+	int r = 0;
+
+	for (int i = 0; i < PATH_IFINDEX_MAX && r == 0; i++) {
+		uint64_t bit = 1ull << (i % 64);
+
+		if (bss->watch_in[i / 64] & bit)
+			r = rest_watch(t->rest, i, true);
+		if (bss->watch_out[i / 64] & bit && (r == 0 || r == -ENODEV))
+			r = rest_watch(t->rest, i, false);
+		if (r == -ENODEV)
+			r = 0;
+	}
+	return r;
+}
+
+int tracer_rest(struct tracer *t)
+{
+	struct path_bpf__bss *bss = t->skel->bss;
+	int r = 0;
+
+	if (!t->rest)
+		r = rest_new(t->skel->obj, (struct path_config *)&t->skel->rodata->config,
+			     &t->rest);
+	if (r < 0)
+		return r;
+	bss->woken = 0;
+	r = rest_watch_all(t);
+	if (r < 0) {
+		rest_unwatch(t->rest);
+		return r;
+	}
+	detach(t);
+	follow_nothing(bss);
+	return 0;
+}
+
+int tracer_wake(struct tracer *t)
+{
+	int r = attach(t);
+
+	rest_unwatch(t->rest);
+	return r;
 }
 
 bool tracer_joins(const struct tracer *t)
@@ -439,7 +530,7 @@ void tracer_tick(struct tracer *t)
 	bss->skb_generation = next;
 	/* What began to be followed before the last generation is over. */
 	if (bss->counters[PATH_FOLLOWED] == t->followed && t->quiet++ > 0)
-		bss->following = 0;
+		follow_nothing(bss);
 	else if (bss->counters[PATH_FOLLOWED] != t->followed)
 		t->quiet = 0;
 	t->followed = bss->counters[PATH_FOLLOWED];

@@ -82,6 +82,15 @@ void tracer_guest_addr(struct tracer *t, uint8_t family, const uint8_t addr[16])
 int tracer_start(struct tracer *t, struct err *e) __must_check;
 
 /*
+ * tracer_rest() - follow nothing, but tell when there is something to follow (a PATH_WAKE event, and
+ * PATH_RESTED counts), at a fraction of the cost. -errno when the kernel cannot (before 6.6): then it
+ * goes on as before.
+ */
+int tracer_rest(struct tracer *t) __must_check;
+/* tracer_wake() - after tracer_rest(): follow again. -errno of the kernel: then it follows nothing. */
+int tracer_wake(struct tracer *t) __must_check;
+
+/*
  * tracer_joins() - since tracer_start(): nftrace messages are joined to packets (PATH_TRACE), because
  * the kernel lets a program see them queued, by a tracepoint (since 6.3) or at a function's entry.
  */

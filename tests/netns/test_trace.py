@@ -47,7 +47,7 @@ class Trace:
                 break
             self.seen.append(e)
         assert self.p.wait() == 0
-        assert e["lost"] == {"events": 0, "packets": 0, "unreadable": 0}
+        assert e["lost"] == {"events": 0, "packets": 0, "unreadable": 0, "rested": 0}
         return e
 
 

@@ -161,7 +161,7 @@ def run(world, guests):
     assert t.wait() == 0, t.text()
     with open(path, encoding="utf-8") as f:
         lines = [json.loads(line) for line in f]
-    assert lines[-1]["event"] == "end" and lines[-1]["lost"] == {"events": 0, "packets": 0, "unreadable": 0}, lines[-1]
+    assert lines[-1]["event"] == "end" and lines[-1]["lost"] == {"events": 0, "packets": 0, "unreadable": 0, "rested": 0}, lines[-1]
     return lines
 
 
