@@ -147,12 +147,15 @@ static __always_inline bool lacks_ip6(const struct frame *f)
 }
 
 /* filter_cannot_match() - at a glance; false: it has to be asked. */
-static __always_inline bool filter_cannot_match(const struct frame *f)
+__noinline int filter_cannot_match(const struct frame *f)
 {
-	const __u8 *type = AT(f, f->l3 - 2, 2);
+	const __u8 *type;
 	__u16 ethertype;
 
-	if (!type || !config.n_filter)
+	if (!f || !config.n_filter)
+		return false;
+	type = AT(f, f->l3 - 2, 2);
+	if (!type)
 		return false;
 	ethertype = be16_at(type);
 	if (config.must.ethertype && ethertype != config.must.ethertype)

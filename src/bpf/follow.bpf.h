@@ -52,14 +52,12 @@ static __always_inline struct track *track_put(const struct packet *pk, const st
  */
 static __always_inline bool is_piece(const struct path_seen *whole, const struct path_seen *s)
 {
-	__u8 from = 0, to = 0;
+	__u32 from, to;
 
 	if (s->ethertype != whole->ethertype || s->l4 != whole->l4)
 		return false;
-	for (int i = 0; i < 16; i++) {
-		from |= s->src[i] ^ whole->src[i];
-		to |= s->dst[i] ^ whole->dst[i];
-	}
+	from = differ(s->src, whole->src);
+	to = differ(s->dst, whole->dst);
 	if (from && to)
 		return false;
 	if (s->flags & PATH_FRAGMENT)
