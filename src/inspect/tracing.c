@@ -27,6 +27,7 @@
  * @next_tick:	when tracer_tick() is due; @refreshed: when the interfaces were last read
  * @stale:	an interface was seen that is not known
  * @met:	more is known of the guest than its rules were asked for
+ * @reasons:	learn_reasons() was here
  * @may_rest:	what is lost by it is not too much, and the kernel can; see mind_the_load()
  * @resting:	it does; @woken: a packet to follow has come meanwhile
  * @counted_at:	when @filtered and @followed were last looked at
@@ -46,6 +47,7 @@ struct tracing {
 	uint64_t refreshed;
 	bool stale;
 	bool met;
+	bool reasons;
 	bool may_rest;
 	bool resting;
 	bool woken;
@@ -116,8 +118,6 @@ static int start(struct tracing *t, struct err *e)
 		return err_set(e, r, "limit", "trace",
 			       "an interface has an index of %d or more, which cannot be watched",
 			       PATH_IFINDEX_MAX);
-	t->subject->view.no_socket_reason = tracer_reason_number(t->tracer, "NO_SOCKET");
-	t->subject->view.unspecified_reason = tracer_reason_number(t->tracer, "NOT_SPECIFIED");
 	if (t->o.mark)
 		t->subject->view.taken_mark = injector_taken_mark(t->o.mark);
 	r = journeys_new(&t->subject->view, &t->journeys);
@@ -211,6 +211,17 @@ static void learn_guest(struct tracing *t, const struct path_seen *s)
 		learn_address(t, AF_INET, s->src);
 	else if (s->ethertype == ETHERTYPE_IP6)
 		learn_address(t, AF_INET6, s->src);
+}
+
+/*
+ * Reasons have numbers of each kernel's own. Reading them takes 10 ms: after all is attached, and before
+ * anything is read, so that nobody waits for what was told meanwhile.
+ */
+static void learn_reasons(struct tracing *t)
+{
+	t->reasons = true;
+	t->subject->view.no_socket_reason = tracer_reason_number(t->tracer, "NO_SOCKET");
+	t->subject->view.unspecified_reason = tracer_reason_number(t->tracer, "NOT_SPECIFIED");
 }
 
 static void on_event(const struct path_head *head, size_t len, void *ctx)
@@ -354,9 +365,13 @@ int tracing_run(struct tracing *t, int wake_fd, int timeout_ms, journey_fn fn, v
 		{deciding_fd(t->deciding), POLLIN, 0},
 		{wake_fd, POLLIN, 0},
 	};
-	uint64_t now = clock_ns(CLOCK_MONOTONIC);
-	int r = poll(fds, ARRAY_SIZE(fds), sleep_ms(t, now, timeout_ms));
+	uint64_t now;
+	int r;
 
+	if (!t->reasons)
+		learn_reasons(t);
+	now = clock_ns(CLOCK_MONOTONIC);
+	r = poll(fds, ARRAY_SIZE(fds), sleep_ms(t, now, timeout_ms));
 	if (r < 0 && errno != EINTR)
 		return -errno;
 	now = clock_ns(CLOCK_MONOTONIC);

@@ -8,7 +8,6 @@
 #include "path/tracer.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -21,6 +20,7 @@
 #include "path/path.skel.h"
 #pragma GCC diagnostic pop
 #include "base/test_refuse.h"
+#include "path/kernel_btf.h"
 #include "path/rest.h"
 
 #define BLOOM_WORDS 1024 /* src/bpf/state.bpf.h: BLOOM_BITS / 64 */
@@ -29,8 +29,7 @@
 
 /**
  * struct tracer - programs and their maps
- * @btf:	the kernel's types; for the names of drop reasons
- * @reasons:	enum skb_drop_reason in @btf, NULL when there is none
+ * @btf:	what the kernel has, and how its drop reasons are called
  * @trace_link: of what sees trace messages; NULL when nothing does, see tracer_joins()
  * @links:	the other programs', @n_links of them; none while it rests
  * @rest:	NULL before the first rest
@@ -40,8 +39,7 @@
 struct tracer {
 	struct path_bpf *skel;
 	struct ring_buffer *ring;
-	struct btf *btf;
-	const struct btf_type *reasons;
+	struct kernel_btf *btf;
 	struct bpf_link *trace_link;
 	struct bpf_link *links[LINKS_MAX];
 	size_t n_links;
@@ -83,15 +81,15 @@ static int configure(struct path_config *c, const struct tracer_options *o)
 }
 
 /* A tracepoint of this kernel: its BTF has a type for its programs. */
-static bool has_tracepoint(const struct btf *btf, const char *type)
+static bool has_tracepoint(const struct kernel_btf *btf, const char *type)
 {
-	return btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0;
+	return kernel_btf_has(btf, type);
 }
 
 /* A function of this kernel that programs may be called by. */
-static bool has_function(const struct btf *btf, const char *name)
+static bool has_function(const struct kernel_btf *btf, const char *name)
 {
-	return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+	return kernel_btf_has(btf, name);
 }
 
 /* enum trace_by - what may see trace messages; see load_programs() and attach_trace() */
@@ -101,7 +99,7 @@ enum trace_by {
 	BY_PROBE = 4,
 };
 
-static unsigned int trace_possible(const struct btf *btf)
+static unsigned int trace_possible(const struct kernel_btf *btf)
 {
 	unsigned int by = 0;
 
@@ -138,13 +136,6 @@ static void choose_programs(struct tracer *t, const struct tracer_options *o)
 				  has_tracepoint(t->btf, "btf_trace_neigh_event_send_done"));
 	bpf_program__set_autoload(s->progs.on_route6,
 				  has_tracepoint(t->btf, "btf_trace_fib6_table_lookup"));
-}
-
-static void find_reasons(struct tracer *t)
-{
-	int id = btf__find_by_name_kind(t->btf, "skb_drop_reason", BTF_KIND_ENUM);
-
-	t->reasons = id > 0 ? btf__type_by_id(t->btf, (uint32_t)id) : NULL;
 }
 
 static int on_event(void *ctx, void *data, size_t len)
@@ -219,12 +210,11 @@ static int load(struct tracer *t, const struct tracer_options *o, struct err *e)
 {
 	int r;
 
-	t->btf = btf__load_vmlinux_btf();
-	if (!t->btf)
+	r = kernel_btf_new(&t->btf);
+	if (r < 0)
 		return err_set(e, -EOPNOTSUPP, "kernel", "trace",
 			       "this kernel has no type information (/sys/kernel/btf/vmlinux, "
 			       "CONFIG_DEBUG_INFO_BTF): tracing needs it");
-	find_reasons(t);
 	r = load_programs(t, o, e);
 	if (r < 0)
 		return r;
@@ -330,7 +320,7 @@ void tracer_free(struct tracer *t)
 	detach(t);
 	bpf_link__destroy(t->trace_link);
 	path_bpf__destroy(t->skel);
-	btf__free(t->btf);
+	kernel_btf_free(t->btf);
 	free(t);
 }
 
@@ -542,39 +532,12 @@ uint64_t tracer_counter(const struct tracer *t, enum path_counter c)
 	return t->skel->bss->counters[c];
 }
 
-/* SKB_DROP_REASON_NETFILTER_DROP, SKB_CONSUMED: without what all of them begin with. */
-static const char *reason_word(const char *name)
-{
-	static const char *const prefixes[] = {"SKB_DROP_REASON_", "SKB_"};
-
-	for (size_t p = 0; p < ARRAY_SIZE(prefixes); p++)
-		if (strncmp(name, prefixes[p], strlen(prefixes[p])) == 0)
-			return name + strlen(prefixes[p]);
-	return name;
-}
-
 const char *tracer_reason(struct tracer *t, uint32_t reason)
 {
-	const struct btf_enum *values;
-
-	if (!t->reasons)
-		return NULL;
-	values = btf_enum(t->reasons);
-	for (unsigned int i = 0; i < btf_vlen(t->reasons); i++)
-		if ((uint32_t)values[i].val == reason)
-			return reason_word(btf__name_by_offset(t->btf, values[i].name_off));
-	return NULL;
+	return kernel_btf_reason(t->btf, reason);
 }
 
 uint32_t tracer_reason_number(const struct tracer *t, const char *name)
 {
-	const struct btf_enum *values;
-
-	if (!t->reasons)
-		return 0;
-	values = btf_enum(t->reasons);
-	for (unsigned int i = 0; i < btf_vlen(t->reasons); i++)
-		if (strcmp(reason_word(btf__name_by_offset(t->btf, values[i].name_off)), name) == 0)
-			return (uint32_t)values[i].val;
-	return 0;
+	return kernel_btf_reason_number(t->btf, name);
 }
