@@ -46,7 +46,7 @@ for tool in dhcp_client tap_rate; do
 		"$here"/../src/wire/*.c "$here"/../src/base/*.c
 done
 
-limit=${BENCH_TIMEOUT:-120}
+limit=${BENCH_TIMEOUT:-600}
 export PYTHONDONTWRITEBYTECODE=1 BENCH_BUILD="$build" BENCH_WORK="$work" LC_ALL=C
 in_namespaces()
 {

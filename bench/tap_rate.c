@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * tap_rate.c - writes UDP frames into the taps of guests, as a VMM does, and prints how many a
- * second each way took. The kernel carries a frame to the uplink within the write.
+ * second of processor time each way took. The kernel carries a frame to the uplink within the write.
  *
- *   tap_rate CYCLES QUANTUM_US FLOWS SIDE=NETNS,TAP,GUEST_MAC,GUEST_IP,BRIDGE_MAC...
+ *   tap_rate CYCLES QUANTUM_US FLOWS SIDE=NETNS,TAP,GUEST_MAC,GUEST_IP,BRIDGE_MAC... [--matched RATE]
  *
  * A cycle gives each side one quantum, in turn, from this one process: what else the machine does
  * hits all of them. FLOWS source ports take turns. A line a cycle: frames per second of each side;
- * at the end a line "sent N..." to compare with what arrived. Next: packet.py.
+ * at the end a line "sent N..." to compare with what arrived. With --matched one more flow, to port 7,
+ * has RATE frames a second in among them, which count as the others do. Next: packet.py.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,21 +32,26 @@
 /**
  * struct side - one guest
  * @frames:	one frame a flow, behind its virtio header
+ * @matched:	the frame to port 7; @matched_due_ns: when the next is, @matched_every_ns: 0 for none
  * @next:	whose turn it is
  * @sent:	frames so far
  */
 struct side {
 	int fd;
 	uint8_t frames[FLOWS_MAX][sizeof(struct virtio_net_hdr) + FRAME_SIZE];
+	uint8_t matched[sizeof(struct virtio_net_hdr) + FRAME_SIZE];
+	uint64_t matched_due_ns;
+	uint64_t matched_every_ns;
 	unsigned int next;
 	unsigned long long sent;
 };
 
+/* Time of this process: what it waits for the processor, on a busy machine, is not the packets'. */
 static uint64_t now_ns(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
@@ -81,7 +87,12 @@ static int frames_fill(struct side *s, struct udp_send *udp, unsigned int flows)
 				    FRAME_SIZE) != FRAME_SIZE)
 			return -EINVAL;
 	}
-	return 0;
+	udp->sport = 7777;
+	udp->dport = 7;
+	return udp_frame_build(udp, s->matched + sizeof(struct virtio_net_hdr), FRAME_SIZE) ==
+			       FRAME_SIZE
+		       ? 0
+		       : -EINVAL;
 }
 
 static int side_open(struct side *s, char *arg, unsigned int flows)
@@ -100,6 +111,20 @@ static int side_open(struct side *s, char *arg, unsigned int flows)
 	return r < 0 ? r : tap_take(field[0], field[1], &s->fd);
 }
 
+/* As many as are due; what a pause between quanta has left undone stays so. */
+static int send_matched(struct side *s, uint64_t start, uint64_t now, unsigned int *count)
+{
+	if (s->matched_due_ns < start)
+		s->matched_due_ns = start;
+	for (; s->matched_every_ns && s->matched_due_ns <= now;
+	     s->matched_due_ns += s->matched_every_ns) {
+		if (write(s->fd, s->matched, sizeof(s->matched)) < 0)
+			return -errno;
+		++*count;
+	}
+	return 0;
+}
+
 static int quantum(struct side *s, unsigned int flows, uint64_t ns, double *ret)
 {
 	uint64_t start = now_ns(), now = start;
@@ -114,6 +139,8 @@ static int quantum(struct side *s, unsigned int flows, uint64_t ns, double *ret)
 				return -errno;
 		}
 		count += BATCH;
+		if (send_matched(s, start, now, &count) < 0)
+			return -EIO;
 	}
 	s->sent += count;
 	*ret = count * 1e9 / (double)(now - start);
@@ -159,17 +186,25 @@ int main(int argc, char **argv)
 	unsigned long cycles = argc > 4 ? strtoul(argv[1], NULL, 10) : 0;
 	unsigned long quantum_us = argc > 4 ? strtoul(argv[2], NULL, 10) : 0;
 	unsigned long flows = argc > 4 ? strtoul(argv[3], NULL, 10) : 0;
+	unsigned long matched = 0;
 	size_t n = argc > 4 ? (size_t)argc - 4 : 0;
 	int r;
 
+	if (n > 2 && strcmp(argv[argc - 2], "--matched") == 0) {
+		matched = strtoul(argv[argc - 1], NULL, 10);
+		n -= 2;
+	}
 	if (!cycles || !quantum_us || !flows || flows > FLOWS_MAX || n > SIDES_MAX) {
-		fprintf(stderr, "usage: tap_rate CYCLES QUANTUM_US FLOWS "
-				"SIDE=NETNS,TAP,GUEST_MAC,GUEST_IP,BRIDGE_MAC...\n");
+		fprintf(stderr,
+			"usage: tap_rate CYCLES QUANTUM_US FLOWS "
+			"SIDE=NETNS,TAP,GUEST_MAC,GUEST_IP,BRIDGE_MAC... [--matched RATE]\n");
 		return 1;
 	}
 	r = pin();
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = side_open(&sides[i], argv[4 + i], (unsigned int)flows);
+	for (size_t i = 0; matched && i < n; i++)
+		sides[i].matched_every_ns = 1000000000 / matched;
 	if (r == 0)
 		r = run(sides, n, (unsigned int)flows, cycles, quantum_us * 1000);
 	if (r < 0) {
