@@ -294,7 +294,8 @@ static int attach(struct tracer *t)
 {
 	struct bpf_program *program;
 
-	bpf_object__for_each_program(program, t->skel->obj) {
+	bpf_object__for_each_program(program, t->skel->obj)
+	{
 		struct bpf_link *link;
 
 		if (!bpf_program__autoload(program) || !bpf_program__autoattach(program))
