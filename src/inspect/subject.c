@@ -186,15 +186,27 @@ static bool is_port(const struct subject *s, int ifindex)
 	return false;
 }
 
-/* What bridges and neighbours know of the guest. */
-static void learn(const struct host *h, struct subject *s)
+/* The MAC that a bridge has for the guest's ports: learned, or else written there by somebody. */
+static void learn_mac(const struct host *h, struct subject *s, bool is_static)
 {
 	for (size_t i = 0; i < h->n_fdb && !s->has_mac; i++) {
-		if (h->fdb[i].local || !is_port(s, h->fdb[i].port))
+		const struct fdb_entry *f = &h->fdb[i];
+
+		if (f->local || f->is_static != is_static || !is_port(s, f->port))
 			continue;
-		s->mac = h->fdb[i].mac;
+		s->mac = f->mac;
 		s->has_mac = true;
 	}
+}
+
+/*
+ * What bridges and neighbours know of the guest. A MAC that it has spoken with is its own; one that is
+ * written at its port may be wrong.
+ */
+static void learn(const struct host *h, struct subject *s)
+{
+	learn_mac(h, s, false);
+	learn_mac(h, s, true);
 	for (size_t i = 0; i < h->n_neighs && s->has_mac && s->n_addrs < PATH_ADDRS_MAX; i++) {
 		if (!mac_equal(&h->neighs[i].mac, &s->mac))
 			continue;
