@@ -150,6 +150,9 @@ static int both_ways(struct explaining *a, struct explain_outcome *ret, struct e
 
 	if (r < 0)
 		return r;
+	/* Who would answer to ARP is said, and whether somebody does, nobody knows. */
+	if (a->request->frame.kind == CRAFT_ARP_REQUEST)
+		a->wrong = false;
 	ret->result = result_of(a, false);
 	ret->by_host = a->x->local;
 	if (ret->result != EXPLAIN_PASSES || a->request->frame.kind == CRAFT_ARP_REQUEST)

@@ -84,7 +84,7 @@ struct explain_conn {
 	struct nfteval_ct ct;
 };
 
-/* struct explain_learned - a MAC that the first packet made a bridge learn */
+/* struct explain_learned - a MAC that a packet made a bridge learn */
 struct explain_learned {
 	bool has;
 	int bridge;
@@ -96,6 +96,7 @@ struct explain_learned {
 /**
  * struct explanation - what is carried from a packet to its reply
  * @clock_ns:	steps so far: predictions take no time, but have an order
+ * @learned:	by the first packet, and by its reply
  * @local:	the last packet was delivered to the host itself, which @answers or does not
  * @last:	the packet as it was told of last
  */
@@ -104,7 +105,7 @@ struct explanation {
 	struct explain_note notes[EXPLAIN_NOTES_MAX];
 	size_t n_notes;
 	struct explain_conn conn;
-	struct explain_learned learned;
+	struct explain_learned learned[2];
 	bool local;
 	enum explain_answer answers;
 	struct path_seen last;

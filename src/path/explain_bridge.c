@@ -87,31 +87,43 @@ static const struct fdb_detail *table_entry(const struct walk *w, int bridge, co
 	return NULL;
 }
 
-/* As it is once what the first packet taught the bridge is in it. */
+static const struct explain_learned *learned(const struct walk *w, int bridge, const uint8_t *mac)
+{
+	for (size_t i = ARRAY_SIZE(w->x->learned); i > 0; i--) {
+		const struct explain_learned *l = &w->x->learned[i - 1];
+
+		if (l->has && l->bridge == bridge && l->vlan == w->vid &&
+		    memcmp(l->mac.b, mac, 6) == 0)
+			return l;
+	}
+	return NULL;
+}
+
+/* As it is once what the packets taught the bridge is in it. */
 static bool fdb_find(const struct walk *w, int bridge, const uint8_t *mac, struct fdb_detail *ret)
 {
-	const struct explain_learned *l = &w->x->learned;
+	const struct explain_learned *l = learned(w, bridge, mac);
 	const struct fdb_detail *f = table_entry(w, bridge, mac);
 
-	if (l->has && l->bridge == bridge && l->vlan == w->vid && memcmp(l->mac.b, mac, 6) == 0) {
+	if (l)
 		*ret = (struct fdb_detail){
 			.bridge = bridge, .port = l->port, .mac = l->mac, .vlan = l->vlan};
-		return true;
-	}
-	if (f)
+	else if (f)
 		*ret = *f;
-	return f;
+	return l || f;
 }
 
 static void learn(struct walk *w, const struct link_detail *br, const struct link_detail *port)
 {
 	const struct fdb_detail *f = table_entry(w, br->ifindex, smac(w));
+	struct explain_learned *l;
 
 	if (!port->port.learning || (f && (f->local || f->sticky)))
 		return;
-	w->x->learned = (struct explain_learned){
+	l = &w->x->learned[w->reply];
+	*l = (struct explain_learned){
 		.has = true, .bridge = br->ifindex, .port = port->ifindex, .vlan = w->vid};
-	memcpy(w->x->learned.mac.b, smac(w), 6);
+	memcpy(l->mac.b, smac(w), 6);
 }
 
 /* ---- br_netfilter ---- */

@@ -140,6 +140,12 @@ static void refused_source(struct walk *w, const struct link_detail *in,
 	struct route_answer a;
 	bool unsure, passes;
 
+	if (found->error && ip_is_local(w, walk_src(w))) {
+		walk_unknown(
+			w, "the kernel refuses the route: a routing rule, or the source, which is "
+			   "the host's own");
+		return;
+	}
 	if (ip_is_local(w, walk_src(w)) && !conf_max(w, in, "accept_local")) {
 		tell_found(w, q, found);
 		walk_drop(w, in->ifindex, "IP_LOCAL_SOURCE", "ip_rcv_finish_core");
@@ -156,7 +162,7 @@ static void refused_source(struct walk *w, const struct link_detail *in,
 			     "does not say which");
 		return;
 	}
-	if (passes) {
+	if (passes || found->error) {
 		refused_by_table(w, in, q, -EINVAL, true); /* a routing rule's: blackhole */
 		return;
 	}
@@ -172,7 +178,24 @@ static void refused_source(struct walk *w, const struct link_detail *in,
 		  conf_max(w, in, "rp_filter"));
 }
 
-/* The same question without where it comes from tells the routing tables' refusal from the rest. */
+static void refused_by_kernel(struct walk *w, const struct link_detail *in,
+			      const struct route_question *q, int error, struct route_answer *plain)
+{
+	bool forwards = walk_sysctl(w, 0, "net/ipv4/conf/%s/forwarding", in->name);
+
+	if (error == -EINVAL || error == -EXDEV)
+		refused_source(w, in, q, plain);
+	else if (error == -EHOSTUNREACH && !forwards && !plain->error)
+		refused_by_forwarding(w, in, q, plain);
+	else
+		refused_by_table(w, in, q, plain->error && !forwards ? plain->error : error,
+				 forwards);
+}
+
+/*
+ * The same question without where it comes from tells the routing tables' refusal from the rest. Rules
+ * may well answer it otherwise: then the kernel's own error has to do.
+ */
 static void refused4(struct walk *w, const struct link_detail *in, const struct route_question *q,
 		     int error)
 {
@@ -184,14 +207,10 @@ static void refused4(struct walk *w, const struct link_detail *in, const struct 
 	plain.has_src = false;
 	if (!ask(w, &plain, &a))
 		return;
-	if (a.error)
+	if (a.error && !w->h->detail->rules)
 		refused_by_table(w, in, q, a.error, forwards);
-	else if (error == -EHOSTUNREACH && !forwards)
-		refused_by_forwarding(w, in, q, &a);
-	else if (error == -EINVAL || error == -EXDEV)
-		refused_source(w, in, q, &a);
 	else
-		refused_by_table(w, in, q, error, forwards);
+		refused_by_kernel(w, in, q, error, &a);
 }
 
 /* ---- IPv6 ---- */

@@ -11,11 +11,13 @@
 /**
  * struct way - what of a journey can be compared, in lines; buf_done() both
  * @got:	there is one, and it ended as @end says
+ * @arp:	the host may answer it at once, and a trace takes rules about that for its own
  * @steps:	where it went; a port of the source that the kernel chose is left out
  * @rules:	which rules decided, and policies that dropped
  */
 struct way {
 	bool got;
+	bool arp;
 	enum journey_end end;
 	struct buf steps;
 	struct buf rules;
