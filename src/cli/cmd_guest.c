@@ -131,6 +131,34 @@ static void cell_rate(const json_t *row, const char *key, struct buf *out)
 	}
 }
 
+/* "on", or those that are off; and what was dropped. */
+static void cell_guard(const json_t *row, const char *key, struct buf *out)
+{
+	json_t *guard = json_object_get(row, key), *one;
+	const char *name, *comma = "";
+	size_t off = 0;
+
+	json_object_foreach (guard, name, one)
+		off += json_is_false(json_object_get(one, "on"));
+	if (off == 0 || off == json_object_size(guard))
+		buf_puts(out, off ? "off" : "on");
+	json_object_foreach (guard, name, one) {
+		if (off == json_object_size(guard) || !json_is_false(json_object_get(one, "on")))
+			continue;
+		buf_printf(out, "%s%s", *comma ? comma : "on but for ", name);
+		comma = ", ";
+	}
+	comma = "";
+	json_object_foreach (guard, name, one) {
+		int64_t dropped = out_int(one, "dropped", 0);
+
+		if (dropped == 0)
+			continue;
+		buf_printf(out, "%s%s %" PRId64, *comma ? comma : "; dropped: ", name, dropped);
+		comma = ", ";
+	}
+}
+
 static void print_problem(const struct cli *cli, const json_t *guest)
 {
 	const char *message = out_str(json_object_get(guest, "problem"), "message");
@@ -190,6 +218,8 @@ static void print_guest(const struct cli *cli, const json_t *guest, const json_t
 	print_setting("queues", out_cell_text, guest, "queues");
 	print_setting("vlan", out_cell_text, guest, "vlan");
 	print_setting("rate", cell_rate, guest, "rate");
+	print_setting("allowed", out_cell_list, guest, "allowed_addresses");
+	print_setting("guard", cell_guard, guest, "guard");
 	print_owner(guest);
 	print_problem(cli, guest);
 	print_vmm_args(guest);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "daemon/events.h"
+#include "daemon/guard.h"
 #include "daemon/manager.h"
 #include "daemon/rates.h"
 
@@ -103,6 +104,7 @@ void guest_ended(struct manager *m, struct guest_rt *g)
 		guest_drop(m, g);
 	}
 	rates_unplug(m, n, was.name, was.tap);
+	guard_unplug(m, was.tap);
 	if (n)
 		network_refresh_dhcp(m, n);
 }

@@ -191,6 +191,18 @@ void manager_log_errors(const struct err_list *errs)
 		log_error("and %zu more mistakes", errs->dropped);
 }
 
+void manager_committed(struct manager *m, uint32_t before, unsigned int n)
+{
+	uint32_t after = 0;
+
+	if (!before || nft_generation(m->nft, &after) < 0 || after != before + n)
+		return;
+	if (m->fw_generation == before)
+		m->fw_generation = after;
+	if (m->guard_generation == before)
+		m->guard_generation = after;
+}
+
 static int bring_up(struct manager *m)
 {
 	struct err_list *errs = calloc(1, sizeof(*errs));
@@ -215,6 +227,7 @@ int manager_new(const struct options *o, sd_event *loop, struct manager **ret, s
 	m->loop = loop;
 	m->started_us = clock_boot_us();
 	m->rates_used = true; /* by an earlier run */
+	m->guard_used = true; /* likewise */
 	host_id_load(m);
 	r = open_kernel(m, e);
 	if (r == 0)
@@ -243,6 +256,7 @@ void manager_free(struct manager *m)
 		return;
 	api_server_free(m->api);
 	sd_event_source_disable_unref(m->follow);
+	sd_event_source_disable_unref(m->guard_expiry);
 	for (size_t i = 0; i < RESOLV_WATCHES; i++)
 		sd_event_source_disable_unref(m->resolv_watch[i]);
 	sd_event_source_disable_unref(m->monitor_source);
@@ -256,6 +270,7 @@ void manager_free(struct manager *m)
 	rtnl_free(m->rtnl);
 	nft_free(m->nft);
 	fw_ruleset_done(&m->fw);
+	fw_ruleset_done(&m->guard);
 	free(m->saved);
 	free(m);
 }

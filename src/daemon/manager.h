@@ -121,6 +121,9 @@ struct takeover_rt;
  *		elements. Both are in the state too, so that the next run knows the table again.
  * @fw_lifetimes: why the table is without lifetimes for guests' connections; code "" when it has them
  * @rates_used: there may be limits of guests' rates in the kernel (rates.c)
+ * @guard:	the table of guards that our last transaction left in the kernel, if @guard_generation
+ *		is still the kernel's count of rulesets; @guard_skeleton, @guard_listing: as those of
+ *		@fw. @guard_used: there may be one; @guard_expiry: armed for the next lease's end
  * @host_id:	the machine id, for stable MACs; NULL when there is none
  * @config_errors: what was wrong in the files at the last look (start, check, diff, apply), and
  *		what could not be written at start
@@ -153,6 +156,12 @@ struct manager {
 	uint64_t fw_listing;
 	struct err fw_lifetimes;
 	bool rates_used;
+	struct fw_ruleset guard;
+	uint32_t guard_generation;
+	uint64_t guard_skeleton;
+	uint64_t guard_listing;
+	bool guard_used;
+	sd_event_source *guard_expiry;
 	uint8_t host_id_bytes[16];
 	const uint8_t *host_id;
 	struct in_addr resolvers[RESOLVERS_MAX];
@@ -181,6 +190,11 @@ int manager_new(const struct options *o, sd_event *loop, struct manager **ret,
 		struct err *e) __must_check;
 /* manager_free() - closes everything; networks, rules and leases stay as they are. */
 void manager_free(struct manager *m);
+/*
+ * manager_committed() - @n transactions of ours came after ruleset @before (0: not known). What is
+ * known of either table stays known, unless somebody else's came in between.
+ */
+void manager_committed(struct manager *m, uint32_t before, unsigned int n);
 /* manager_log_errors() - each on a line of the log; @errs may be NULL. */
 void manager_log_errors(const struct err_list *errs);
 

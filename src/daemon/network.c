@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/events.h"
+#include "daemon/guard.h"
 #include "daemon/manager.h"
 
 struct network_rt *manager_network(struct manager *m, const char *name)
@@ -302,6 +303,15 @@ static void on_lease(const struct lease_event *ev, void *ctx)
 			    "%s may not have %s (%s)", g ? g->g.name : "a guest", addr, mac);
 }
 
+static void on_bound(const char *network, const struct mac *mac, struct in_addr addr,
+		     int64_t until_s, void *ctx)
+{
+	struct network_rt *n = manager_network(ctx, network);
+
+	if (n)
+		guard_lease(ctx, n, mac, addr, until_s);
+}
+
 /* Who already uses which address, as far as the kernel's neighbour table knows. */
 static void sight_neighbours(struct manager *m, struct network_rt *n)
 {
@@ -324,6 +334,8 @@ static int serve_dhcp(struct manager *m, struct network_rt *n, const struct mac 
 
 	if (r == 0)
 		r = lease_server_new(n->socket, m->leases, mac, &c, on_lease, m, &n->dhcp, e);
+	if (r == 0)
+		lease_server_watch(n->dhcp, on_bound);
 	if (r == 0)
 		sight_neighbours(m, n);
 	return r;

@@ -16,9 +16,10 @@ void port_want(const struct network_config *c, const char *name, const struct ma
 	const struct guest_config *known = network_guest_find(c, name);
 
 	t->isolated = known && known->isolate;
+	t->root_guard = c->stp && guards_of(c, known) & 1u << GUARD_BPDU;
 	t->managed = !c->learning;
 	/* Where nothing is learned it would not be found otherwise. */
-	t->pinned = t->managed || (known && known->pinned);
+	t->pinned = t->managed || (known && known->pinned) || guards_of(c, known) & 1u << GUARD_MAC;
 	t->mac = *mac;
 	t->macs = known ? known->macs : NULL;
 	t->n_macs = known ? known->n_macs : 0;
@@ -102,6 +103,8 @@ int port_set(struct manager *m, const struct desired_tap *t, struct err *e)
 		r = set_vlan(m, t, e);
 	if (r == 0 && t->isolated)
 		r = rtnl_port_set_isolated(m->rtnl, t->name, true, e);
+	if (r == 0 && t->root_guard)
+		r = rtnl_port_set_root_guard(m->rtnl, t->name, true, e);
 	if (r == 0 && t->managed)
 		r = rtnl_port_set_managed(m->rtnl, t->name, true, e);
 	if (r == 0 && t->pinned)

@@ -172,17 +172,17 @@ void rates_say(struct work *w)
 
 /* ---- doing ---- */
 
-/* commit() - our transaction alone leaves what is known of the other table as it is. */
+/* commit() - our transaction alone leaves what is known of the other tables as it is. */
 static int commit(struct manager *m, const char *text, struct err *e)
 {
-	uint32_t before = 0, after = 0;
+	uint32_t before = 0;
 	int r;
 
-	if (!m->fw_generation || nft_generation(m->nft, &before) < 0 || before != m->fw_generation)
+	if (nft_generation(m->nft, &before) < 0)
 		before = 0;
 	r = nft_run(m->nft, text, e);
-	if (before && nft_generation(m->nft, &after) == 0 && r == 0 && after == before + 1)
-		m->fw_generation = after;
+	if (r == 0)
+		manager_committed(m, before, 1);
 	return r;
 }
 

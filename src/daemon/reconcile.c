@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "daemon/events.h"
+#include "daemon/guard.h"
 #include "daemon/rates.h"
 
 #define FOLLOW_DELAY_US 20000
@@ -42,6 +43,8 @@ static void work_done(struct work *w)
 	plan_done(&w->plan);
 	fw_ruleset_done(&w->fw);
 	buf_done(&w->fw_text);
+	fw_ruleset_done(&w->guard);
+	buf_done(&w->guard_text);
 	fw_rates_done(&w->rates);
 	fw_rates_done(&w->rates_now);
 	free(w->fw_nets);
@@ -150,6 +153,8 @@ static int look(struct work *w)
 	if (r == 0)
 		r = rates_look(w, &e);
 	if (r == 0)
+		r = guard_look(w, &e);
+	if (r == 0)
 		r = steps_plan(w);
 	if (r == 0)
 		r = table_diff(w, &e);
@@ -195,15 +200,20 @@ static int serve_all(struct work *w)
 static int carry_out(struct work *w)
 {
 	bool follow_only = w->follow_only;
-	int r, one;
+	struct err e = {0};
+	int r, one, guarded;
 
 	if (!follow_only)
 		advertise_farewell(w);
 	r = steps_do(w, true, follow_only);
+	guarded = guard_do(w, &e);
+	if (guarded < 0)
+		err_list_push(w->errs, &e);
+	r = r ? r : guarded;
 	one = table_do(w);
 	r = r ? r : one;
-	/* Without its filters a network is not put into service. */
-	if (one == 0) {
+	/* Without its filters a network is not put into service, nor a guest without its guards. */
+	if (one == 0 && guarded == 0) {
 		one = steps_do(w, false, follow_only);
 		r = r ? r : one;
 	}
@@ -215,6 +225,7 @@ static int carry_out(struct work *w)
 		r = r ? r : one;
 		one = serve_all(w);
 		r = r ? r : one;
+		guard_expiry(w->m);
 	}
 	return r;
 }
@@ -257,6 +268,7 @@ int reconcile(struct manager *m, const struct target *target, enum reconcile_sco
 		r = look(&w);
 	if (r == 0 && scope == RECONCILE_DIFF) {
 		bridged_say(m, w.target, changes);
+		guard_say(&w);
 		steps_say(&w);
 		table_say(&w);
 		rates_say(&w);
@@ -268,6 +280,26 @@ int reconcile(struct manager *m, const struct target *target, enum reconcile_sco
 		r = nics ? nics : w.refused;
 	work_done(&w);
 	target_done(&runtime);
+	return r;
+}
+
+int reconcile_guards(struct manager *m, const struct state_guest *extra, struct err *e)
+{
+	struct work w = {.m = m, .guard_extra = extra};
+	struct target runtime = {0};
+	int r = target_runtime(m, &runtime);
+
+	w.target = &runtime;
+	if (r == 0)
+		r = make_indexes(&w);
+	if (r == 0)
+		r = guard_look(&w, e);
+	if (r == 0)
+		r = guard_do(&w, e);
+	work_done(&w);
+	target_done(&runtime);
+	if (r < 0 && !e->code[0])
+		err_set(e, r, "firewall", FW_GUARD_TABLE, "%s", strerror(-r));
 	return r;
 }
 

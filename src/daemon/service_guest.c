@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "daemon/events.h"
+#include "daemon/guard.h"
 #include "daemon/rates.h"
 #include "daemon/service.h"
 #include "kernel/tap.h"
@@ -221,7 +222,9 @@ int service_guest_attach(void *ctx, const struct peer *p, const struct guest_req
 		r = guest_register(m, &s, &guest, &e);
 	if (r < 0)
 		return give(errs, r, &e);
-	r = tap_create(s.tap, s.queues, s.owner_uid, &e);
+	r = guard_plug(m, n, &s, &e);
+	if (r == 0)
+		r = tap_create(s.tap, s.queues, s.owner_uid, &e);
 	if (r == 0) {
 		r = plug(m, n, &s, &e);
 		if (r < 0 && rtnl_link_delete(m->rtnl, s.tap, NULL) < 0)
@@ -230,6 +233,7 @@ int service_guest_attach(void *ctx, const struct peer *p, const struct guest_req
 	if (r < 0) {
 		if (guest_forget(m, guest, NULL) < 0)
 			service_log(p, "guest %s is left over in the state", s.name);
+		guard_unplug(m, s.tap);
 		return give(errs, r, &e);
 	}
 	rates_plug(m, n, guest);
@@ -262,11 +266,14 @@ int service_guest_open(void *ctx, const struct peer *p, const struct guest_reque
 		r = tap_open(s.tap, s.queues, fds, &e);
 	if (r < 0)
 		return give(errs, r, &e);
-	r = plug(m, n, &s, &e);
+	r = guard_plug(m, n, &s, &e);
+	if (r == 0)
+		r = plug(m, n, &s, &e);
 	if (r == 0)
 		r = guest_register(m, &s, &guest, &e);
 	if (r < 0) {
 		close_fds(fds, s.queues); /* the tap goes with them */
+		guard_unplug(m, s.tap);
 		return give(errs, r, &e);
 	}
 	rates_plug(m, n, guest);
@@ -310,8 +317,10 @@ int service_guest_detach(void *ctx, const struct peer *p, const char *name, json
 		r = rtnl_link_delete(m->rtnl, tap, &e);
 		r = r == -ENODEV ? 0 : r;
 	}
-	if (r == 0)
+	if (r == 0) {
 		rates_unplug(m, n, name, tap);
+		guard_unplug(m, tap);
+	}
 	if (n)
 		network_refresh_dhcp(m, n);
 	if (r < 0)

@@ -188,6 +188,8 @@ static int do_step(struct work *w, const struct plan_step *s, struct err *e)
 		return rtnl_bridge_set_ageing(r, s->ifname, s->ageing_s, e);
 	case STEP_PORT_ISOLATE:
 		return rtnl_port_set_isolated(r, s->ifname, s->on, e);
+	case STEP_PORT_ROOT_GUARD:
+		return rtnl_port_set_root_guard(r, s->ifname, s->on, e);
 	case STEP_PORT_MANAGE:
 		return rtnl_port_set_managed(r, s->ifname, s->on, e);
 	case STEP_MAC_DEL:

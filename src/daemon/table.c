@@ -326,10 +326,12 @@ static bool set_lifetimes(struct manager *m)
 static int commit_firewall(struct work *w, struct err *e)
 {
 	struct manager *m = w->m;
-	uint32_t after = 0, ours = 0;
+	uint32_t before = 0, after = 0, ours = 0;
 	int r;
 
 	m->fw_generation = 0;
+	if (nft_generation(m->nft, &before) < 0)
+		before = 0;
 	if (w->fw_changes) {
 		table_say(w);
 		r = nft_run(m->nft, buf_str(&w->fw_text), e);
@@ -342,6 +344,7 @@ static int commit_firewall(struct work *w, struct err *e)
 		w->fw_relist = true;
 		ours++;
 	}
+	manager_committed(m, before, ours);
 	if (w->fw_seen && nft_generation(m->nft, &after) == 0 && after == w->fw_seen + ours &&
 	    w->n_fw_nets)
 		m->fw_generation = after;

@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "firewall/batch.h"
+
 #define TABLE "vmlane"
 #define CHAIN "lifetimes"
 #define BATCH_MAX 4096 /* a fifth of it is used */
@@ -72,24 +74,6 @@ static const uint16_t attributes[FW_STATE_COUNT] = {
 	[FW_ICMP] = CTA_TIMEOUT_ICMP_TIMEOUT,
 };
 
-/* put_message() - the next message of @batch; its sequence number counts up from 1. */
-static struct nlmsghdr *put_message(struct mnl_nlmsg_batch *batch, uint16_t type, uint16_t flags,
-				    uint32_t *seq)
-{
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(mnl_nlmsg_batch_current(batch));
-	bool frame = type == NFNL_MSG_BATCH_BEGIN || type == NFNL_MSG_BATCH_END;
-	struct nfgenmsg *nfg;
-
-	nlh->nlmsg_type = frame ? type : NFNL_SUBSYS_NFTABLES << 8 | type;
-	nlh->nlmsg_flags = NLM_F_REQUEST | flags;
-	nlh->nlmsg_seq = ++*seq;
-	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
-	nfg->nfgen_family = frame ? AF_UNSPEC : NFPROTO_INET;
-	nfg->version = NFNETLINK_V0;
-	nfg->res_id = htons(frame ? NFNL_SUBSYS_NFTABLES : 0);
-	return nlh;
-}
-
 static void put_object(struct nlmsghdr *nlh, const struct policy *p, const uint32_t *seconds)
 {
 	struct nlattr *data, *times;
@@ -131,54 +115,27 @@ static uint32_t put_all(struct mnl_nlmsg_batch *batch, const uint32_t *seconds)
 	struct nlmsghdr *nlh;
 	uint32_t seq = 0, last;
 
-	put_message(batch, NFNL_MSG_BATCH_BEGIN, 0, &seq);
+	fw_batch_put(batch, NFNL_MSG_BATCH_BEGIN, 0, NFPROTO_INET, &seq);
 	mnl_nlmsg_batch_next(batch);
 	for (size_t i = 0; i < ARRAY_SIZE(policies); i++) {
-		nlh = put_message(batch, NFT_MSG_NEWOBJ, NLM_F_CREATE | NLM_F_EXCL, &seq);
+		nlh = fw_batch_put(batch, NFT_MSG_NEWOBJ, NLM_F_CREATE | NLM_F_EXCL, NFPROTO_INET,
+				   &seq);
 		put_object(nlh, &policies[i], seconds);
 		mnl_nlmsg_batch_next(batch);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(policies); i++) {
 		bool ack = i + 1 == ARRAY_SIZE(policies);
 
-		nlh = put_message(batch, NFT_MSG_NEWRULE,
-				  NLM_F_CREATE | NLM_F_APPEND | (ack ? NLM_F_ACK : 0), &seq);
+		nlh = fw_batch_put(batch, NFT_MSG_NEWRULE,
+				   NLM_F_CREATE | NLM_F_APPEND | (ack ? NLM_F_ACK : 0),
+				   NFPROTO_INET, &seq);
 		put_rule(nlh, &policies[i]);
 		mnl_nlmsg_batch_next(batch);
 	}
 	last = seq;
-	put_message(batch, NFNL_MSG_BATCH_END, 0, &seq);
+	fw_batch_put(batch, NFNL_MSG_BATCH_END, 0, NFPROTO_INET, &seq);
 	mnl_nlmsg_batch_next(batch);
 	return last;
-}
-
-/*
- * read_answers() - the kernel has answered before sendto() returned: errors of any message, or the
- * good word to message @last.
- */
-static int read_answers(struct mnl_socket *socket, uint32_t last)
-{
-	_Alignas(struct nlmsghdr) char buf[BATCH_MAX * 2];
-	int r = -EBADMSG;
-	bool failed = false;
-	ssize_t len;
-
-	while ((len = recv(mnl_socket_get_fd(socket), buf, sizeof(buf), MSG_DONTWAIT)) > 0) {
-		const struct nlmsghdr *nlh = (const struct nlmsghdr *)buf;
-		int left = (int)len;
-
-		for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
-			const struct nlmsgerr *answer = mnl_nlmsg_get_payload(nlh);
-
-			if (nlh->nlmsg_type != NLMSG_ERROR || failed ||
-			    mnl_nlmsg_get_payload_len(nlh) < sizeof(*answer))
-				continue;
-			failed = answer->error != 0;
-			if (failed || nlh->nlmsg_seq == last)
-				r = answer->error;
-		}
-	}
-	return r;
 }
 
 int lifetime_send(struct mnl_socket *socket, const uint32_t seconds[static FW_STATE_COUNT])
@@ -194,5 +151,5 @@ int lifetime_send(struct mnl_socket *socket, const uint32_t seconds[static FW_ST
 	if (mnl_socket_sendto(socket, mnl_nlmsg_batch_head(batch), mnl_nlmsg_batch_size(batch)) < 0)
 		r = -errno;
 	mnl_nlmsg_batch_stop(batch);
-	return r < 0 ? r : read_answers(socket, last);
+	return r < 0 ? r : fw_batch_answers(socket, last);
 }

@@ -111,7 +111,9 @@ int fw_listing_read(const char *listing, struct fw_ruleset *ret)
 		buf_done(&rest);
 		return r;
 	}
-	*ret = (struct fw_ruleset){
-		.skeleton = skeleton, .elements = elements.v, .n_elements = elements.n};
+	*ret = (struct fw_ruleset){.table = "inet vmlane",
+				   .skeleton = skeleton,
+				   .elements = elements.v,
+				   .n_elements = elements.n};
 	return 0;
 }

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "firewall/guard.h"
 #include "firewall/lifetime.h"
 #include "firewall/ruleset.h"
 
@@ -39,6 +40,19 @@ int nft_lifetimes(struct nft *n, const uint32_t seconds[static FW_STATE_COUNT]) 
 int nft_list(struct nft *n, struct buf *out, struct err *e) __must_check;
 /* nft_list_rates() - the same of the table `netdev vmlane`; see rates.h. */
 int nft_list_rates(struct nft *n, struct buf *out, struct err *e) __must_check;
+/* nft_list_guard() - the same of the table `bridge vmlane`; see guard.h. */
+int nft_list_guard(struct nft *n, struct buf *out, struct err *e) __must_check;
+/*
+ * nft_guard_pair() - @pair holds at @p from now on (@add), or does not any more (-ENOENT: it did
+ * not). One transaction, whose time does not depend on how many guests there are.
+ */
+int nft_guard_pair(struct nft *n, const struct fw_guard_port *p, const struct fw_guard_pair *pair,
+		   bool add) __must_check;
+/* nft_guard_forget() - what was dropped at @ifname is not counted any more; returns transactions. */
+unsigned int nft_guard_forget(struct nft *n, const char *ifname);
+typedef void (*nft_drops_fn)(const char *ifname, enum guard g, uint64_t packets, void *ctx);
+/* nft_guard_drops() - of each port that something was dropped at, how much; nothing without table. */
+int nft_guard_drops(struct nft *n, nft_drops_fn fn, void *ctx, struct err *e) __must_check;
 /*
  * nft_forward_drop() - somebody's chain at the forward hook whose policy is drop, as "ip filter
  * FORWARD" into @ret of @size; "" when there is none.

@@ -338,8 +338,10 @@ int fw_ruleset_build(const struct fw_desired *d, struct fw_ruleset *ret)
 		free(skeleton);
 		return r;
 	}
-	*ret = (struct fw_ruleset){
-		.skeleton = skeleton, .elements = elements.v, .n_elements = elements.n};
+	*ret = (struct fw_ruleset){.table = TABLE,
+				   .skeleton = skeleton,
+				   .elements = elements.v,
+				   .n_elements = elements.n};
 	return 0;
 }
 
@@ -354,12 +356,14 @@ void fw_ruleset_done(struct fw_ruleset *r)
 
 /**
  * struct command - `add element` or `delete element` commands under construction
+ * @table:	"inet vmlane"
  * @verb:	"add" or "delete"
  * @set:	start of the line whose set the open command is for; NULL when none is open
  * @set_len:	length of that set's name
  */
 struct command {
 	struct buf *out;
+	const char *table;
 	const char *verb;
 	const char *set;
 	size_t set_len;
@@ -382,7 +386,7 @@ static void command_element(struct command *c, const char *line, bool with_verdi
 		buf_puts(c->out, ", ");
 	} else {
 		command_close(c);
-		buf_printf(c->out, "%s element " TABLE " %.*s { ", c->verb, (int)set_len, line);
+		buf_printf(c->out, "%s element %s %.*s { ", c->verb, c->table, (int)set_len, line);
 		c->set = line;
 		c->set_len = set_len;
 	}
@@ -391,11 +395,10 @@ static void command_element(struct command *c, const char *line, bool with_verdi
 
 void fw_ruleset_full(const struct fw_ruleset *r, struct buf *out)
 {
-	struct command add = {.out = out, .verb = "add"};
+	struct command add = {.out = out, .table = r->table, .verb = "add"};
 
 	/* The first line is for the second, which fails where there is no table. */
-	buf_puts(out, "add table " TABLE "\n"
-		      "delete table " TABLE "\n");
+	buf_printf(out, "add table %s\ndelete table %s\n", r->table, r->table);
 	buf_puts(out, r->skeleton);
 	for (size_t i = 0; i < r->n_elements; i++)
 		command_element(&add, r->elements[i], true);
@@ -426,9 +429,9 @@ static int difference(const struct fw_ruleset *a, const struct fw_ruleset *b, st
 int fw_ruleset_delta(const struct fw_ruleset *from, const struct fw_ruleset *to, struct buf *out)
 {
 	_cleanup_(buf_done) struct buf gone = BUF_INIT(SKELETON_MAX), come = BUF_INIT(SKELETON_MAX);
-	struct command del = {.out = out, .verb = "delete"};
-	struct command add = {.out = out, .verb = "add"};
-	int n = chains_diff(TABLE, from->skeleton, to->skeleton, &come, &gone);
+	struct command del = {.out = out, .table = to->table, .verb = "delete"};
+	struct command add = {.out = out, .table = to->table, .verb = "add"};
+	int n = chains_diff(to->table, from->skeleton, to->skeleton, &come, &gone);
 
 	if (n < 0)
 		return n;

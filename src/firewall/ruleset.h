@@ -89,9 +89,11 @@ struct fw_desired {
 
 /*
  * struct fw_ruleset - the skeleton (with the NAT chains that the port ranges in use need) and the
- * elements, sorted: each element is one line "SET_OR_MAP\tELEMENT". Owned; fw_ruleset_done().
+ * elements, sorted: each element is one line "SET_OR_MAP\tELEMENT". Owned; fw_ruleset_done(). @table:
+ * its name, "FAMILY NAME", a constant.
  */
 struct fw_ruleset {
+	const char *table;
 	char *skeleton;
 	char **elements;
 	size_t n_elements;

@@ -63,6 +63,8 @@ int rtnl_bridge_set_stp(struct rtnl *r, const char *name, bool on, uint32_t forw
 			struct err *e) __must_check;
 int rtnl_bridge_set_ageing(struct rtnl *r, const char *name, uint32_t seconds,
 			   struct err *e) __must_check;
+/* rtnl_port_set_root_guard() - of a bridge's port: it never leads to the spanning tree's root. */
+int rtnl_port_set_root_guard(struct rtnl *r, const char *name, bool on, struct err *e) __must_check;
 /* rtnl_port_set_isolated() - of a bridge's port: not to and from other isolated ports of it. */
 int rtnl_port_set_isolated(struct rtnl *r, const char *name, bool isolated,
 			   struct err *e) __must_check;

@@ -112,6 +112,8 @@ static void parse_port_data(const struct nlattr *data, struct link_state *l)
 			l->port_state = (enum port_state)u8;
 		else if (mnl_attr_get_type(attr) == IFLA_BRPORT_ISOLATED)
 			l->isolated = u8 != 0;
+		else if (mnl_attr_get_type(attr) == IFLA_BRPORT_PROTECT)
+			l->root_guard = u8 != 0;
 		else if (mnl_attr_get_type(attr) == IFLA_BRPORT_LEARNING)
 			l->no_learning = u8 == 0;
 		else if (mnl_attr_get_type(attr) == IFLA_BRPORT_UNICAST_FLOOD)

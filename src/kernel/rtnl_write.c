@@ -149,6 +149,15 @@ int rtnl_port_set_isolated(struct rtnl *r, const char *name, bool isolated, stru
 	return set_port(r, &q, name, &o, 1, e);
 }
 
+int rtnl_port_set_root_guard(struct rtnl *r, const char *name, bool on, struct err *e)
+{
+	struct rtnl_request q = {.what = on ? "set the port's root guard"
+					    : "end the port's root guard"};
+	const struct port_option o = {IFLA_BRPORT_PROTECT, on};
+
+	return set_port(r, &q, name, &o, 1, e);
+}
+
 int rtnl_port_set_managed(struct rtnl *r, const char *name, bool managed, struct err *e)
 {
 	struct rtnl_request q = {.what = managed ? "end the port's learning of MACs"

@@ -39,6 +39,7 @@ struct lease_server {
 	struct lease_socket *socket;
 	struct mac mac;
 	lease_event_fn fn;
+	lease_bound_fn bound;
 	void *ctx;
 	bool stale;
 	int64_t pruned_s;
@@ -271,6 +272,36 @@ static void decide_and_store(struct lease_server *s, struct batch *b)
 	s->problem = e;
 }
 
+/* ---- telling who has which address, before the guests know ---- */
+
+static void tell_bound(const struct lease_server *s, const struct mac *mac, struct in_addr addr,
+		       int64_t now_s)
+{
+	const struct lease *l = lease_find_addr(s->table, addr);
+	bool has = l && l->state == LEASE_BOUND && lease_live(l, now_s) && mac_equal(&l->mac, mac);
+
+	if (!mac_is_zero(mac))
+		s->bound(s->cfg.network->name, mac, addr, has ? l->expires_s : 0, s->ctx);
+}
+
+static void tell_all(const struct lease_server *s, const struct batch *b)
+{
+	for (size_t i = 0; i < b->n_undo && s->bound; i++) {
+		const struct undo *u = &b->undo[i];
+
+		if (u->had_addr && u->by_addr.state != LEASE_OFFERED)
+			tell_bound(s, &u->by_addr.mac, u->by_addr.addr, b->now_s);
+		if (u->had_mac && u->by_mac.state != LEASE_OFFERED)
+			tell_bound(s, &u->by_mac.mac, u->by_mac.addr, b->now_s);
+	}
+	for (size_t i = 0; i < b->n && s->bound; i++) {
+		const struct lease_decision *d = &b->decisions[i];
+
+		if (is_durable(d))
+			tell_bound(s, &d->lease.mac, d->lease.addr, b->now_s);
+	}
+}
+
 /* ---- out ---- */
 
 static int send_reply(const struct lease_server *s, const struct lease_decision *d)
@@ -394,6 +425,7 @@ static void on_frames(const struct lease_frame *frames, size_t n, void *ctx)
 		return;
 	prune_offers(s, b.now_s);
 	decide_and_store(s, &b);
+	tell_all(s, &b);
 	answer_all(s, &b);
 }
 
@@ -442,6 +474,11 @@ void lease_server_free(struct lease_server *s)
 	free(s);
 }
 
+void lease_server_watch(struct lease_server *s, lease_bound_fn fn)
+{
+	s->bound = fn;
+}
+
 void lease_server_configure(struct lease_server *s, const struct lease_config *cfg)
 {
 	s->cfg = *cfg;
@@ -455,15 +492,20 @@ struct lease_table *lease_server_table(struct lease_server *s)
 int lease_server_release(struct lease_server *s, struct in_addr addr, struct err *e)
 {
 	char text[IP4_STRLEN];
+	const struct lease *l = lease_find_addr(s->table, addr);
+	struct mac mac;
 	int r;
 
-	if (!lease_find_addr(s->table, addr))
+	if (!l)
 		return err_set(e, -ENOENT, "not-found", s->cfg.network->name, "no lease of %s",
 			       ip4_format(addr, text));
+	mac = l->mac;
 	r = lease_store_remove(s->store, s->cfg.network->name, addr, e);
 	if (r < 0)
 		return r;
 	lease_remove(s->table, addr);
+	if (s->bound)
+		tell_bound(s, &mac, addr, clock_wall_s());
 	return 0;
 }
 

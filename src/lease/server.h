@@ -38,6 +38,13 @@ struct lease_event {
 };
 typedef void (*lease_event_fn)(const struct lease_event *ev, void *ctx);
 
+/*
+ * lease_bound_fn - @mac has @addr until @until_s (wall clock), or has it no more (0). Told before any
+ * reply leaves, and each time that the lease is renewed.
+ */
+typedef void (*lease_bound_fn)(const char *network, const struct mac *mac, struct in_addr addr,
+			       int64_t until_s, void *ctx);
+
 struct lease_server;
 /*
  * lease_server_new() - serve on @socket, which must live longer; its interface's MAC is @mac. Loads
@@ -48,6 +55,8 @@ int lease_server_new(struct lease_socket *socket, struct lease_store *store, con
 		     const struct lease_config *cfg, lease_event_fn fn, void *ctx,
 		     struct lease_server **ret, struct err *e) __must_check;
 void lease_server_free(struct lease_server *s);
+/* lease_server_watch() - @fn is told of leases, with the ctx of lease_server_new(); NULL: nobody. */
+void lease_server_watch(struct lease_server *s, lease_bound_fn fn);
 /* lease_server_configure() - from now on answer with @cfg; what it points to must live on. */
 void lease_server_configure(struct lease_server *s, const struct lease_config *cfg);
 struct lease_table *lease_server_table(struct lease_server *s);

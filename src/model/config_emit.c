@@ -98,6 +98,7 @@ static void emit_head(const struct network_config *n, struct buf *out)
 	if (n->mtu)
 		buf_printf(out, "mtu: %u\n", n->mtu);
 	emit_switch(n, out);
+	guard_emit(&n->guard, "", out);
 	emit_access(n, out);
 }
 
@@ -174,7 +175,8 @@ static bool has_rate(const struct guest_config *g)
 static bool guest_is_plain(const struct guest_config *g)
 {
 	return !g->has_mac && !g->has_ipv4 && !g->isolate && !g->pinned && g->n_macs == 0 &&
-	       !has_rate(g) && g->vlan == 0 && g->n_forwards == 0;
+	       !has_rate(g) && g->vlan == 0 && g->n_forwards == 0 && !g->guard.given &&
+	       g->n_addresses == 0;
 }
 
 static void emit_macs(const struct guest_config *g, struct buf *out)
@@ -233,6 +235,8 @@ static void emit_guest(const struct guest_config *g, struct buf *out)
 	if (has_rate(g))
 		emit_rate(&g->rate, out);
 	emit_forwards(g, out);
+	guard_emit(&g->guard, "    ", out);
+	guard_emit_addresses(g, out);
 }
 
 void network_config_emit(const struct network_config *n, struct buf *out)
@@ -290,7 +294,8 @@ static bool guest_equal(const struct guest_config *a, const struct guest_config 
 	       (!a->has_mac || mac_equal(&a->mac, &b->mac)) && a->has_ipv4 == b->has_ipv4 &&
 	       (!a->has_ipv4 || ip4_equal(a->ipv4, b->ipv4)) && a->isolate == b->isolate &&
 	       a->vlan == b->vlan && a->rate.up == b->rate.up && a->rate.down == b->rate.down &&
-	       macs_equal(a, b) &&
+	       macs_equal(a, b) && guard_equal(&a->guard, &b->guard) &&
+	       guard_addresses_equal(a, b) &&
 	       forwards_equal(a->forwards, a->n_forwards, b->forwards, b->n_forwards);
 }
 
@@ -319,7 +324,8 @@ static bool link_equal(const struct network_config *a, const struct network_conf
 	return strcmp(a->name, b->name) == 0 && strcmp(a->bridge, b->bridge) == 0 &&
 	       a->mode == b->mode && a->adopted == b->adopted && a->inbound == b->inbound &&
 	       a->host == b->host && a->mtu == b->mtu && a->stp == b->stp &&
-	       a->learning == b->learning && a->ageing_s == b->ageing_s;
+	       a->learning == b->learning && a->ageing_s == b->ageing_s &&
+	       guard_equal(&a->guard, &b->guard);
 }
 
 static bool ipv4_equal(const struct network_config *a, const struct network_config *b)

@@ -405,6 +405,9 @@ static const struct key guest_keys[] = {
 	{"rate", NODE_MAP, false, "a block with `up` and `down`, such as { down: 100mbit }",
 	 set_rate},
 	{"forward", NODE_LIST, false, "a list such as [ \"tcp 8080 -> 80\" ]", config_forward_set},
+	{"guard", NODE_MAP, false, CONFIG_GUARD_EXPECTED, config_guard_set, .or_text = true},
+	{"addresses", NODE_LIST, false, "a list such as [ \"192.168.122.40\", \"fd00:8::/64\" ]",
+	 config_addresses_set},
 };
 
 static const struct key guest_key = {
@@ -458,6 +461,7 @@ static void set_guests(struct reader *r, const struct key *key, const struct nod
 	for (const struct node *g = v->first; g; g = g->next)
 		if (g->key->kind == NODE_TEXT && g->kind != NODE_BROKEN)
 			add_guest(r, g);
+	r->guest = NULL;
 }
 
 /* ---- setters: the network itself ---- */
@@ -575,6 +579,7 @@ static const struct key network_keys[] = {
 	 set_bridge},
 	{"mtu", NODE_TEXT, false, "a number from 576 to 65521", set_mtu},
 	{"switch", NODE_MAP, false, "a block with `stp`, `learning` and `ageing`", set_switch},
+	{"guard", NODE_MAP, false, CONFIG_GUARD_EXPECTED, config_guard_set, .or_text = true},
 	{"access", NODE_LIST, false, "a list such as [ \"user:alice\", \"group:students\" ]",
 	 set_access},
 	{"ipv4", NODE_MAP, false, CONFIG_IPV4_EXPECTED, set_ipv4},

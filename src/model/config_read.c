@@ -86,7 +86,8 @@ void config_read_block(struct reader *r, const struct key *keys, size_t n, const
 		seen[key - keys] = true;
 		if (v->kind == NODE_BROKEN)
 			continue;
-		if (v->kind != key->kind || node_is_null(v))
+		if (node_is_null(v) ||
+		    (v->kind != key->kind && !(key->or_text && v->kind == NODE_TEXT)))
 			config_wrong_kind(r, key, v);
 		else
 			key->set(r, key, v);

@@ -44,6 +44,7 @@ struct reader {
  * @kind:	what its value must be
  * @expected:	the same in words, for mistakes: "expected ..."
  * @set:	takes a value of @kind that is not null
+ * @or_text:	a text is as good as one of @kind
  */
 struct key {
 	const char *name;
@@ -51,10 +52,12 @@ struct key {
 	bool required;
 	const char *expected;
 	void (*set)(struct reader *r, const struct key *key, const struct node *value);
+	bool or_text;
 };
 
 #define KEYS_MAX 20
 
+#define CONFIG_GUARD_EXPECTED "`on`, `off`, or a block such as { arp: off }"
 #define CONFIG_IPV4_EXPECTED "a block with `subnet`, such as ipv4: { subnet: 192.168.122.0/24 }"
 
 /* config_not_expected() - the mistake that @key's value @v is not what it should be. */
@@ -83,6 +86,11 @@ void config_read_list(struct reader *r, const struct key *key, const struct node
 void config_forward_set(struct reader *r, const struct key *key, const struct node *v);
 /* config_forward_finish() - forwards where they cannot be, and those that want the same ports. */
 void config_forward_finish(struct reader *r);
+
+/* config_guard_set() - the setter of `guard`, a guest's or the network's (config_guard.c). */
+void config_guard_set(struct reader *r, const struct key *key, const struct node *v);
+/* config_addresses_set() - the setter of a guest's `addresses`. */
+void config_addresses_set(struct reader *r, const struct key *key, const struct node *v);
 
 /* ---- config_ipv6.c: the block `ipv6` ---- */
 

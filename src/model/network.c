@@ -100,8 +100,10 @@ void network_config_free(struct network_config *n)
 {
 	if (!n)
 		return;
-	for (size_t i = 0; i < n->n_guests; i++)
+	for (size_t i = 0; i < n->n_guests; i++) {
 		free(n->guests[i].forwards);
+		free(n->guests[i].addresses);
+	}
 	free(n->guests);
 	free(n);
 }

@@ -15,6 +15,7 @@
 #include "base/addr.h"
 #include "base/err.h"
 #include "model/forward.h"
+#include "model/guard.h"
 
 #define NAME_MAX_LEN 32 /* of networks and guests, without the NUL */
 #define NETWORK_GUESTS_MAX 10000
@@ -95,6 +96,8 @@ const char *rate_format(uint64_t bits, char buf[static RATE_STRLEN]);
  * @isolate:	it does not reach the network's other guests that have this too
  * @pinned:	`static`: its MAC is behind its own port and nowhere else, for ever
  * @macs:	further MACs behind its port, of VMs inside it; @n_macs of them, pinned too
+ * @guard:	which guards it has other than its network
+ * @addresses:	what it may use beside @ipv4 and what DHCP gives it; owned, @n_addresses of them
  * @rate:	its limits
  * @vlan:	bridged: the VLAN of the LAN that it is in; 0: it is where the host is
  * @forwards:	ports of the host that lead to it; owned, @n_forwards of them, as written
@@ -110,6 +113,9 @@ struct guest_config {
 	bool pinned;
 	struct mac macs[GUEST_MACS_MAX];
 	size_t n_macs;
+	struct guard_switches guard;
+	struct guest_prefix *addresses;
+	size_t n_addresses;
 	struct guest_rate rate;
 	uint16_t vlan;
 	struct forward *forwards;
@@ -170,6 +176,7 @@ struct network_ipv6 {
  * @stp:	the bridge takes part in the spanning tree
  * @learning:	the bridge learns which MAC is behind which guest's port; else it is told
  * @ageing_s:	for how long the bridge remembers where a MAC is; 0 leaves that to the kernel
+ * @guard:	what is watched at its guests' ports, where they do not say otherwise
  * @dhcp:	the DHCP server runs
  * @range_first: first dynamic address, inclusive
  * @range_last:	last dynamic address, inclusive
@@ -206,6 +213,7 @@ struct network_config {
 	bool stp;
 	bool learning;
 	uint32_t ageing_s;
+	struct guard_switches guard;
 	bool dhcp;
 	struct in_addr range_first;
 	struct in_addr range_last;

@@ -594,6 +594,16 @@ static void add_isolate(struct differ *x, const struct desired_tap *t, const str
 		add(x, STEP_PORT_ISOLATE, t->name)->on = t->isolated;
 }
 
+/* Likewise. */
+static void add_root_guard(struct differ *x, const struct desired_tap *t,
+			   const struct link_state *l)
+{
+	bool now = is_port_of(l, find_link(x, t->bridge)) && l->root_guard;
+
+	if (now != t->root_guard)
+		add(x, STEP_PORT_ROOT_GUARD, t->name)->on = t->root_guard;
+}
+
 static void add_managed(struct differ *x, const struct desired_tap *t, const struct link_state *l)
 {
 	bool port = is_port_of(l, find_link(x, t->bridge));
@@ -683,6 +693,7 @@ static void add_tap(struct differ *x, const struct desired_tap *t)
 	add_enslave(x, t, l);
 	moved = add_vlans(x, t, l, n);
 	add_isolate(x, t, l);
+	add_root_guard(x, t, l);
 	add_managed(x, t, l);
 	add_macs(x, t, l, moved);
 	add_rate(x, t, l);

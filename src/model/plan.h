@@ -42,6 +42,7 @@ const char *port_state_name(enum port_state s);
  *		@elsewhere: that is in another network namespace, which is @link_netnsid to this one
  * @port_state:	meaningful when @master is a bridge
  * @isolated:	meaningful when @master is a bridge: not to other isolated ports
+ * @root_guard:	likewise: it never leads to the spanning tree's root
  * @no_learning, @no_flood: likewise: MACs are not learned there; frames to unknown MACs do not go
  *		there
  * @rate_down:	taps: our limit on what goes to the guest, in bits a second; 0: there is none
@@ -68,6 +69,7 @@ struct link_state {
 	int32_t link_netnsid;
 	enum port_state port_state;
 	bool isolated;
+	bool root_guard;
 	bool no_learning;
 	bool no_flood;
 	uint64_t rate_down;
@@ -216,6 +218,7 @@ struct desired_network {
  * @queues:	1, or more for IFF_MULTI_QUEUE
  * @owner_uid:	who may open it; UINT32_MAX: only those with CAP_NET_ADMIN
  * @isolated:	the port is; see struct link_state
+ * @root_guard:	so has the port
  * @managed:	the port learns no MACs, and gets no frames to unknown ones
  * @pinned:	@mac has a static, sticky entry at this port
  * @macs:	so have these; @n_macs of them, not owned
@@ -230,6 +233,7 @@ struct desired_tap {
 	unsigned int queues;
 	uint32_t owner_uid;
 	bool isolated;
+	bool root_guard;
 	bool managed;
 	bool pinned;
 	struct mac mac;
@@ -275,14 +279,15 @@ enum step_kind {
 	STEP_ADDR6_ADD,	 /* valid at once, without looking for duplicates */
 	STEP_TAP_CREATE, /* name, queues, owner_uid, alias; persistent, down */
 	STEP_TAP_ENSLAVE,
-	STEP_PORT_ISOLATE, /* @on */
-	STEP_PORT_MANAGE,  /* @on: neither learning nor flooding of unknown MACs */
-	STEP_MAC_DEL,	   /* of @ifname's MAC table: @mac */
-	STEP_MAC_ADD,	   /* static and sticky; takes it from any other port */
-	STEP_BRIDGE_VLANS, /* VLAN filtering @on, or off */
-	STEP_VLAN_ADD,	   /* @ifname into @vid, @on: untagged */
-	STEP_VLAN_DEL,	   /* @ifname out of @vid */
-	STEP_TAP_RATE,	   /* @rate_down; 0 takes it off */
+	STEP_PORT_ISOLATE,    /* @on */
+	STEP_PORT_ROOT_GUARD, /* @on */
+	STEP_PORT_MANAGE,     /* @on: neither learning nor flooding of unknown MACs */
+	STEP_MAC_DEL,	      /* of @ifname's MAC table: @mac */
+	STEP_MAC_ADD,	      /* static and sticky; takes it from any other port */
+	STEP_BRIDGE_VLANS,    /* VLAN filtering @on, or off */
+	STEP_VLAN_ADD,	      /* @ifname into @vid, @on: untagged */
+	STEP_VLAN_DEL,	      /* @ifname out of @vid */
+	STEP_TAP_RATE,	      /* @rate_down; 0 takes it off */
 	STEP_KIND_COUNT,
 };
 

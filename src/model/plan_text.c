@@ -66,6 +66,11 @@ static void bridge_ageing(const struct plan_step *s, struct buf *out)
 	buf_printf(out, "%us", s->ageing_s);
 }
 
+static void port_root_guard(const struct plan_step *s, struct buf *out)
+{
+	buf_printf(out, "~ %s: root guard %s", s->ifname, s->on ? "on" : "off");
+}
+
 static void port_isolate(const struct plan_step *s, struct buf *out)
 {
 	buf_printf(out, "~ %s: %s", s->ifname, s->on ? "isolated" : "no longer isolated");
@@ -203,6 +208,7 @@ static const struct step_words words[] = {
 	[STEP_BRIDGE_STP] = {"change", bridge_stp},
 	[STEP_BRIDGE_AGEING] = {"change", bridge_ageing},
 	[STEP_PORT_ISOLATE] = {"change", port_isolate},
+	[STEP_PORT_ROOT_GUARD] = {"change", port_root_guard},
 	[STEP_PORT_MANAGE] = {"change", port_manage},
 	[STEP_MAC_DEL] = {"delete", mac_del},
 	[STEP_MAC_ADD] = {"create", mac_add},

@@ -49,6 +49,9 @@ bool drop_case_find(const struct drop_case *cases, size_t n, const struct look *
 
 bool diagnose_bridge(const struct look *l, struct diagnosis *d);
 bool diagnose_ip(const struct look *l, struct diagnosis *d);
+/* is_guard(), tell_guard() - a case of diagnose_firewall(): a guard at a guest's port (diagnose_guard.c). */
+bool is_guard(const struct look *l);
+void tell_guard(const struct look *l, struct diagnosis *d);
 bool diagnose_firewall(const struct look *l, struct diagnosis *d);
 
 /* enum guest_fault - what a packet that was not dropped tells of its guest's settings */

@@ -396,8 +396,9 @@ static void test_delta_of_skeletons(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct fw_ruleset from = {.skeleton = strdup(cases[i].from)};
-		struct fw_ruleset to = {.skeleton = strdup(cases[i].to)};
+		struct fw_ruleset from = {.table = "inet vmlane",
+					  .skeleton = strdup(cases[i].from)};
+		struct fw_ruleset to = {.table = "inet vmlane", .skeleton = strdup(cases[i].to)};
 		struct buf out = BUF_INIT(4096);
 
 		assert_int_equal(fw_ruleset_delta(&from, &to, &out), cases[i].r);

@@ -240,6 +240,11 @@ static void do_change(struct kernel *k, const struct plan_step *s, struct link_s
 		assert_int_not_equal(l->master, 0);
 		l->isolated = s->on;
 		break;
+	case STEP_PORT_ROOT_GUARD:
+		assert_string_equal(l->kind, "tun");
+		assert_int_not_equal(l->master, 0);
+		l->root_guard = s->on;
+		break;
 	case STEP_PORT_MANAGE:
 	case STEP_MAC_ADD:
 	case STEP_MAC_DEL:
