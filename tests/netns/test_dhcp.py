@@ -9,6 +9,12 @@ from daemon import DEFAULT
 from packet import BOOTP, DHCP, IP, UDP, DhcpPeer, Ether
 from world import Monitor, wait_for
 
+
+@pytest.fixture
+def vmlaned(daemon):
+    """One guest speaks for many clients here, and with addresses of nobody: without guards."""
+    return daemon({"default.yaml": DEFAULT + "guard: off\n"})
+
 CLIENTS = ["udhcpc", "dhclient", "dhcpcd"]
 RANGE = (ipaddress.ip_address("192.168.122.2"), ipaddress.ip_address("192.168.122.254"))
 FIXED = DEFAULT + """guests:
@@ -155,7 +161,7 @@ def test_inform_has_no_lease(vmlaned, guest):
 
 
 def test_pool_runs_out_and_recovers(daemon, guest):
-    d = daemon({"default.yaml": DEFAULT.replace("122.2-192.168.122.254", "122.2-192.168.122.3")})
+    d = daemon({"default.yaml": DEFAULT.replace("122.2-192.168.122.254", "122.2-192.168.122.3") + "guard: off\n"})
     g = guest("web1", d=d)
     peers = [DhcpPeer(g.ns, f"52:54:00:00:01:{i:02x}") for i in range(3)]
     got = {p.bind()[0] for p in peers[:2]}

@@ -11,6 +11,12 @@ from packet import BOOTP, DHCP, TYPES, DhcpPeer, Wire, udp_ask
 from world import UPLINK, Monitor, wait_for
 
 
+@pytest.fixture
+def vmlaned(daemon):
+    """One guest speaks for many clients here, and with addresses of nobody: without guards."""
+    return daemon({"default.yaml": DEFAULT + "guard: off\n"})
+
+
 def answers(wire, wanted, kind, timeout=5):
     """{xid: (yiaddr, server)} of @wanted answers of @kind."""
     found = {}
@@ -47,7 +53,7 @@ def test_all_guests_boot_at_once(vmlaned, guest):
 
 def test_disk_full_means_no_ack(world, guest):
     """A lease that cannot be stored is not given: the next daemon would give it to another."""
-    d = Vmlaned(world)
+    d = Vmlaned(world, {"default.yaml": DEFAULT + "guard: off\n"})
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", d.state], check=True)
     try:
         d.start()

@@ -280,7 +280,7 @@ def forged(guest, dst, gateway):
 
 def test_forged_sources_do_not_leave(world, daemon, guest):
     world.internet6()
-    d = daemon({"default.yaml": NAT.replace("mode: nat", "mode: routed"), "lab.yaml": six(
+    d = daemon({"default.yaml": NAT.replace("mode: nat", "mode: routed") + "guard: { ip: off }\n", "lab.yaml": six(
         network("lab", "nat", "192.168.5.0/24"), "fd00:5::/64")})
     way_back(world, ULA)
     g = guest("web1", d=d)
@@ -299,7 +299,7 @@ def test_forged_sources_do_not_leave(world, daemon, guest):
 
 
 def test_forged_sources_do_not_reach_the_host(world, daemon, guest):
-    d = daemon({"default.yaml": NAT})
+    d = daemon({"default.yaml": NAT + "guard: { ip: off }\n"})
     g = guest("web1", d=d)
     with world.host.enter():
         s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)

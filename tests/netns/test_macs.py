@@ -8,11 +8,14 @@ import subprocess
 
 import pytest
 
-from daemon import DEFAULT, program
+from daemon import DEFAULT as GUARDED
+from daemon import program
 from packet import BROADCAST, Ether, Wire
 from test_switch import APART, port
 from world import TIMEOUT, Monitor, wait_for
 
+# Frames with anybody's MAC and EtherType are the point here; test_guard.py has those that are not.
+DEFAULT = GUARDED + "guard: off\n"
 OFF = "switch: { learning: off }\n"
 STRANGER = "02:00:00:00:00:77"
 NESTED = "02:00:00:00:00:78"
@@ -65,7 +68,7 @@ def three(d, guest):
 
 
 def test_unknown_is_flooded_known_is_not(world, daemon, guest):
-    d = daemon()
+    d = daemon({"default.yaml": DEFAULT})
     a, b, c = three(d, guest)
     assert who_hears(a, [b, c], STRANGER) == {"b", "c"}
     send(c, frame(STRANGER, BROADCAST, b"here"))
@@ -183,7 +186,7 @@ def test_static_keeps_a_mac_at_its_port(daemon, guest, pinned):
 
 
 def test_learning_comes_and_goes_under_guests(daemon, guest):
-    d = daemon()
+    d = daemon({"default.yaml": DEFAULT})
     a, b, c = three(d, guest)
     send(c, frame(STRANGER, BROADCAST, b"here"))
     wait_for("the MAC to be learned", lambda: (STRANGER, "vl-c") in table(d, "learned"))
@@ -217,7 +220,7 @@ def test_others_meddle(world, daemon, guest):
 
 
 def test_what_others_pin_where_macs_are_learned_stays(world, daemon, guest):
-    d = daemon()
+    d = daemon({"default.yaml": DEFAULT})
     guest("a", d=d)
     world.host.run("bridge", "fdb", "add", STRANGER, "dev", "vl-a", "master", "static")
     assert changes(d) == []
@@ -312,7 +315,7 @@ def test_restart_finds_the_table(world, daemon, guest):
 
 
 def test_macs_of_others(world, daemon, guest):
-    d = daemon()
+    d = daemon({"default.yaml": DEFAULT})
     a = guest("a", d=d)
     bridge = world.host.links()["vl-default"]["address"]
     for text, words in ((f"guests:\n  x: {{ macs: [ '{bridge}' ] }}\n", "is that of network \"default\"'s bridge"),

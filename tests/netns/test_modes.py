@@ -110,7 +110,7 @@ def test_routed_accept_lets_the_outside_in(world, daemon, guest):
 
 def test_routed_sources_are_checked(world, daemon, guest):
     """A guest of a routed network is seen as itself, so it must be itself."""
-    d = daemon({"open.yaml": OPEN})
+    d = daemon({"open.yaml": OPEN + "guard: { ip: off }\n"})
     way_back(world, "192.168.6.0/24")
     g = guest("web1", d=d, network="open")
     g.dhcp()

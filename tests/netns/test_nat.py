@@ -63,8 +63,8 @@ def test_nobody_comes_in(world, guest):
     assert counters["refused_in"] >= 2
 
 
-def test_spoofed_sources_stay_inside(world, guest):
-    g = guest("web1")
+def test_spoofed_sources_stay_inside(world, daemon, guest):
+    g = guest("web1", d=daemon({"default.yaml": DEFAULT + "guard: { ip: off }\n"}))
     g.dhcp()
     gateway = g.ns.run("busybox", "arping", "-c", "1", "-I", "eth0", "192.168.122.1").split("[")[1].split("]")[0]
     wire, out = Wire(world.internet, "eth0"), Wire(g.ns)
@@ -190,9 +190,10 @@ def chains(world):
     return sorted(line.split()[1] for line in listing if line.strip().startswith("chain "))
 
 
-def test_new_chains_leave_the_counters_alone(world, vmlaned, guest):
+def test_new_chains_leave_the_counters_alone(world, daemon, guest):
     """Networks with port ranges, sources and prefix lengths that no other has come and go."""
-    g = guest("web1")
+    vmlaned = daemon({"default.yaml": DEFAULT + "guard: { ip: off }\n"})
+    g = guest("web1", d=vmlaned)
     g.dhcp()
     spoof(g, 3)
     before = chains(world)
@@ -201,7 +202,7 @@ def test_new_chains_leave_the_counters_alone(world, vmlaned, guest):
     for n, source in ((5, None), (6, "203.0.113.2")):
         vmlaned.vmlane("network", "create", f"lab{n}", "--subnet", f"192.168.{n}.0/2{n}",
                        "--ports", f"{n}0000-{n}0999", *(["--source", source] if source else []))
-    two = guest("two", network="lab5")
+    two = guest("two", network="lab5", d=vmlaned)
     two.dhcp()
     assert 50000 <= udp_ask(two.ns)["port"] <= 50999
     assert len(chains(world)) > len(before)

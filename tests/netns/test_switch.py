@@ -41,7 +41,7 @@ def test_isolated_guests_do_not_meet(daemon, guest):
 
 def test_isolated_guests_do_not_meet_by_the_host(world, daemon, guest):
     """Nor by sending to the gateway's MAC what the host would route back into the network."""
-    d = daemon({"default.yaml": DEFAULT + APART})
+    d = daemon({"default.yaml": DEFAULT + APART + "guard: { ip: off }\n"})
     a, b = guest("a", d=d), guest("b", d=d)
     a.dhcp()
     b.dhcp()
@@ -110,7 +110,7 @@ def test_spanning_tree(world, daemon, guest):
 @pytest.mark.long
 def test_ageing(world, daemon, guest):
     """A MAC that is silent is forgotten after the time that is set, and not before."""
-    d = daemon({"default.yaml": DEFAULT + "switch: { ageing: 10s }\n"})
+    d = daemon({"default.yaml": DEFAULT + "switch: { ageing: 10s }\nguard: off\n"})
     assert bridge(world)["ageing_time"] == 1000
     assert d.network()["ageing_s"] == 10
     assert d.vmlane("diff") == {"changes": []}
