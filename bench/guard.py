@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""guard.py - what guards cost a guest's packet, with 1 guest and with many, and what rules in the manner of
+libvirt's clean-traffic cost it: a chain for each guest, found by going through all ports."""
+import shutil
+import statistics
+
+from sides import Vmlaned
+from stats import Table, duration, number, percentile, spread
+from world import Ns, WORK, run
+
+MAC, IP = "52:54:00:aa:00:01", "10.80.0.10"
+
+
+def clean_traffic(ns, tap, others):
+    """As ebtables has it; the guest's port comes last, as it does for whoever was started last."""
+    rules = ["*nat", ":PREROUTING ACCEPT", ":OUTPUT ACCEPT", ":POSTROUTING ACCEPT"]
+    ports = [(f"none{i}", f"52:54:01:00:{i // 256:02x}:{i % 256:02x}", f"10.80.{1 + i // 250}.{i % 250}") for i in range(others)]
+    ports.append((tap, MAC, IP))
+    rules += [f":I-{port} ACCEPT" for port, _, _ in ports]
+    rules += [f"-A PREROUTING -i {port} -j I-{port}" for port, _, _ in ports]
+    for port, mac, ip in ports:
+        rules += [f"-A I-{port} -s ! {mac} -j DROP", f"-A I-{port} -p IPv4 --ip-src ! {ip} -j DROP",
+                  f"-A I-{port} -p IPv4 --ip-proto udp --ip-sport 67 -j DROP", f"-A I-{port} -p IPv4 -j ACCEPT",
+                  f"-A I-{port} -p ARP --arp-mac-src ! {mac} -j DROP", f"-A I-{port} -p ARP --arp-ip-src ! {ip} -j DROP",
+                  f"-A I-{port} -p ARP -j ACCEPT", f"-A I-{port} -j DROP"]
+    with ns.enter():
+        run("ebtables-nft-restore", stdin="\n".join(rules) + "\n")
+
+
+def side(name, guard, others, ebtables=False):
+    """tap_rate's argument for a guest, with @others of them beside it, and the namespace."""
+    ns = Ns(name)
+    daemon = Vmlaned(ns, [])
+    daemon.api("POST", "/v1/networks", {"network": "n", "ipv4": {"subnet": "10.80.0.0/16"}, "guard": guard,
+                                        "guests": {"guest": {"ipv4": IP, "mac": MAC}}})
+    if guard == "on":
+        for i in range(others):
+            daemon.api("POST", "/v1/guests", {"name": f"other{i}", "network": "n"})
+    guest = daemon.api("POST", "/v1/guests", {"name": "guest", "network": "n"})
+    if ebtables:
+        clean_traffic(ns, guest["tap"], others)
+    return f"{name}={ns.path},{guest['tap']},{MAC},{IP},{ns.mac(guest['bridge'])}", ns
+
+
+def measure(quick, command):
+    cycles, many = (100, 100) if quick else (600, 1000)
+    counts = sorted({0, 99, many - 1})
+    plan = [("off", "off", 0, False)] + [(f"on{n + 1}", "on", n, False) for n in counts]
+    if shutil.which("ebtables-nft-restore"):
+        plan += [(f"ebt{n + 1}", "off", n, True) for n in counts]
+    sides = [side(*p) for p in plan]
+    words = {"off": "no guards"}
+    words.update({f"on{n + 1}": f"all guards, {n + 1:,} guest{'s' if n else ''}" for n in counts})
+    words.update({f"ebt{n + 1}": f"ebtables rules, {n + 1:,} guest{'s' if n else ''}" for n in counts})
+    before = [ns.left_by("up0") for _, ns in sides]
+    lines = run(f"{WORK}/tap_rate", str(cycles), "3000", "1", *[arg for arg, _ in sides]).splitlines()
+    sent = [int(x) for x in lines.pop().split()[1:]]
+    arrived = [ns.left_by("up0") - b for (_, ns), b in zip(sides, before)]
+    rates = list(zip(*[[float(x) for x in line.split()] for line in lines]))
+    table = Table("A guest's 64-byte UDP packet through NAT, without guards and with them", command,
+                  ("", "median", "p10-p90", "a packet takes", "times the rate without, median (p10-p90) of each cycle's", "cycles"))
+    for (name, _, _, _), values in zip(plan, rates):
+        table.row(words[name], f"{number(statistics.median(values))} /s",
+                  f"{number(percentile(values, 10))}-{number(percentile(values, 90))}", duration(1 / statistics.median(values)),
+                  spread([v / b for v, b in zip(values, rates[0])]), str(len(values)))
+    for (name, _, _, _), a, s in zip(plan, arrived, sent):
+        if a < s * 0.99:
+            raise RuntimeError(f"{name}: only {a} of {s} packets left by the uplink: this measured drops")
+    table.show()
