@@ -52,7 +52,10 @@ struct guest_prefix {
 	struct ip6_prefix ip6;
 };
 
-/* guards_of() - the guards of guest @g (NULL: not configured) of @n that are on. */
+/*
+ * guards_of() - the guards of guest @g (NULL: not configured) of @n that are on. None in a network that says
+ * nothing of guards, unless the guest does; in one that does, all that it does not switch off.
+ */
 uint16_t guards_of(const struct network_config *n, const struct guest_config *g);
 
 #define GUEST_PREFIX_STRLEN IP6_PREFIX_STRLEN

@@ -29,7 +29,8 @@ from guest import stop_stream
 from packet import BROADCAST, DhcpPeer, Wire
 from world import INTERNET, wait_for
 
-SIX = DEFAULT + "ipv6: { subnet: fd00:a::/64 }\n"
+GUARDED = DEFAULT + "guard: on\n"
+SIX = GUARDED + "ipv6: { subnet: fd00:a::/64 }\n"
 ROUTER, ROUTER6 = "192.168.122.1", "fd00:a::1"
 STRANGER = "02:00:00:00:00:77"
 EVIL = b"an attack, 7e57"
@@ -256,7 +257,7 @@ def test_bpdu(net):
 
 def test_spanning_tree_has_its_root(daemon, guest):
     """Where the bridge takes part in it, it hears BPDUs before any rule does."""
-    d = daemon({"default.yaml": DEFAULT + "switch: { stp: on }\nguests:\n  trusted: { guard: { bpdu: off } }\n"})
+    d = daemon({"default.yaml": GUARDED + "switch: { stp: on }\nguests:\n  trusted: { guard: { bpdu: off } }\n"})
     m, t = guest("mallory", d=d), guest("trusted", d=d)
 
     def root():
@@ -281,7 +282,7 @@ def test_spanning_tree_has_its_root(daemon, guest):
     ports = {p["ifname"]: p["root_block"] for p in json.loads(d.world.host.run("bridge", "-d", "-j", "link", "show"))
              if p["ifname"].startswith("vl-")}
     assert ports == {"vl-mallory": True, "vl-trusted": False}
-    d.write("default.yaml", DEFAULT + "switch: { stp: on }\nguests:\n  trusted: {}\n  mallory: { guard: { bpdu: off } }\n")
+    d.write("default.yaml", GUARDED + "switch: { stp: on }\nguests:\n  trusted: {}\n  mallory: { guard: { bpdu: off } }\n")
     assert {"~ vl-trusted: root guard on", "~ vl-mallory: root guard off"} <= {c["text"] for c in d.vmlane("diff")["changes"]}
     d.vmlane("apply")
     # The kernel itself sets the ageing for a while after such a thing.
@@ -400,7 +401,7 @@ def test_leases_are_followed_at_once(net):
 
 def test_lease_that_ends(daemon, guest):
     """Without its renewal nobody has the address."""
-    d = daemon({"default.yaml": DEFAULT.replace("lease: 1h", "lease: 60s")})
+    d = daemon({"default.yaml": GUARDED.replace("lease: 1h", "lease: 60s")})
     a, m = guest("alice", d=d), guest("mallory", d=d)
     a.dhcp()
     told = m.dhcp()
@@ -441,7 +442,7 @@ def test_configured_addresses(daemon, guest):
 
 def test_without_dhcp_any_of_the_subnet(daemon, guest):
     """Where nobody gives out addresses guests choose one of the network's, but not the router's."""
-    d = daemon({"default.yaml": "network: default\nmode: nat\nipv4: { subnet: 192.168.122.0/24 }\ndhcp: { enabled: false }\n"})
+    d = daemon({"default.yaml": "network: default\nmode: nat\nipv4: { subnet: 192.168.122.0/24 }\ndhcp: { enabled: false }\nguard: on\n"})
     a, m = guest("alice", d=d), guest("mallory", d=d)
     a.static("192.168.122.20")
     m.static("192.168.122.30")
@@ -452,7 +453,7 @@ def test_without_dhcp_any_of_the_subnet(daemon, guest):
 
 def test_network_without_the_host(daemon, guest):
     """What addresses it has nobody knows: MACs and the rest are watched all the same."""
-    d = daemon({"lab.yaml": "network: lab\nmode: isolated\nhost: false\n"})
+    d = daemon({"lab.yaml": "network: lab\nmode: isolated\nhost: false\nguard: on\n"})
     a, m = guest("alice", d=d, network="lab"), guest("mallory", d=d, network="lab")
     for g, ip in ((a, "10.1.1.1"), (m, "10.1.1.2")):
         g.ns.run("ip", "addr", "add", f"{ip}/24", "dev", "eth0")
@@ -469,7 +470,7 @@ def test_bridged(world, daemon, guest):
     """On somebody else's bridge: what can be known of the LAN's guests."""
     world.host.run("ip", "link", "add", "br9", "type", "bridge")
     world.host.run("ip", "link", "set", "br9", "up")
-    d = daemon({"lan.yaml": "network: lan\nmode: bridged\nbridge: br9\nguests:\n  bob: { addresses: [10.1.1.3] }\n"})
+    d = daemon({"lan.yaml": "network: lan\nmode: bridged\nbridge: br9\nguard: on\nguests:\n  bob: { addresses: [10.1.1.3] }\n"})
     a, m, b = (guest(n, d=d, network="lan") for n in ("alice", "mallory", "bob"))
     for g, ip in ((a, "10.1.1.1"), (m, "10.1.1.2"), (b, "10.1.1.3")):
         g.ns.run("ip", "addr", "add", f"{ip}/24", "dev", "eth0")
@@ -536,7 +537,7 @@ def test_guests_of_before_are_upgraded_in_place(daemon, guest):
     assert len(arrives(a, m, *spoofs(m, a)[1:])) == 3
     assert "bridge" not in d.world.host.run("nft", "list", "tables")
     d.kill9()
-    d.write("default.yaml", DEFAULT)
+    d.write("default.yaml", GUARDED)
     stream = m.stream()
     d.start()
     d.vmlane("apply")
