@@ -192,8 +192,14 @@ def test_gateway6_dead(host, vm6):
     assert host.ask(*OUT6) == ("reachable", None)
 
 
+def has_linklocal(g):
+    shown = g.ns.run("ip", "-6", "addr", "show", "dev", "eth0", "scope", "link")
+    return "fe80:" in shown and "tentative" not in shown
+
+
 def solicit(g):
-    """Ask for a router, as when the interface comes up: RFC 4861, 4.1."""
+    """Ask for a router, as when the interface comes up: RFC 4861, 4.1. Always from the same address."""
+    wait_for("the guest's link-local address", lambda: has_linklocal(g))
     code = ("import socket, struct; s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6);"
             "s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255);"
             "s.sendto(struct.pack('!BBHI', 133, 0, 0, 0), ('ff02::2', 0, 0, socket.if_nametoindex('eth0')))")
