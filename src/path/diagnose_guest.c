@@ -131,10 +131,11 @@ enum guest_fault guest_fault(const struct journey *g, const struct path_view *v,
 	int bridge = guest_bridge(g, v);
 	enum guest_fault fault;
 
-	if (g->end != JOURNEY_DELIVERED)
+	/* What was asked has arrived, also where the last of it was not seen: see questions.c. */
+	if (g->end != JOURNEY_DELIVERED && guest->asked.kind == QUESTION_NONE)
 		return GUEST_FINE;
 	fault = asked_fault(g, v, guest);
-	if (fault != GUEST_FINE)
+	if (fault != GUEST_FINE || g->end != JOURNEY_DELIVERED)
 		return fault;
 	if (elsewhere(g, v) && !from_guest && is_for_guest(g, guest))
 		return GUEST_MISDELIVERED;

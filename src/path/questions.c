@@ -33,6 +33,22 @@ unsigned int journey_dhcp(const struct journey *j, bool from_server)
 	return s->dport == (from_server ? PORT_DHCP_CLIENT : PORT_DHCP_SERVER) ? s->seq : 0;
 }
 
+static bool asks_for_router(const struct path_seen *s)
+{
+	return s->flags & PATH_L4 && s->l4 == IPPROTO_ICMPV6 &&
+	       s->dport >> 8 == ROUTER_SOLICITATION;
+}
+
+/*
+ * It got to whom it asks. The host takes router solicitations without a trace of it when no socket wants
+ * them (net/ipv6/ndisc.c: ndisc_rcv()).
+ */
+static bool has_arrived(const struct journey *j)
+{
+	return j->end == JOURNEY_DELIVERED ||
+	       (j->end == JOURNEY_LOST_SIGHT && asks_for_router(&j->first));
+}
+
 /* What @j asks; false: nothing, or it did not get to whom it asks. */
 static bool question_of(const struct journey *j, struct question *ret)
 {
@@ -40,7 +56,7 @@ static bool question_of(const struct journey *j, struct question *ret)
 	unsigned int dhcp = journey_dhcp(j, false);
 
 	*ret = (struct question){.family = j->flow.family};
-	if (j->to_guest || j->end != JOURNEY_DELIVERED)
+	if (j->to_guest || !has_arrived(j))
 		return false;
 	memcpy(ret->addr, s->dst, sizeof(ret->addr));
 	if (s->ethertype == ETHERTYPE_ARP && s->sport == ARP_REQUEST)
@@ -51,7 +67,7 @@ static bool question_of(const struct journey *j, struct question *ret)
 		return false;
 	else if (s->l4 == IPPROTO_UDP && s->dport == PORT_DNS)
 		ret->kind = QUESTION_DNS;
-	else if (s->l4 == IPPROTO_ICMPV6 && s->dport >> 8 == ROUTER_SOLICITATION)
+	else if (asks_for_router(s))
 		ret->kind = QUESTION_ROUTER;
 	else if (s->l4 == IPPROTO_TCP && (s->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
 		ret->kind = QUESTION_TCP;
