@@ -159,6 +159,24 @@ static void test_dhcp(void **state)
 }
 
 /* There is room for a few; those asked last are kept. */
+/* The host takes them without a trace of it, unless some socket hears them. */
+static void test_router_that_nobody_hears(void **state)
+{
+	struct questions q = {0};
+	struct journey j;
+
+	for (unsigned int n = 1; n <= 3; n++) {
+		j = packet(IPPROTO_ICMPV6, "fe80::1", 0, "ff02::2", 133 << 8, n);
+		j.end = JOURNEY_LOST_SIGHT;
+		assert_int_equal(times(&q, j), n);
+		assert_int_equal(questions_note(&(struct questions){0}, &j).kind, QUESTION_ROUTER);
+	}
+	/* A question for a name that is lost from sight may be anywhere. */
+	j = dns(9);
+	j.end = JOURNEY_LOST_SIGHT;
+	assert_int_equal(questions_note(&q, &j).kind, QUESTION_NONE);
+}
+
 static void test_many(void **state)
 {
 	struct questions q = {0};
@@ -191,6 +209,7 @@ int main(void)
 		cmocka_unit_test(test_question_that_was_dropped),
 		cmocka_unit_test(test_tcp),
 		cmocka_unit_test(test_dhcp),
+		cmocka_unit_test(test_router_that_nobody_hears),
 		cmocka_unit_test(test_many),
 	};
 
