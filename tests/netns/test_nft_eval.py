@@ -327,7 +327,7 @@ def nat_answer(lane, where, raw):
 def arrives(wire):
     """Address and port, of either side, of the next datagram."""
     for seen in wire.frames(20):
-        if "UDP" in seen and seen["UDP"].payload.load.startswith(b"nat"):
+        if "UDP" in seen and bytes(seen["UDP"].payload).startswith(b"nat"):
             return seen["IP"].src, seen["UDP"].sport, seen["IP"].dst, seen["UDP"].dport
     raise TimeoutError("nothing came through")
 
