@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #include "kernel/rtnl.h"
+#include "path/tcx.h"
 
-#define TCX_EGRESS 47 /* BPF_TCX_EGRESS of linux/bpf.h, 6.6 */
-#define TCX_MAX 64    /* BPF_MPROG_MAX */
-#define TYPE_AT 12    /* of the ethertype in a frame */
+#define TCX_MAX 64 /* BPF_MPROG_MAX */
+#define TYPE_AT 12 /* of the ethertype in a frame */
 #define ASK_NEXT 1
 
 /* struct question - the frame, and where. */

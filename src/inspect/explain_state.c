@@ -18,8 +18,7 @@
 #include "kernel/rtnl_detail.h"
 #include "kernel/sysctl.h"
 #include "path/nft_fib.h"
-
-#define TCX_INGRESS 46 /* BPF_TCX_INGRESS of linux/bpf.h, 6.6; egress is the next */
+#include "path/tcx.h"
 
 /**
  * struct explain_state - see explain_state.h

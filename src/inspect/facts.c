@@ -17,6 +17,7 @@
 #include "kernel/sysctl.h"
 #include "kernel/vmm.h"
 #include "path/rules.h"
+#include "path/tcx.h"
 
 /**
  * struct live_facts - see facts.h
@@ -221,11 +222,11 @@ static bool ask_routed(const char *network, void *ctx)
 	return routed;
 }
 
-/* BPF programs at a device that are no filters: BPF_TCX_INGRESS and _EGRESS of linux/bpf.h (6.6). */
+/* BPF programs at a device that are no filters of tc's own. */
 static bool has_tcx(int ifindex, bool egress)
 {
 	uint32_t ids[1], n = ARRAY_SIZE(ids);
-	int r = bpf_prog_query(ifindex, egress ? 47 : 46, 0, NULL, ids, &n);
+	int r = bpf_prog_query(ifindex, egress ? TCX_EGRESS : TCX_INGRESS, 0, NULL, ids, &n);
 
 	return (r == 0 || r == -ENOSPC) && n > 0;
 }

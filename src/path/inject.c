@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -19,6 +18,7 @@
 #include "base/test_refuse.h"
 #include "path/nftext.h"
 #include "path/nftrace_msg.h"
+#include "path/tcx.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
@@ -26,9 +26,6 @@
 #include "path/inject.skel.h"
 #pragma GCC diagnostic pop
 
-/* Of linux/bpf.h, 6.6: BPF_TCX_EGRESS, BPF_F_BEFORE (nobody in particular). */
-#define TCX_EGRESS 47
-#define TCX_FIRST (1u << 3)
 #define NFT_DEVICES_MAX 256u /* NFT_NETDEVICE_MAX */
 #define NFT_TEXT_MAX (1u << 20)
 
@@ -88,31 +85,6 @@ void injector_free(struct injector *i)
 	free(i);
 }
 
-/* The part of union bpf_attr that BPF_LINK_CREATE reads for TCX; the headers here are older. */
-struct tcx_link_attr {
-	uint32_t prog_fd;
-	uint32_t target_ifindex;
-	uint32_t attach_type;
-	uint32_t flags;
-	uint32_t relative_fd;
-	uint32_t pad;
-	uint64_t expected_revision;
-};
-
-/* The descriptor of the link, or -errno. */
-static int attach(const struct injector *i, int ifindex)
-{
-	struct tcx_link_attr a = {
-		.prog_fd = (uint32_t)bpf_program__fd(i->skel->progs.swallow),
-		.target_ifindex = (uint32_t)ifindex,
-		.attach_type = TCX_EGRESS,
-		.flags = TCX_FIRST,
-	};
-	int fd = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &a, sizeof(a));
-
-	return fd < 0 ? -errno : fd;
-}
-
 static int swallow_by_tcx(struct injector *i, const int *ifindexes, size_t n)
 {
 	int fd;
@@ -120,7 +92,7 @@ static int swallow_by_tcx(struct injector *i, const int *ifindexes, size_t n)
 	if (n > INJECTOR_LINKS_MAX || test_refused("tcx"))
 		return -EOPNOTSUPP;
 	for (size_t k = 0; k < n; k++) {
-		fd = attach(i, ifindexes[k]);
+		fd = tcx_attach_first(bpf_program__fd(i->skel->progs.swallow), ifindexes[k], true);
 		if (fd == -ENODEV)
 			continue; /* it has gone meanwhile */
 		if (fd < 0)

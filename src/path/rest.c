@@ -8,7 +8,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #pragma GCC diagnostic push
@@ -16,11 +15,8 @@
 #pragma GCC diagnostic ignored "-Wsign-conversion"
 #include "path/path.skel.h"
 #include "path/rest.skel.h"
+#include "path/tcx.h"
 #pragma GCC diagnostic pop
-
-#define TCX_INGRESS 46 /* BPF_TCX_INGRESS and others of linux/bpf.h, 6.6 */
-#define TCX_EGRESS 47
-#define TCX_BEFORE (1u << 3) /* BPF_F_BEFORE: nobody, so before all */
 
 /**
  * struct rest - the programs and where they are attached
@@ -99,26 +95,9 @@ void rest_free(struct rest *r)
 	free(r);
 }
 
-/* The part of union bpf_attr that BPF_LINK_CREATE reads for TCX; the headers here are older. */
-struct tcx_link_attr {
-	uint32_t prog_fd;
-	uint32_t target_ifindex;
-	uint32_t attach_type;
-	uint32_t flags;
-	uint32_t relative_fd;
-	uint32_t pad;
-	uint64_t expected_revision;
-};
-
 int rest_watch(struct rest *r, int ifindex, bool in)
 {
 	struct bpf_program *program = in ? r->skel->progs.on_rest_in : r->skel->progs.on_rest_out;
-	struct tcx_link_attr a = {
-		.prog_fd = (uint32_t)bpf_program__fd(program),
-		.target_ifindex = (uint32_t)ifindex,
-		.attach_type = in ? TCX_INGRESS : TCX_EGRESS,
-		.flags = TCX_BEFORE,
-	};
 	int fd;
 
 	if (r->n_links == r->room) {
@@ -130,9 +109,9 @@ int rest_watch(struct rest *r, int ifindex, bool in)
 		r->links = p;
 		r->room = room;
 	}
-	fd = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &a, sizeof(a));
+	fd = tcx_attach_first(bpf_program__fd(program), ifindex, !in);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	r->links[r->n_links++] = fd;
 	return 0;
 }
