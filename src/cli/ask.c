@@ -24,7 +24,7 @@ static const struct {
 	{"arp", CRAFT_ARP_REQUEST, false},
 };
 
-/* "ADDR", "ADDR:PORT", "[ADDR]:PORT"; false: neither. */
+/* "ADDR", "ADDR:PORT", "[ADDR]", "[ADDR]:PORT"; false: neither. */
 static bool parse_dest(const char *text, bool has_port, struct probe *p)
 {
 	const char *colon = has_port ? strrchr(text, ':') : NULL;
@@ -37,6 +37,8 @@ static bool parse_dest(const char *text, bool has_port, struct probe *p)
 	if (len > 2 && text[0] == '[' && text[len - 1] == ']') {
 		text++;
 		len -= 2;
+	} else if (has_port && memchr(text, ':', len)) {
+		return false; /* where does the address end? */
 	}
 	if (len >= sizeof(addr))
 		return false;
@@ -65,7 +67,7 @@ static int parse_options(const char *what, struct ask *q)
 	return EXIT_OK;
 }
 
-static int parse_words(const char *what, const struct verb_args *a, int at, struct ask *q)
+int ask_question(const char *what, const struct verb_args *a, int at, struct ask *q)
 {
 	struct probe *p = &q->probe;
 	size_t i;
@@ -75,13 +77,17 @@ static int parse_words(const char *what, const struct verb_args *a, int at, stru
 			break;
 	if (i == ARRAY_SIZE(protos))
 		return cli_usage_error(what,
-				       "'%s' is no protocol that is known here: icmp, tcp, "
+				       "'%s' is no protocol that can be probed: icmp, tcp, "
 				       "udp or arp",
 				       a->arg[at]);
 	p->kind = protos[i].kind;
 	if (!parse_dest(a->arg[at + 1], protos[i].has_port, p))
 		return cli_usage_error(what, "'%s' is no %s", a->arg[at + 1],
-				       protos[i].has_port ? "ADDRESS:PORT" : "address");
+				       protos[i].has_port ? "ADDRESS:PORT (of IPv6: [ADDRESS]:PORT)"
+							  : "address");
+	if (p->kind == CRAFT_ARP_REQUEST && p->family == AF_INET6)
+		return cli_usage_error(what, "arp asks for IPv4 addresses: '%s' is none",
+				       a->arg[at + 1]);
 	return parse_options(what, q);
 }
 
@@ -123,7 +129,7 @@ static void ask_daemon(struct cli *cli, const char *name, struct subject *s)
 	free(errs);
 }
 
-static int find(struct cli *cli, const char *what, struct ask *q, const char *name)
+int ask_find(struct cli *cli, const char *what, const char *name, struct ask *q)
 {
 	struct subject_query query = {.name = name, .port = q->port};
 	struct err e = {0};
@@ -156,8 +162,8 @@ int ask_parse(struct cli *cli, const char *what, const struct verb_args *a, stru
 		return cli_usage_error(
 			what, "what is asked? vmlane %s %sicmp|arp ADDR, or tcp|udp ADDR:PORT",
 			what, at ? "GUEST " : "--port IF ");
-	r = parse_words(what, a, at, q);
-	return r == EXIT_OK ? find(cli, what, q, at ? a->arg[0] : NULL) : r;
+	r = ask_question(what, a, at, q);
+	return r == EXIT_OK ? ask_find(cli, what, at ? a->arg[0] : NULL, q) : r;
 }
 
 void ask_done(struct ask *q)

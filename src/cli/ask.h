@@ -29,6 +29,13 @@ struct ask {
 int ask_parse(struct cli *cli, const char *what, const struct verb_args *a, struct ask *q);
 void ask_done(struct ask *q);
 
+/*
+ * Its two halves: ask_question() fills in @q->probe from the words from @a->arg[@at] on, and the options;
+ * ask_find() the guest called @name (NULL: at @q->port).
+ */
+int ask_question(const char *what, const struct verb_args *a, int at, struct ask *q);
+int ask_find(struct cli *cli, const char *what, const char *name, struct ask *q);
+
 /* ask_failed() - @e is said; the exit code for @r. */
 int ask_failed(const struct err *e, int r);
 

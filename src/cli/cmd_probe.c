@@ -3,18 +3,15 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "api/client.h"
-#include "base/text.h"
+#include "cli/ask.h"
 #include "cli/diagnosis_show.h"
 #include "cli/output.h"
-#include "cli/request.h"
+#include "cli/probe_all_show.h"
 #include "cli/trace_json.h"
 #include "cli/trace_show.h"
 #include "cli/verb.h"
-#include "cli/probe_all_show.h"
 #include "inspect/probe_all.h"
 
 enum {
@@ -46,42 +43,6 @@ static const struct verb_opt opts[] = {
 };
 _Static_assert(ARRAY_SIZE(opts) == PROBE_OPTS, "an option for each number");
 
-static const struct {
-	const char *name;
-	enum craft_kind kind;
-	bool has_port;
-} protos[] = {
-	{"icmp", CRAFT_ECHO, false},
-	{"tcp", CRAFT_TCP, true},
-	{"udp", CRAFT_UDP, true},
-	{"arp", CRAFT_ARP_REQUEST, false},
-};
-
-/* "ADDR", "ADDR:PORT", "[ADDR]", "[ADDR]:PORT"; false: neither. */
-static bool parse_dest(const char *text, bool has_port, struct probe *p)
-{
-	const char *colon = has_port ? strrchr(text, ':') : NULL;
-	char addr[INET6_ADDRSTRLEN + 2];
-	size_t len = colon ? (size_t)(colon - text) : strlen(text);
-	uint32_t port = 0;
-
-	if (has_port && (!colon || text_u32(colon + 1, 1, 65535, &port) < 0))
-		return false;
-	if (len > 2 && text[0] == '[' && text[len - 1] == ']') {
-		text++;
-		len -= 2;
-	} else if (has_port && memchr(text, ':', len)) {
-		return false; /* where does the address end? */
-	}
-	if (len >= sizeof(addr))
-		return false;
-	memcpy(addr, text, len);
-	addr[len] = '\0';
-	p->port = (uint16_t)port;
-	p->family = strchr(addr, ':') ? AF_INET6 : AF_INET;
-	return inet_pton(p->family, addr, p->dst) == 1;
-}
-
 /* What no single host would answer, or what would never leave the guest; NULL: it can be asked. */
 static const char *no_destination(const struct probe *p)
 {
@@ -106,79 +67,15 @@ static const char *no_destination(const struct probe *p)
 	return ntohl(four.s_addr) >> 24 == 127 ? "the guest itself: nothing leaves it" : NULL;
 }
 
-static int parse(const struct verb_args *a, int at, struct probe *p)
+static int parse_one(const struct verb_args *a, int at, struct ask *q)
 {
-	uint32_t size = 0;
-	size_t i;
+	int r = ask_question("probe", a, at, q);
 
-	for (i = 0; i < ARRAY_SIZE(protos); i++)
-		if (strcmp(a->arg[at], protos[i].name) == 0)
-			break;
-	if (i == ARRAY_SIZE(protos))
-		return cli_usage_error(
-			"probe", "'%s' is no protocol that can be probed: icmp, tcp, udp or arp",
-			a->arg[at]);
-	p->kind = protos[i].kind;
-	if (!parse_dest(a->arg[at + 1], protos[i].has_port, p))
-		return cli_usage_error("probe", "'%s' is no %s", a->arg[at + 1],
-				       protos[i].has_port ? "ADDRESS:PORT (of IPv6: [ADDRESS]:PORT)"
-							  : "address");
-	if (no_destination(p))
-		return cli_usage_error("probe", "%s is %s", a->arg[at + 1], no_destination(p));
-	if (p->kind == CRAFT_ARP_REQUEST && p->family == AF_INET6)
-		return cli_usage_error("probe", "arp asks for IPv4 addresses: '%s' is none",
-				       a->arg[at + 1]);
-	if (a->opt[PROBE_SOURCE] && inet_pton(p->family, a->opt[PROBE_SOURCE], p->src) != 1)
-		return cli_usage_error("probe",
-				       "--source '%s' is no address of the destination's kind",
-				       a->opt[PROBE_SOURCE]);
-	if (a->opt[PROBE_SIZE] && text_u32(a->opt[PROBE_SIZE], 28, 65000, &size) < 0)
-		return cli_usage_error("probe", "--size '%s' is not a number from 28 to 65000",
-				       a->opt[PROBE_SIZE]);
-	p->has_src = a->opt[PROBE_SOURCE];
-	p->size = size;
-	p->df = size;
-	p->from_outside = a->opt[PROBE_OUTSIDE];
-	p->send = a->opt[PROBE_SEND];
-	return EXIT_OK;
-}
-
-static int fail(const struct err *e, int r)
-{
-	struct err_list list = {0};
-
-	err_list_push(&list, e);
-	cli_print_errors(&list);
-	return r == -EINVAL ? EXIT_USAGE : EXIT_REFUSED;
-}
-
-/* What only the daemon knows of its guests: who they are before they have spoken. */
-static void ask_daemon(struct cli *cli, const char *name, struct subject *s)
-{
-	struct err_list *errs = calloc(1, sizeof(*errs));
-	char path[CLI_PATH_MAX];
-	json_t *guest = NULL;
-	struct in_addr addr;
-	struct mac mac;
-
-	if (!errs || !name_valid(name)) {
-		free(errs);
-		return;
-	}
-	snprintf(path, sizeof(path), "/v1/guests/%s", name);
-	if (api_call(cli->socket, "GET", path, NULL, &guest, errs) == 0) {
-		if (out_str(guest, "mac") && mac_parse(out_str(guest, "mac"), &mac) == 0) {
-			s->mac = mac;
-			s->has_mac = true;
-		}
-		if (!s->n_addrs && out_str(guest, "ipv4") &&
-		    ip4_parse(out_str(guest, "ipv4"), &addr) == 0) {
-			s->addrs[0] = (struct path_address){.family = AF_INET};
-			memcpy(s->addrs[s->n_addrs++].addr, &addr, sizeof(addr));
-		}
-	}
-	json_decref(guest);
-	free(errs);
+	if (r == EXIT_OK && no_destination(&q->probe))
+		return cli_usage_error("probe", "%s is %s", a->arg[at + 1],
+				       no_destination(&q->probe));
+	q->probe.send = a->opt[PROBE_SEND];
+	return r;
 }
 
 static const char *const answers[] = {
@@ -263,14 +160,14 @@ static int probe(struct cli *cli, struct subject *s, struct probe *p)
 	int r = trace_show_new(&how, s, &showing.show);
 
 	if (r < 0)
-		return fail(&(struct err){.message = "out of memory"}, r);
+		return ask_failed(&(struct err){.message = "out of memory"}, r);
 	p->judged = on_judged;
 	/* What cannot even get in need not be sent. */
 	if (p->from_outside || !trace_show_blocked(showing.show, s->ports[0]))
 		r = probe_run(s, p, on_journey, &showing, &answer, &e);
 	trace_show_free(showing.show);
 	if (r < 0)
-		return fail(&e, r);
+		return ask_failed(&e, r);
 	show_answer(cli, p, answer);
 	return answer == PROBE_REACHABLE ? EXIT_OK : EXIT_REFUSED;
 }
@@ -289,9 +186,10 @@ static bool is_own(const struct subject *s, const struct probe *p)
 static int run_one(struct cli *cli, struct subject *s, struct probe *p)
 {
 	if (!p->from_outside && is_own(s, p))
-		return fail(&(struct err){.message = "that is the guest's own address: what it "
-						     "sends there does not leave it"},
-			    -EHOSTUNREACH);
+		return ask_failed(&(struct err){.message =
+							"that is the guest's own address: what it "
+							"sends there does not leave it"},
+				  -EHOSTUNREACH);
 	return probe(cli, s, p);
 }
 
@@ -324,42 +222,23 @@ static int run_all(struct cli *cli, struct subject *s, struct probe_all_options 
 	o->socket = cli->socket;
 	r = probe_all_show(cli, s, o, &ok, &e);
 	if (r < 0)
-		return fail(&e, r);
+		return ask_failed(&e, r);
 	return ok ? EXIT_OK : EXIT_REFUSED;
-}
-
-/* The guest that is named, as far as it can be known. */
-static int find(struct cli *cli, const struct verb_args *a, int at, struct subject *s)
-{
-	struct subject_query q = {.name = at ? a->arg[0] : NULL, .port = a->opt[PROBE_PORT]};
-	struct err e = {0};
-	struct mac mac;
-	int r = 0;
-
-	if (a->opt[PROBE_MAC] && mac_parse(a->opt[PROBE_MAC], &mac) < 0)
-		return cli_usage_error("probe", "--mac '%s' is no MAC address", a->opt[PROBE_MAC]);
-	if (a->opt[PROBE_NETNS])
-		r = subject_enter_netns(a->opt[PROBE_NETNS], &e);
-	if (r == 0)
-		r = subject_find(&q, s, &e);
-	if (r < 0)
-		return fail(&e, r);
-	if (q.name && !a->opt[PROBE_NETNS])
-		ask_daemon(cli, q.name, s);
-	if (a->opt[PROBE_MAC]) {
-		s->mac = mac;
-		s->has_mac = true;
-	}
-	return EXIT_OK;
 }
 
 static int run_probe(struct cli *cli, const struct verb_args *a)
 {
+	struct ask q = {
+		.source = a->opt[PROBE_SOURCE],
+		.size = a->opt[PROBE_SIZE],
+		.from_outside = a->opt[PROBE_OUTSIDE],
+		.port = a->opt[PROBE_PORT],
+		.mac = a->opt[PROBE_MAC],
+		.netns = a->opt[PROBE_NETNS],
+	};
 	bool all = a->opt[PROBE_ALL];
 	struct probe_all_options o = {0};
-	int at = a->opt[PROBE_PORT] ? 0 : 1;
-	struct subject s = {0};
-	struct probe p = {0};
+	int at = q.port ? 0 : 1;
 	int r;
 
 	if (a->n != at + (all ? 0 : 2))
@@ -369,13 +248,12 @@ static int run_probe(struct cli *cli, const struct verb_args *a)
 			at ? "GUEST " : "--port IF ");
 	if (!all && (a->opt[PROBE_TO] || a->opt[PROBE_TO6]))
 		return cli_usage_error("probe", "--to and --to6 go with --all");
-	r = all ? parse_all(a, &o) : parse(a, at, &p);
+	r = all ? parse_all(a, &o) : parse_one(a, at, &q);
 	if (r == EXIT_OK)
-		r = find(cli, a, at, &s);
-	if (r != EXIT_OK)
-		return r;
-	r = all ? run_all(cli, &s, &o) : run_one(cli, &s, &p);
-	subject_done(&s);
+		r = ask_find(cli, "probe", at ? a->arg[0] : NULL, &q);
+	if (r == EXIT_OK)
+		r = all ? run_all(cli, &q.subject, &o) : run_one(cli, &q.subject, &q.probe);
+	ask_done(&q);
 	return r;
 }
 
