@@ -331,3 +331,19 @@ def test_for_people(host, vm):
     done = host.ns.run(program("vmlane"), "explain", "--port", "vnet1", *host.who, *OUT)
     assert done.splitlines()[-1] == "reachable: it would get there, and the reply back (nothing was sent)"
     assert "would leave by eth0" in done
+
+
+@pytest.mark.parametrize("args, code, words", [
+    ([], 1, "what is asked?"),
+    (["vnet1", "sctp", "1.2.3.4"], 1, "'sctp' is no protocol"),
+    (["vnet1", "tcp", "1.2.3.4"], 1, "'1.2.3.4' is no ADDRESS:PORT"),
+    (["vnet1", "tcp", "2001:db8::1:443"], 1, "[ADDRESS]:PORT"),
+    (["vnet1", "arp", "fe80::1"], 1, "IPv4 addresses"),
+    (["vnet1", "icmp", "1.2.3.4", "--size", "10"], 1, "--size '10'"),
+    (["vnet1", "icmp", "1.2.3.4", "--source", "::1"], 1, "--source '::1'"),
+    (["vnet1", "icmp", "1.2.3.4", "--mac", "1"], 1, "--mac '1'"),
+    (["nobody", "icmp", "1.2.3.4"], 2, "there is no guest 'nobody'"),
+])
+def test_bad_words(host, vm, args, code, words):  # pylint: disable=unused-argument
+    done = host.ns.run(program("vmlane"), "explain", *args, check=False)
+    assert done.returncode == code and words in done.stderr, done.stderr
