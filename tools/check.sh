@@ -22,6 +22,7 @@ STAGES="format includes source scripts man build-gcc build-asan build-clang buil
 	unit unit-asan fuzz units platform package netns"
 passed=0 failed=0 skipped=0 unsteady=0
 netns_pid=
+failures=()
 mkdir -p "$LOGS"
 
 # Two at once would build under each other's feet.
@@ -307,9 +308,15 @@ run_stage()
 		;;
 	*) echo "  ($(tail -n 1 "$log" | tr -d '=' | cut -c 1-90))" ;;
 	esac
-	# Why single tests were skipped, and which of them pass only now and then.
-	grep -h '^SKIPPED' "$log" | sort -u | sed 's/^/   | /'
+	# Why tests were skipped and how many for each reason, and which pass only now and then.
+	sed -n 's/^SKIPPED \[\([0-9]*\)\] [^ ]* /\1 /p' "$log" |
+		awk '{ n = $1; $1 = ""; times[$0] += n } END { for (why in times) printf "   | skipped %d:%s\n", times[why], why }' | sort
 	[ $word = FAILED ] || grep -h '^unsteady: ' "$log" | sed 's/^/   | /'
+	# Said once more at the very end, where whoever sees only that looks.
+	if [ $word = FAILED ]; then
+		failures+=("stage $name")
+		while read -r line; do failures+=("$line"); done < <(sed -n 's/^failed: //p' "$log")
+	fi
 }
 
 want=${*:-$STAGES}
@@ -332,6 +339,7 @@ for stage in $want; do
 	run_stage "$stage"
 done
 netns_pid=
+[ ${#failures[@]} = 0 ] || printf 'FAILED: %s\n' "${failures[@]}"
 echo "took $((SECONDS / 60)) min $((SECONDS % 60)) s; logs in $LOGS/"
 echo "check: $passed passed, $failed failed, $skipped skipped, $unsteady unsteady"
 [ "$failed" = 0 ]
