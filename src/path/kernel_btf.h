@@ -3,8 +3,8 @@
  * kernel_btf.h - what the running kernel's type information tells: which tracepoints there are, and the
  * names of its drop reasons.
  *
- * The types themselves take 10 ms to read, and libbpf reads them besides: here only their names are, until
- * a reason is asked for.
+ * libbpf takes 25 ms to make its structures of it, once for itself: here the file's bytes are looked
+ * through as they are, its types not before a reason is asked for.
  */
 #ifndef VMLANE_PATH_KERNEL_BTF_H
 #define VMLANE_PATH_KERNEL_BTF_H
@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include "base/macro.h"
 
+struct btf_enum;
 struct kernel_btf;
 
 /* kernel_btf_new() - -ENOENT on a kernel without it, -EINVAL when it is not understood, -ENOMEM. */
@@ -33,5 +34,13 @@ uint32_t kernel_btf_reason_number(struct kernel_btf *k, const char *name);
 
 /* btf_names_find() - @names, @len bytes of strings that end with 0 each, has @name as one of them. */
 bool btf_names_find(const char *names, size_t len, const char *name);
+
+/*
+ * btf_types_find_enum() - the values of the enum @name in @types, @len bytes of types as in the file, whose
+ * names are in @names, which ends with a 0. Returns them inside @types and how many; NULL when there is none
+ * or when the types are not understood as far as it.
+ */
+const struct btf_enum *btf_types_find_enum(const uint8_t *types, size_t len, const char *names,
+					   size_t n_names, const char *name, size_t *ret_n);
 
 #endif

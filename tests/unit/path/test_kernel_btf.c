@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <linux/btf.h>
 #include <string.h>
 
 #include "path/kernel_btf.h"
@@ -22,6 +23,59 @@ static void test_names(void **state)
 	assert_false(btf_names_find(names, sizeof(names) - 1, "btf_trace"));
 	assert_false(btf_names_find(names, 3, "btf_trace_net"));
 	assert_false(btf_names_find(names, 0, "net"));
+}
+
+/* A struct with a member, an enum that is not asked for, one that is; then what no kernel has. */
+static const uint32_t types[] = {
+	1,
+	BTF_KIND_STRUCT << 24 | 1,
+	4,
+	3,
+	1,
+	0,
+	3,
+	BTF_KIND_ENUM << 24 | 1,
+	4,
+	3,
+	7,
+	5,
+	BTF_KIND_ENUM << 24 | 2,
+	4,
+	1,
+	2,
+	3,
+	9,
+	10,
+	31u << 24,
+	0,
+};
+static const char type_names[] = "\0s\0m\0reasons\0";
+
+static const struct btf_enum *find(size_t words, const char *name, size_t *ret_n)
+{
+	return btf_types_find_enum((const uint8_t *)types, words * sizeof(types[0]), type_names,
+				   sizeof(type_names), name, ret_n);
+}
+
+static void test_enum(void **state)
+{
+	const struct btf_enum *e;
+	size_t n = 0;
+
+	e = find(ARRAY_SIZE(types), "reasons", &n);
+	assert_non_null(e);
+	assert_int_equal(n, 2);
+	assert_int_equal(e[0].val, 2);
+	assert_int_equal(e[1].val, 9);
+	e = find(ARRAY_SIZE(types), "m", &n);
+	assert_non_null(e);
+	assert_int_equal(n, 1);
+	assert_int_equal(e[0].val, 7);
+	/* A struct is none, nor is what is cut off, nor what is behind a kind that nobody knows. */
+	assert_null(find(ARRAY_SIZE(types), "s", &n));
+	assert_null(find(17, "reasons", &n));
+	assert_null(find(ARRAY_SIZE(types), "nobody", &n));
+	assert_null(find(0, "reasons", &n));
 }
 
 static void test_this_kernel(void **state)
@@ -45,6 +99,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_enum),
 		cmocka_unit_test(test_this_kernel),
 	};
 
