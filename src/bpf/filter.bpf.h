@@ -271,11 +271,13 @@ static long filter_step(__u32 i, struct filter_loop *loop)
 	return 0;
 }
 
-static __always_inline bool filter_matches(struct frame *f)
+__noinline int filter_matches(struct frame *f)
 {
 	struct filter_loop loop = {.f = f};
 	__u32 zero = 0;
 
+	if (!f)
+		return false;
 	if (config.n_filter == 0)
 		return true;
 	loop.run = bpf_map_lookup_elem(&filter_runs, &zero);

@@ -50,11 +50,11 @@ static __always_inline struct track *track_put(const struct packet *pk, const st
  * A fragment or segment of the packet that was last seen as @whole. One of its sides may have been
  * translated since.
  */
-static __always_inline bool is_piece(const struct path_seen *whole, const struct path_seen *s)
+__noinline int is_piece(const struct path_seen *whole, const struct path_seen *s)
 {
 	__u32 from, to;
 
-	if (s->ethertype != whole->ethertype || s->l4 != whole->l4)
+	if (!whole || !s || s->ethertype != whole->ethertype || s->l4 != whole->l4)
 		return false;
 	from = differ(s->src, whole->src);
 	to = differ(s->dst, whole->dst);
@@ -148,9 +148,8 @@ struct place {
 };
 
 /* As its connection has it: @s was read when its destination had been translated already. */
-static __always_inline void seen_before_nat(const struct packet *pk, struct path_seen *s)
+static __always_inline void seen_before_nat(unsigned long nfct, struct path_seen *s)
 {
-	unsigned long nfct = pk->skb->_nfct;
 	struct nf_conn *ct = (void *)(nfct & CT_POINTER);
 	struct path_tuple t = {};
 	__u32 info = nfct & 7; /* enum ip_conntrack_info */
@@ -175,33 +174,36 @@ static __always_inline void seen_before_nat(const struct packet *pk, struct path
  * to all. The frame that was kept tells, if it is the same still; else, when it had to wait on its way,
  * the device that it came in by, at a time that is not known any more.
  */
-static __always_inline void tell_arrival(struct cpu *cpu, const struct packet *pk, __u32 packet,
-					 const struct finger *finger)
+__noinline int tell_arrival(struct cpu *cpu, __u64 skb, __u32 packet, const struct finger *finger)
 {
-	struct path_seen *s = &cpu->current; /* about to be written anew anyway */
-	__u32 iif = pk->skb->skb_iif;
+	struct sk_buff *now = (struct sk_buff *)skb;
+	__u32 iif = BPF_CORE_READ(now, skb_iif);
 	struct finger first;
+	struct path_seen *s;
 
-	if (!iif)
-		return; /* the host's own */
+	if (!iif || !cpu || !finger)
+		return 0;  /* the host's own */
+	s = &cpu->current; /* about to be written anew anyway */
 	__builtin_memset(s, 0, sizeof(*s));
 	headers_read(&cpu->in, s);
 	finger_make(&cpu->in, s, &first);
 	/* A copy that was flooded shares its data with what came in. */
-	if ((cpu->in.skb != pk->key && cpu->in.head != pk->head) || !finger_same(&first, finger)) {
+	if ((cpu->in.skb != skb && cpu->in.head != number_of(BPF_CORE_READ(now, head))) ||
+	    !finger_same(&first, finger)) {
 		__builtin_memcpy(s, &cpu->seen, sizeof(*s));
-		seen_before_nat(pk, s);
-		head_fill(&s->head, PATH_RX, pk->key, packet, config.netns, iif);
+		seen_before_nat(BPF_CORE_READ(now, _nfct), s);
+		head_fill(&s->head, PATH_RX, skb, packet, config.netns, iif);
 		tell(s, sizeof(*s));
-		return;
+		return 0;
 	}
 	s->len = cpu->seen.len;
 	s->vlan = cpu->seen.vlan;
 	if (s->l4 == 17)
 		s->seq = cpu->seen.seq;
-	head_fill(&s->head, PATH_RX, pk->key, packet, config.netns, cpu->in.ifindex);
+	head_fill(&s->head, PATH_RX, skb, packet, config.netns, cpu->in.ifindex);
 	s->head.time_ns = cpu->in.time_ns;
 	tell(s, sizeof(*s));
+	return 0;
 }
 
 #define DST_METADATA 0x80 /* include/net/dst.h */
@@ -211,14 +213,15 @@ static __always_inline void tell_arrival(struct cpu *cpu, const struct packet *p
  * The route that it took while nobody knew whose it was: what its routing table was asked is over, but
  * the answer goes with it. Which table gave it is not known any more.
  */
-static __always_inline void tell_taken_route(struct cpu *cpu, const struct packet *pk, __u32 packet)
+__noinline int tell_taken_route(const struct cpu *cpu, __u64 skb, __u32 packet)
 {
-	struct dst_entry *dst = (void *)(pk->skb->_skb_refdst & ~1ul);
+	struct sk_buff *s = (struct sk_buff *)skb;
+	struct dst_entry *dst = (void *)(BPF_CORE_READ(s, _skb_refdst) & ~1ul);
 	struct path_route r = {};
 	struct net_device *dev;
 
-	if (!dst || BPF_CORE_READ(dst, flags) & DST_METADATA)
-		return;
+	if (!cpu || !dst || BPF_CORE_READ(dst, flags) & DST_METADATA)
+		return 0;
 	dev = BPF_CORE_READ(dst, dev);
 	if (cpu->seen.ethertype == ETH_P_IP) {
 		struct rtable *rt = (void *)dst;
@@ -238,14 +241,15 @@ static __always_inline void tell_taken_route(struct cpu *cpu, const struct packe
 			bpf_probe_read_kernel(r.gateway, 16, &rt->rt6i_gateway);
 		}
 	} else {
-		return;
+		return 0;
 	}
-	r.iif = pk->skb->skb_iif;
-	r.mark = pk->skb->mark;
+	r.iif = BPF_CORE_READ(s, skb_iif);
+	r.mark = BPF_CORE_READ(s, mark);
 	__builtin_memcpy(r.src, cpu->seen.src, 16);
 	__builtin_memcpy(r.dst, cpu->seen.dst, 16);
-	head_fill(&r.head, PATH_ROUTE, pk->key, packet, config.netns, BPF_CORE_READ(dev, ifindex));
+	head_fill(&r.head, PATH_ROUTE, skb, packet, config.netns, BPF_CORE_READ(dev, ifindex));
 	tell(&r, sizeof(r));
+	return 0;
 }
 
 /* A packet that is not followed yet: shall it be? */
@@ -275,9 +279,9 @@ static __always_inline struct track *begin(struct cpu *cpu, const struct packet 
 	t.packet = __sync_fetch_and_add(&last_packet, 1) + 1;
 	count(PATH_FOLLOWED);
 	if (!in) {
-		tell_arrival(cpu, pk, t.packet, finger);
+		tell_arrival(cpu, pk->key, t.packet, finger);
 		if (pk->skb->skb_iif)
-			tell_taken_route(cpu, pk, t.packet);
+			tell_taken_route(cpu, pk->key, t.packet);
 	}
 	return track_put(pk, &t);
 }
@@ -315,7 +319,7 @@ static __always_inline void tell_seen(struct cpu *cpu, const struct packet *pk, 
 {
 	if (t->clone)
 		cpu->seen.flags |= PATH_CLONE;
-	tell_ct(pk, t);
+	tell_ct(pk->key, t);
 	head_fill(&cpu->seen.head, type, pk->key, t->packet, p->netns, p->ifindex);
 	tell(&cpu->seen, sizeof(cpu->seen));
 }
@@ -445,7 +449,7 @@ static __always_inline void on_way(struct sk_buff *skb, const struct net_device 
 		return;
 	}
 	cpu = this_cpu();
-	p.netns = dev->nd_net.net->ns.inum;
+	p.netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
 	if (!cpu || (!t && p.netns != config.netns))
 		return;
 	f = p.in ? &cpu->in : &cpu->out;
@@ -523,10 +527,10 @@ static __always_inline void on_packet(struct sk_buff *skb, enum path_event_type 
 		t = adopt(cpu, &pk, &finger);
 	if (!t)
 		return;
-	dev = skb->dev;
+	dev = BPF_CORE_READ(skb, dev);
 	if (dev) {
-		p.ifindex = dev->ifindex;
-		p.netns = dev->nd_net.net->ns.inum;
+		p.ifindex = BPF_CORE_READ(dev, ifindex);
+		p.netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
 	}
 	cpu->seen.location = location;
 	cpu->seen.reason = reason;

@@ -17,6 +17,12 @@ static __always_inline __u32 be32_at(const __u8 *p)
 	return (__u32)p[0] << 24 | (__u32)p[1] << 16 | (__u32)p[2] << 8 | p[3];
 }
 
+/* 1 for 0, and 0 for all else. */
+static __always_inline __u32 is_zero(__u32 x)
+{
+	return ((__u64)x - 1) >> 63;
+}
+
 /* A pointer to @n bytes at @off of @f, or NULL: for the verifier as much as for short frames. */
 #define AT(f, off, n)                                                                              \
 	({                                                                                         \
@@ -272,6 +278,7 @@ __noinline int headers_read(const struct frame *f, struct path_seen *s)
 
 #define DHCP_OPTIONS 240 /* behind BOOTP's fields and the cookie (RFC 2131, 2) */
 #define DHCP_MESSAGE_TYPE 53
+#define DHCP_END 255
 #define DHCP_READ 64
 
 /*
@@ -281,7 +288,7 @@ __noinline int headers_read(const struct frame *f, struct path_seen *s)
 __noinline int dhcp_type(const struct frame *f, const struct path_seen *s)
 {
 	__u8 options[DHCP_READ] = {};
-	__u32 headers, o = 0, n;
+	__u32 headers, o = 0, n, over = 0, type = 0;
 	const __u8 *p;
 	__u64 at;
 
@@ -297,23 +304,25 @@ __noinline int dhcp_type(const struct frame *f, const struct path_seen *s)
 	n = f->end - at > DHCP_READ ? DHCP_READ : f->end - at;
 	if (n > DHCP_READ || bpf_probe_read_kernel(options, n & (DHCP_READ * 2 - 1), (void *)at))
 		return 0;
-	for (int i = 0; i < 8 && o + 2 < DHCP_READ; i++) {
-		__u8 code = options[o & (DHCP_READ - 1)];
+	/* Without a branch, as each doubles the verifier's ways. An option 255 is the last. */
+	for (int i = 0; i < 8; i++) {
+		__u32 code = options[o & (DHCP_READ - 1)];
+		__u32 on = is_zero((o + 2) / DHCP_READ) & is_zero(over);
 
-		if (code == DHCP_MESSAGE_TYPE)
-			return options[(o + 2) & (DHCP_READ - 1)];
-		if (code == 255)
-			return 0;
-		o += code ? 2 + options[(o + 1) & (DHCP_READ - 1)] : 1;
+		type |= on * is_zero(code ^ DHCP_MESSAGE_TYPE) * options[(o + 2) & (DHCP_READ - 1)];
+		over |= is_zero(code ^ DHCP_MESSAGE_TYPE) | is_zero(code ^ DHCP_END);
+		o += 1 + (1 - is_zero(code)) * (1 + options[(o + 1) & (DHCP_READ - 1)]);
 	}
-	return 0;
+	return type;
 }
 
 /* Where what is behind ports and checksum begins in @f, or 0 where IP's options are in the way. */
-static __always_inline __u32 payload_offset(const struct frame *f, const struct path_seen *s)
+__noinline int payload_offset(const struct frame *f, const struct path_seen *s)
 {
 	const __u8 *p;
 
+	if (!f || !s)
+		return 0;
 	if (s->ethertype == ETH_P_IPV6) {
 		p = AT(f, f->l3 + 6, 1);
 		if (!p || p[0] == 0)

@@ -38,12 +38,13 @@ static __always_inline bool flow_known(const struct path_seen *s)
 	return bpf_map_lookup_elem(&flows, &t);
 }
 
-static __always_inline bool mac_same(const __u8 *a, const __u8 *b)
+static __always_inline __u32 mac_same(const __u8 *a, const __u8 *b)
 {
+	__u32 differs = 0;
+
 	for (int i = 0; i < 6; i++)
-		if (a[i] != b[i])
-			return false;
-	return true;
+		differs |= a[i] ^ b[i];
+	return is_zero(differs);
 }
 
 _Static_assert(__builtin_offsetof(struct path_seen, src) % 4 == 0 &&
@@ -59,18 +60,16 @@ static __always_inline __u32 differ(const __u8 *a, const __u8 *b)
 	return (x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]);
 }
 
-static __always_inline __u32 is_zero(__u32 x)
+/* Functions that the verifier looks at once, as headers_read(). */
+__noinline int guest_address(const struct path_seen *s)
 {
-	return ((__u64)x - 1) >> 63;
-}
-
-static __always_inline bool guest_address(const struct path_seen *s)
-{
-	__u8 family = s->ethertype == ETH_P_IPV6 ? AF_INET6 : AF_INET;
 	__u32 found = 0;
+	__u8 family;
 
-	if (s->ethertype != ETH_P_IP && s->ethertype != ETH_P_IPV6 && s->ethertype != ETH_P_ARP)
+	if (!s ||
+	    (s->ethertype != ETH_P_IP && s->ethertype != ETH_P_IPV6 && s->ethertype != ETH_P_ARP))
 		return false;
+	family = s->ethertype == ETH_P_IPV6 ? AF_INET6 : AF_INET;
 	for (int i = 0; i < PATH_ADDRS_MAX; i++) {
 		__u32 other = guest.families[i] ^ family;
 
@@ -82,12 +81,11 @@ static __always_inline bool guest_address(const struct path_seen *s)
 	return found;
 }
 
-/* A function that the verifier looks at once, as headers_read(). */
 __noinline int is_guests(const struct path_seen *s)
 {
 	if (!s)
 		return false;
-	if (guest.has_mac && (mac_same(s->dmac, guest.mac) || mac_same(s->smac, guest.mac)))
+	if (guest.has_mac && (mac_same(s->dmac, guest.mac) | mac_same(s->smac, guest.mac)))
 		return true;
 	return guest_address(s) || flow_known(s);
 }
@@ -122,21 +120,21 @@ static __always_inline void tuple_read(const struct nf_conntrack_tuple *t, struc
 	ret->dport = ret->l4 == 1 || ret->l4 == 58 ? 0 : bpf_ntohs(BPF_CORE_READ(t, dst.u.all));
 }
 
-/* What conntrack knows of a packet that is followed, when that is news. */
-static __always_inline void tell_ct(const struct packet *pk, struct track *t)
+/* What conntrack knows of a packet that is followed, when that is news. @skb: where that is. */
+__noinline int tell_ct(__u64 skb, struct track *t)
 {
-	struct nf_conn *ct = (void *)(pk->skb->_nfct & CT_POINTER);
+	struct nf_conn *ct = (void *)(BPF_CORE_READ((struct sk_buff *)skb, _nfct) & CT_POINTER);
 	struct path_ct e = {};
 	unsigned long status;
 
-	if (!ct)
-		return;
+	if (!ct || !t)
+		return 0;
 	status = BPF_CORE_READ(ct, status);
 	if (t->ct == (__u64)ct && t->ct_status == status)
-		return;
+		return 0;
 	t->ct = (__u64)ct;
 	t->ct_status = status;
-	head_fill(&e.head, PATH_CT, pk->key, t->packet, 0, 0);
+	head_fill(&e.head, PATH_CT, skb, t->packet, 0, 0);
 	e.ct = (__u64)ct;
 	e.status = status;
 	/* Constant indices: only those are relocated. */
@@ -145,6 +143,7 @@ static __always_inline void tell_ct(const struct packet *pk, struct track *t)
 	flow_add(&e.original, e.head.time_ns);
 	flow_add(&e.reply, e.head.time_ns);
 	tell(&e, sizeof(e));
+	return 0;
 }
 
 #endif
