@@ -387,6 +387,7 @@ static void fork_both(struct nfteval *v, struct nfteval_state *s)
 		return;
 	}
 	s->res.rejected = s->res.rejected && matched->res.rejected;
+	s->res.one_of = why;
 }
 
 /*

@@ -194,8 +194,12 @@ int nftrace_parse(const void *bytes, size_t len, struct nftrace_msg *ret)
 	const struct nlmsghdr *nlh = bytes;
 	const struct nfgenmsg *nfg;
 
-	/* libmnl looks as far as the end rounded up; the kernel pads each attribute. */
-	if (len > INT32_MAX || !mnl_nlmsg_ok(nlh, (int)len) || nlh->nlmsg_len % MNL_ALIGNTO != 0)
+	/*
+	 * Not by mnl_nlmsg_ok(), which takes a length above INT_MAX for a short one. libmnl looks as far as
+	 * the end rounded up; the kernel pads each attribute.
+	 */
+	if (len < sizeof(*nlh) || nlh->nlmsg_len < sizeof(*nlh) || nlh->nlmsg_len > len ||
+	    nlh->nlmsg_len % MNL_ALIGNTO != 0)
 		return -EBADMSG;
 	if (nlh->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_TRACE))
 		return -ENOMSG;

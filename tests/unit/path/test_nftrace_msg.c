@@ -156,6 +156,9 @@ static void test_cut(void **state)
 		memcpy(cut, whole, len);
 		assert_int_equal(nftrace_parse(cut, len, &m), -EBADMSG);
 		if (len >= sizeof(*cut)) {
+			/* As an int it would be less than nothing. */
+			cut->nlmsg_len = 0x90000000u;
+			assert_int_equal(nftrace_parse(cut, len, &m), -EBADMSG);
 			cut->nlmsg_len = len;
 			r = nftrace_parse(cut, len, &m);
 			assert_true(r == 0 || r == -EBADMSG);
