@@ -147,10 +147,10 @@ static void answer(const struct nfteval_result *r, const struct nfteval_packet *
 {
 	size_t len = pkt->protocol == 0x800 ? 4 : 16;
 
-	say(json_pack("{s:s, s:s, s:I, s:I, s:I, s:i, s:o, s:b, s:b, s:o, s:o, s:i, s:s?}", "outcome",
-		      nfteval_outcome_name(r->outcome), "unknown", r->unknown, "unknown_rule",
-		      (json_int_t)(r->unknown_rule ? r->unknown_rule->handle : 0), "mark",
-		      (json_int_t)pkt->mark, "ct_mark", (json_int_t)pkt->ct.mark, "pkttype",
+	say(json_pack("{s:s, s:s, s:I, s:I, s:I, s:i, s:o, s:b, s:b, s:o, s:o, s:i, s:s?}",
+		      "outcome", nfteval_outcome_name(r->outcome), "unknown", r->unknown,
+		      "unknown_rule", (json_int_t)(r->unknown_rule ? r->unknown_rule->handle : 0),
+		      "mark", (json_int_t)pkt->mark, "ct_mark", (json_int_t)pkt->ct.mark, "pkttype",
 		      pkt->pkttype, "steps", steps(r), "rejected", r->rejected, "notrack",
 		      r->notrack, "snat", translation(&r->snat, len), "dnat",
 		      translation(&r->dnat, len), "more", (int)r->more_steps, "one_of", r->one_of));
