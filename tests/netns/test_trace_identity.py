@@ -151,7 +151,8 @@ def wrong_events(lines):
 
 
 def run(world, guests):
-    """One trace, as long as the traffic; its lines."""
+    """One trace, as long as the traffic; its lines. None when some were lost, of which it says how many: of the
+    packets that they were about nothing can be told then."""
     path = f"{world.tmp}/trace.json"
     with open(path, "wb") as out:
         t = world.host.start(program("vmlane"), "-o", "json", "trace", "web1", "-v", stdout=out, log=f"{world.tmp}/trace.log")
@@ -161,7 +162,10 @@ def run(world, guests):
     assert t.wait() == 0, t.text()
     with open(path, encoding="utf-8") as f:
         lines = [json.loads(line) for line in f]
-    assert lines[-1]["event"] == "end" and lines[-1]["lost"] == {"events": 0, "packets": 0, "unreadable": 0, "rested": 0}, lines[-1]
+    assert lines[-1]["event"] == "end"
+    if lines[-1]["lost"]["events"]:
+        return None
+    assert lines[-1]["lost"] == {"events": 0, "packets": 0, "unreadable": 0, "rested": 0}, lines[-1]
     return lines
 
 
@@ -208,9 +212,13 @@ def test_no_packet_is_taken_for_another(world, guest):
     p = b.ns.python("server.py", "0.0.0.0", stdout=subprocess.PIPE, log=f"{world.tmp}/server-web2.log")
     assert p.line() == "ready"
     assert a.ping(INTERNET) and a.ping(b.ip)
-    followed = 0
+    followed = again = 0
     for _ in range(ROUNDS):
-        lines = run(world, guests)
+        # Where others keep the processors from the trace for long, its buffer does not do.
+        while not (lines := run(world, guests)):
+            again += 1
+            assert again <= 3 + ROUNDS / 10, "events are lost again and again"
         check(lines, a, b)
         followed += lines[-1]["packets"]
+    print(f"{followed} packets followed, {again} rounds repeated because events were lost")
     assert followed >= ROUNDS * (4 * ECHOES + SHOUTS + QUESTIONS)
