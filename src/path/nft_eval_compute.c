@@ -184,7 +184,7 @@ static int bitwise(struct nfteval_state *s, const struct nftprog_expr *e, const 
 	int r;
 
 	switch (e->cmp) {
-	case NFT_BITWISE_MASK_XOR:
+	case NFT_BITWISE_BOOL:
 		memcpy(a, e->data, e->len);
 		memcpy(b, e->data2, e->len);
 		for (size_t i = 0; i < words; i++)

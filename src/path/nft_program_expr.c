@@ -146,8 +146,8 @@ static int parse_bitwise(struct parsing *in, struct nftprog_expr *e)
 	e->sreg2 = reg_of(in, BITWISE_SREG2);
 	e->dreg = reg_of(in, NFTA_BITWISE_DREG);
 	e->len = nftprog_u32(&in->a, NFTA_BITWISE_LEN, 0);
-	e->cmp = nftprog_u32(&in->a, NFTA_BITWISE_OP, NFT_BITWISE_MASK_XOR);
-	if (e->cmp != NFT_BITWISE_MASK_XOR)
+	e->cmp = nftprog_u32(&in->a, NFTA_BITWISE_OP, NFT_BITWISE_BOOL);
+	if (e->cmp != NFT_BITWISE_BOOL)
 		return in->a.tb[NFTA_BITWISE_DATA]
 			       ? data_of(in, NFTA_BITWISE_DATA, &e->data, &e->data_len)
 			       : 0;
