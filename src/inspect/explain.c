@@ -165,10 +165,12 @@ static int both_ways(struct explaining *a, struct explain_outcome *ret, struct e
 	return r;
 }
 
-int explain_run(struct subject *s, const struct probe_request *request, explain_fn fn, void *ctx,
-		struct explain_outcome *ret, struct err *e)
+int explain_run_in(struct explain_state *state, struct subject *s,
+		   const struct probe_request *request, explain_fn fn, void *ctx,
+		   struct explain_outcome *ret, struct err *e)
 {
-	struct explaining a = {.s = s, .request = request, .fn = fn, .ctx = ctx, .outcome = ret};
+	struct explaining a = {
+		.s = s, .request = request, .state = state, .fn = fn, .ctx = ctx, .outcome = ret};
 	int r;
 
 	*ret = (struct explain_outcome){0};
@@ -178,15 +180,20 @@ int explain_run(struct subject *s, const struct probe_request *request, explain_
 					 .why = word_why,
 					 .ctx = &a};
 	a.x = calloc(1, sizeof(*a.x));
-	if (!a.x)
-		return err_set(e, -ENOMEM, "memory", "explain", "out of memory");
-	r = explain_state_new(&s->view, &a.state, e);
-	if (r == 0 && journeys_new(&s->view, &a.journeys) < 0)
+	if (!a.x || journeys_new(&s->view, &a.journeys) < 0)
 		r = err_set(e, -ENOMEM, "memory", "explain", "out of memory");
-	if (r == 0)
+	else
 		r = both_ways(&a, ret, e);
 	journeys_free(a.journeys);
-	explain_state_free(a.state);
 	free(a.x);
 	return r;
+}
+
+int explain_run(struct subject *s, const struct probe_request *request, explain_fn fn, void *ctx,
+		struct explain_outcome *ret, struct err *e)
+{
+	_cleanup_(explain_state_freep) struct explain_state *state = NULL;
+	int r = explain_state_new(&s->view, &state, e);
+
+	return r < 0 ? r : explain_run_in(state, s, request, fn, ctx, ret, e);
 }

@@ -43,4 +43,11 @@ struct explain_outcome {
 int explain_run(struct subject *s, const struct probe_request *r, explain_fn fn, void *ctx,
 		struct explain_outcome *ret, struct err *e) __must_check;
 
+struct explain_state;
+
+/* explain_run_in() - the same by @state, which was read before with the view of @s. */
+int explain_run_in(struct explain_state *state, struct subject *s, const struct probe_request *r,
+		   explain_fn fn, void *ctx, struct explain_outcome *ret,
+		   struct err *e) __must_check;
+
 #endif

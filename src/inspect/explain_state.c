@@ -155,6 +155,11 @@ static bool ask_conntrack_full(void *ctx)
 
 /* ---- reading ---- */
 
+void explain_state_presume(struct explain_state *s)
+{
+	s->host.presume = true;
+}
+
 const struct explain_host *explain_state_host(const struct explain_state *s)
 {
 	return &s->host;

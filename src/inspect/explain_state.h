@@ -18,6 +18,9 @@ int explain_state_new(struct path_view *view, struct explain_state **ret,
 void explain_state_free(struct explain_state *s);
 DEFINE_CLEANUP(struct explain_state *, explain_state_free)
 
+/* explain_state_presume() - from now on neighbours that were not asked yet are taken to answer. */
+void explain_state_presume(struct explain_state *s);
+
 const struct explain_host *explain_state_host(const struct explain_state *s);
 
 #endif

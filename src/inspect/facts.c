@@ -22,6 +22,7 @@
 /**
  * struct live_facts - see facts.h
  * @read_ms:	when @actual and what follows was read; 0: never; @cost_ms: how long that took
+ * @holders:	of taps, @n_holders of them, once @has_holders; as old as @actual
  * @rules:	made when the first chain is asked for
  */
 struct live_facts {
@@ -32,6 +33,9 @@ struct live_facts {
 	struct actual actual;
 	struct fact_neigh *neighs;
 	struct fact_refusal *refusals;
+	struct vmm_holder *holders;
+	size_t n_holders;
+	bool has_holders;
 	uint64_t read_ms;
 	uint64_t cost_ms;
 };
@@ -121,22 +125,25 @@ static bool is_stopped(pid_t pid)
 
 static bool ask_vmm(const char *tap, struct fact_vmm *ret, void *ctx)
 {
-	struct vmm_holder *all = NULL;
-	bool found = false;
-	size_t n = 0;
+	struct live_facts *l = ctx;
 
-	if (vmm_scan(&all, &n) < 0)
+	if (!l->has_holders && vmm_scan(&l->holders, &l->n_holders) < 0)
 		return false;
-	for (size_t i = 0; i < n && !found; i++) {
-		if (strcmp(all[i].tap, tap) != 0)
+	l->has_holders = true;
+	for (size_t i = 0; i < l->n_holders; i++) {
+		const struct vmm_holder *h = &l->holders[i];
+
+		if (strcmp(h->tap, tap) != 0)
 			continue;
-		found = true;
-		*ret = (struct fact_vmm){.pid = all[i].pid, .stopped = is_stopped(all[i].pid)};
-		memcpy(ret->comm, all[i].comm, sizeof(ret->comm));
-		memcpy(ret->vm_name, all[i].vm_name, sizeof(ret->vm_name));
+		*ret = (struct fact_vmm){.pid = h->pid,
+					 .stopped = is_stopped(h->pid),
+					 .has_mac = h->has_mac,
+					 .mac = h->mac};
+		memcpy(ret->comm, h->comm, sizeof(ret->comm));
+		memcpy(ret->vm_name, h->vm_name, sizeof(ret->vm_name));
+		return true;
 	}
-	free(all);
-	return found;
+	return false;
 }
 
 /*
@@ -297,6 +304,10 @@ static void forget(struct live_facts *l)
 	actual_done(&l->actual);
 	free(l->neighs);
 	free(l->refusals);
+	free(l->holders);
+	l->holders = NULL;
+	l->n_holders = 0;
+	l->has_holders = false;
 	l->actual = (struct actual){0};
 	l->neighs = NULL;
 	l->refusals = NULL;

@@ -380,6 +380,25 @@ int subject_find(const struct subject_query *q, struct subject *ret, struct err 
 	return r;
 }
 
+int subject_host(struct subject *ret, struct err *e)
+{
+	struct subject s = {0};
+	struct host h = {0};
+	int r = host_read(&h, e);
+
+	if (r == 0)
+		r = view_make(&h, &s, e);
+	s.neighbours = h.neighs;
+	s.n_neighbours = h.n_neighs;
+	h.neighs = NULL;
+	host_done(&h);
+	if (r < 0)
+		subject_done(&s);
+	else
+		*ret = s;
+	return r;
+}
+
 bool subject_neighbour(const struct subject *s, uint8_t family, const uint8_t addr[16],
 		       struct mac *ret)
 {

@@ -57,6 +57,12 @@ struct subject {
  */
 int subject_find(const struct subject_query *q, struct subject *ret, struct err *e) __must_check;
 
+/*
+ * subject_host() - the host without a guest: its view, its neighbours, and no ports. Whose ports there are
+ * are all others' (DEVICE_PORT).
+ */
+int subject_host(struct subject *ret, struct err *e) __must_check;
+
 /* subject_refresh() - look at the host's interfaces and addresses again; the guest stays. */
 int subject_refresh(struct subject *s, struct err *e) __must_check;
 void subject_done(struct subject *s);

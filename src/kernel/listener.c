@@ -49,6 +49,7 @@ static int on_socket(const struct nlmsghdr *nlh, struct rtnl_array *out)
 	if (m->idiag_family == AF_INET6 && (v6_only(nlh) || !v4_of_v6(m->id.idiag_src, &l.addr)))
 		return 0;
 	l.port = ntohs(m->id.idiag_sport);
+	l.ifindex = (int)m->id.idiag_if;
 	l.uid = m->idiag_uid;
 	l.inode = m->idiag_inode;
 	return rtnl_array_add(out, &l);

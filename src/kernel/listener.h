@@ -11,6 +11,7 @@
  * @proto:	IPPROTO_TCP (listening) or IPPROTO_UDP (not connected)
  * @addr:	INADDR_ANY: any of the host's
  * @port:	host byte order
+ * @ifindex:	it takes only what comes in by this interface (SO_BINDTODEVICE); 0: by any
  * @uid:	its owner
  * @inode:	as in /proc/PID/fd: "socket:[INODE]"; 0: it is no process' but the kernel's
  */
@@ -18,6 +19,7 @@ struct listener {
 	uint8_t proto;
 	struct in_addr addr;
 	uint16_t port;
+	int ifindex;
 	uint32_t uid;
 	uint32_t inode;
 };

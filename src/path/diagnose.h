@@ -45,6 +45,7 @@ struct fact_refusal {
  * @has_mac:	@mac is its
  * @addrs:	its addresses, @n_addrs of them
  * @asked:	whether the packet is a question that it has asked before
+ * @all:	it stands for all guests of its network: what lets its packets through shall be for those too
  */
 struct diagnosis_guest {
 	bool has_mac;
@@ -52,14 +53,20 @@ struct diagnosis_guest {
 	const struct path_address *addrs;
 	size_t n_addrs;
 	struct asked asked;
+	bool all;
 };
 
-/* struct fact_vmm - who has a tap open; @stopped: the process is stopped (SIGSTOP). */
+/*
+ * struct fact_vmm - who has a tap open; @stopped: the process is stopped (SIGSTOP). @mac: of its NIC, as
+ * its command line says, when @has_mac
+ */
 struct fact_vmm {
 	int pid;
 	char comm[32];
 	char vm_name[64];
 	bool stopped;
+	bool has_mac;
+	struct mac mac;
 };
 
 /**

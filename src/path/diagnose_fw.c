@@ -67,6 +67,26 @@ static bool is_reply(const struct look *l)
 	return l->g->answers || (l->g->first.l4 == IPPROTO_TCP && (l->g->first.tcp_flags & 16));
 }
 
+/* The guest's address at the bridge @dev, or its network where it stands for all of that. */
+static struct address_str guests_of(const struct look *l, const struct link_state *dev,
+				    const uint8_t addr[16])
+{
+	struct address_str s = address_str(l->family, addr);
+	const struct addr_state *net = NULL;
+	char text[IP4_PREFIX_STRLEN];
+	struct ip4_prefix p;
+	struct in_addr a;
+
+	memcpy(&a, addr, sizeof(a));
+	if (l->f->guest.all && l->family == AF_INET && dev)
+		net = fact_network(l->f, dev->ifindex, a);
+	if (!net)
+		return s;
+	p = (struct ip4_prefix){ip4_network(&net->prefix), net->prefix.len};
+	snprintf(s.text, sizeof(s.text), "%s", ip4_prefix_format(&p, text));
+	return s;
+}
+
 static struct opening opening_of(const struct look *l)
 {
 	const struct path_seen *s = &l->drop->seen;
@@ -82,10 +102,10 @@ static struct opening opening_of(const struct look *l)
 	name_put(o.out, l->out);
 	o.answers_only = is_reply(l);
 	if (!l->g->to_guest) {
-		o.src = address_str(l->family, s->src);
+		o.src = guests_of(l, l->in, s->src);
 		return o;
 	}
-	o.dst = address_str(l->family, s->dst);
+	o.dst = guests_of(l, l->out, s->dst);
 	if (!o.answers_only && (s->l4 == IPPROTO_TCP || s->l4 == IPPROTO_UDP)) {
 		o.l4 = s->l4;
 		o.dport = s->dport;

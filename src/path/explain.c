@@ -425,9 +425,24 @@ static bool is_whole(const struct explain_packet *p)
 	}
 }
 
+/* *@hint: where the last one was found: a bridge's ports stand together, as a rule. */
+static const char *name_of(const struct host_detail *d, int ifindex, size_t *hint)
+{
+	for (size_t i = 0; i < d->n_links; i++) {
+		size_t at = (*hint + i) % d->n_links;
+
+		if (d->links[at].ifindex != ifindex)
+			continue;
+		*hint = at;
+		return d->links[at].name;
+	}
+	return NULL;
+}
+
 static struct nfteval_dev *make_devs(const struct host_detail *d)
 {
 	struct nfteval_dev *devs = calloc(d->n_links + 1, sizeof(*devs));
+	size_t hint = 0;
 
 	for (size_t i = 0; i < d->n_links && devs; i++) {
 		const struct link_detail *l = &d->links[i];
@@ -437,9 +452,8 @@ static struct nfteval_dev *make_devs(const struct host_detail *d)
 					       .type = l->type,
 					       .group = l->group,
 					       .kind = l->kind[0] ? l->kind : NULL};
-		for (size_t k = 0; k < d->n_links && strcmp(l->slave_kind, "bridge") == 0; k++)
-			if (d->links[k].ifindex == l->master)
-				devs[i].bridge = d->links[k].name;
+		if (strcmp(l->slave_kind, "bridge") == 0)
+			devs[i].bridge = name_of(d, l->master, &hint);
 	}
 	return devs;
 }
@@ -448,6 +462,9 @@ static void begin(struct walk *w, const struct explain_packet *p)
 {
 	const struct link_detail *link = p->where ? walk_link(w, p->where) : NULL;
 
+	/* What is handed to a bridge itself has no port to tell it. */
+	if (p->where && (p->frame[0] & 1))
+		w->pkt.pkttype = PACKET_BROADCAST;
 	if (!p->where)
 		ip_send(w);
 	else if (link)

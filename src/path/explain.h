@@ -32,6 +32,8 @@ enum explain_answer { EXPLAIN_NO, EXPLAIN_YES, EXPLAIN_NOBODY_KNOWS };
  * @rules:	of nf_tables; @texts: the same as their owners see them, or NULL
  * @asked:	for what rules ask the routing tables
  * @now_s:	Unix time
+ * @presume:	a neighbour whose MAC nobody knows yet is taken to answer when it is asked; not one that
+ *		was asked in vain
  * @sysctl:	value of @path below /proc/sys; false: there is none
  * @route:	asks the kernel; -errno when it cannot be asked
  * @program:	the name of a tc filter or BPF program at @ifindex that sees what comes in, or goes out
@@ -50,6 +52,7 @@ struct explain_host {
 	const struct rules *texts;
 	struct nfteval_asked asked;
 	int64_t now_s;
+	bool presume;
 	bool (*sysctl)(const char *path, char *ret, size_t size, void *ctx);
 	int (*route)(const struct route_question *q, struct route_answer *ret, void *ctx);
 	bool (*program)(int ifindex, bool egress, char *ret, size_t size, void *ctx);

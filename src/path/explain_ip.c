@@ -184,6 +184,15 @@ static void deliver_echo(struct walk *w, const struct link_detail *l)
 		walk_note(w, HOP_HOST_IN, "echo_ignore_all = 1: the host does not answer pings");
 }
 
+static bool is_group(const struct walk *w, const uint8_t *addr)
+{
+	static const uint8_t all[4] = {255, 255, 255, 255};
+
+	if (w->family == AF_INET6)
+		return addr[0] == 0xff;
+	return (addr[0] & 0xf0) == 0xe0 || memcmp(addr, all, 4) == 0;
+}
+
 static void deliver_port(struct walk *w, const struct link_detail *l)
 {
 	uint8_t l4 = walk_l4(w);
@@ -194,7 +203,7 @@ static void deliver_port(struct walk *w, const struct link_detail *l)
 
 	switch (listens) {
 	case EXPLAIN_NO:
-		if (l4 == IPPROTO_UDP && w->family == AF_INET)
+		if (l4 == IPPROTO_UDP && w->family == AF_INET && !is_group(w, walk_dst(w)))
 			walk_tell_icmp(w, l->ifindex, 3, 3);
 		walk_drop(w, l->ifindex, "NO_SOCKET", l4 == IPPROTO_TCP ? tcp : udp);
 		walk_note(w, HOP_DROP, "no socket listens on port %u", walk_dport(w));
@@ -259,6 +268,12 @@ static bool resolve(struct walk *w, const struct link_detail *out, const struct 
 		return true;
 	inet_ntop(family, next, text, sizeof(text));
 	if (!n || !(n->state & NEIGH_KNOWN)) {
+		if (w->h->presume && out->carrier && !(n && n->state & NUD_FAILED)) {
+			memcpy(w->pkt.bytes, "\x52\x54\x00\x00\x00\xfe", 6);
+			memcpy(w->pkt.bytes + 6, out->mac.b, 6);
+			w->pkt.link = 0;
+			return true;
+		}
 		if (!out->carrier)
 			return walk_drop(w, out->ifindex, "NEIGH_FAILED", "neigh_invalidate");
 		return walk_unknown(w, "neighbour unknown: %s on %s will be asked for its MAC%s",
@@ -356,13 +371,13 @@ static void ip_forward(struct walk *w, const struct link_detail *in, const struc
 		ip_output(w, in->ifindex, out, a);
 }
 
-static bool is_group(const struct walk *w, const uint8_t *addr)
+/* From somebody who has no address yet, for all: DHCP's DISCOVER. No routing table is asked about it. */
+static bool is_first_question(const struct walk *w)
 {
-	static const uint8_t all[4] = {255, 255, 255, 255};
+	static const uint8_t none[4] = {0, 0, 0, 0}, all[4] = {255, 255, 255, 255};
 
-	if (w->family == AF_INET6)
-		return addr[0] == 0xff;
-	return (addr[0] & 0xf0) == 0xe0 || memcmp(addr, all, 4) == 0;
+	return w->family == AF_INET && walk_l4(w) == IPPROTO_UDP &&
+	       memcmp(walk_src(w), none, 4) == 0 && memcmp(walk_dst(w), all, 4) == 0;
 }
 
 static void ip_receive(struct walk *w, const struct link_detail *l)
@@ -382,6 +397,10 @@ static void ip_receive(struct walk *w, const struct link_detail *l)
 	/* br_netfilter has shown it to these rules in the bridge. */
 	if (!w->shown_ip && !walk_prerouting(w, &pre, l->ifindex))
 		return;
+	if (is_first_question(w)) {
+		ip_deliver(w, l);
+		return;
+	}
 	if (is_group(w, walk_dst(w))) {
 		walk_unknown(w, "what is for all or for a group is not modelled in the host");
 		return;
