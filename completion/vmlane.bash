@@ -36,6 +36,7 @@ apply:--force --confirm
 confirm:
 diff:
 check:
+doctor:--fix --yes --netns
 demo:--no-vm --keep --enter --stop --cache
 help:
 '
@@ -110,7 +111,7 @@ _vmlane_argument() {
 		_vmlane_reply -W "$(_vmlane_values name guest list)"
 		;;
 	'guest find 1') _vmlane_reply -W "$(_vmlane_values name guest list) $(_vmlane_values tap guest list) $(_vmlane_values mac guest list)" ;;
-	'scan 1') _vmlane_reply -W "$(_vmlane_values name network list) $(ls -d /sys/class/net/*/bridge 2>/dev/null | cut -d/ -f5)" ;;
+	'scan 1' | 'doctor 1') _vmlane_reply -W "$(_vmlane_values name network list) $(ls -d /sys/class/net/*/bridge 2>/dev/null | cut -d/ -f5)" ;;
 	'lease release 2')
 		_vmlane_reply -W "$(_vmlane_values address lease list --network "$3")"
 		;;

@@ -102,6 +102,7 @@ extern const struct noun noun_trace;
 extern const struct noun noun_probe;
 extern const struct noun noun_explain;
 extern const struct noun noun_capture;
+extern const struct noun noun_doctor;
 
 /* noun_is_single() - the noun alone is the command: it has no verb to type. */
 bool noun_is_single(const struct noun *noun);
