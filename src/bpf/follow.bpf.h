@@ -16,10 +16,13 @@ static __always_inline struct track *track_find(__u64 skb)
 }
 
 /* Its skb is another packet's now, whose data @pk->head is: that may be followed. */
-static __always_inline void track_forget(const struct packet *pk)
+static __always_inline void track_forget(const struct packet *pk, const struct track *t)
 {
-	__u64 key = pk->key;
+	__u64 key = pk->key, head = t->head;
+	const struct track *whose = bpf_map_lookup_elem(&heads, &head);
 
+	if (whose && whose->packet == t->packet)
+		bpf_map_delete_elem(&heads, &head);
 	bpf_map_delete_elem(&skbs, &key);
 }
 
@@ -80,13 +83,16 @@ static __always_inline struct track *adopt(struct cpu *cpu, const struct packet 
 					   const struct finger *finger)
 {
 	__u64 head = pk->head;
-	struct track t = {.finger = *finger, .clone = 1};
+	struct track t = {.finger = *finger, .clone = 1, .head = head};
 	struct track *known = NULL;
+
+	t.time_ns = t.seen_ns = bpf_ktime_get_ns();
+	t.came_in = !!pk->skb->skb_iif;
 
 	/* What is no copy only has the memory that was freed with another. */
 	if (BPF_CORE_READ_BITFIELD_PROBED(pk->skb, cloned) && bloom_has(skb_bloom, head))
 		known = bpf_map_lookup_elem(&heads, &head);
-	if (known && bpf_ktime_get_ns() - known->time_ns < HEAD_NS &&
+	if (known && t.time_ns - known->time_ns < HEAD_NS && (t.came_in || !known->came_in) &&
 	    finger_same(&known->finger, finger)) {
 		t.packet = known->packet;
 		return track_put(pk, &t);
@@ -273,9 +279,11 @@ static __always_inline bool wanted(struct frame *f, const struct path_seen *s,
 static __always_inline struct track *begin(struct cpu *cpu, const struct packet *pk, bool in,
 					   const struct finger *finger)
 {
-	struct track t = {.finger = *finger, .time_ns = bpf_ktime_get_ns()};
+	struct track t = {.finger = *finger, .head = pk->head};
 
 	following = 1;
+	t.time_ns = t.seen_ns = bpf_ktime_get_ns();
+	t.came_in = in || pk->skb->skb_iif;
 	t.packet = __sync_fetch_and_add(&last_packet, 1) + 1;
 	count(PATH_FOLLOWED);
 	if (!in) {
@@ -286,12 +294,16 @@ static __always_inline struct track *begin(struct cpu *cpu, const struct packet 
 	return track_put(pk, &t);
 }
 
-static __always_inline void remember(struct cpu *cpu, const struct packet *pk, __u32 packet)
+static __always_inline void remember(struct cpu *cpu, const struct packet *pk,
+				     const struct track *t)
 {
-	bool segment = cpu->packet == packet && cpu->current.gso_segs > 1 && cpu->seen.gso_segs < 2;
+	bool segment =
+		cpu->packet == t->packet && cpu->current.gso_segs > 1 && cpu->seen.gso_segs < 2;
 
 	*current_of_cpu() = pk->key;
-	cpu->packet = packet;
+	cpu->packet = t->packet;
+	cpu->came_in = t->came_in;
+	cpu->answered = 0;
 	/* Others like this one come next: what they are segments of is kept. */
 	if (!segment)
 		__builtin_memcpy(&cpu->current, &cpu->seen, sizeof(cpu->seen));
@@ -360,19 +372,34 @@ static __always_inline void tell_frame(struct cpu *cpu, const struct packet *pk,
 		count(PATH_LOST);
 }
 
+#define GONE_NS 5000000000ull /* so long unseen: longer than neighbours are waited for */
+
 /* @t is the same packet still? Its skb may have been freed unseen, and used again. */
 static __always_inline struct track *checked(struct track *t, const struct packet *pk,
 					     const struct finger *finger)
 {
-	if (!t || finger_same(&t->finger, finger))
-		return t;
-	if (finger_rejoined(&t->finger, finger)) {
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!t)
+		return NULL;
+	if (now - t->seen_ns < GONE_NS &&
+	    (finger_same(&t->finger, finger) || finger_rejoined(&t->finger, finger))) {
 		t->finger = *finger;
+		t->seen_ns = now;
 		return t;
 	}
 	count(PATH_STALE);
-	track_forget(pk);
+	track_forget(pk, t);
 	return NULL;
+}
+
+/*
+ * What has come in keeps that in its skb, until it leaves the stack; the host's own never gets it. Where
+ * one of them is taken for the other, memory of the first is the other's now.
+ */
+static __always_inline bool is_others(const struct track *t, const struct packet *pk)
+{
+	return !!pk->skb->skb_iif != t->came_in;
 }
 
 /*
@@ -380,8 +407,8 @@ static __always_inline struct track *checked(struct track *t, const struct packe
  * answers): it comes in where packets are made, or goes where @t, which was on its last way, cannot.
  * Not each end of an skb is seen, and its memory is used again soon.
  */
-static __always_inline bool is_anew(const struct track *t, const struct place *p,
-				    enum path_event_type type)
+static __always_inline bool is_anew(const struct track *t, const struct packet *pk,
+				    const struct place *p, enum path_event_type type)
 {
 	bool gone = t->last == PATH_TX && device_is(t->last_ifindex, PATH_LEAF);
 
@@ -389,8 +416,9 @@ static __always_inline bool is_anew(const struct track *t, const struct place *p
 		return false;
 	/* What the bridge has handed up comes back to its ports by the bridge only. */
 	if (type != PATH_RX)
-		return gone || (t->last == PATH_RX && device_is(t->last_ifindex, PATH_BRIDGE) &&
-				device_is(p->ifindex, PATH_PORT));
+		return gone || is_others(t, pk) ||
+		       (t->last == PATH_RX && device_is(t->last_ifindex, PATH_BRIDGE) &&
+			device_is(p->ifindex, PATH_PORT));
 	if (device_is(p->ifindex, PATH_SOURCE))
 		return true;
 	/* Through a veth pair whose ends are both here. */
@@ -462,8 +490,8 @@ static __always_inline void on_way(struct sk_buff *skb, const struct net_device 
 		return;
 	}
 	read_headers(cpu, &pk, f, &finger);
-	if (t && is_anew(t, &p, type)) {
-		track_forget(&pk);
+	if (t && is_anew(t, &pk, &p, type)) {
+		track_forget(&pk, t);
 		t = NULL;
 	}
 	t = checked(t, &pk, &finger);
@@ -482,13 +510,14 @@ static __always_inline void on_way(struct sk_buff *skb, const struct net_device 
 			*current = 0;
 		return;
 	}
+	t->came_in |= p.in;
 	t->last = type;
 	t->last_ifindex = p.ifindex;
 	tell_seen(cpu, &pk, t, type, &p);
 	if (type != PATH_QUEUE && p.netns == config.netns)
 		tell_frame(cpu, &pk, f, type);
 	if (p.netns == config.netns)
-		remember(cpu, &pk, t->packet);
+		remember(cpu, &pk, t);
 	else
 		leave(&pk, t->clone);
 }
@@ -518,10 +547,16 @@ static __always_inline void on_packet(struct sk_buff *skb, enum path_event_type 
 	if (frame_read(&pk, false, &cpu->out)) {
 		/* What was a packet is a message of netlink now, which has no headers. */
 		count(PATH_STALE);
-		track_forget(&pk);
+		if (t)
+			track_forget(&pk, t);
 		return;
 	}
 	read_headers(cpu, &pk, &cpu->out, &finger);
+	/* What a device has been given may have left the stack: it forgets where it came in. */
+	if (t && t->last != PATH_TX && is_others(t, &pk)) {
+		track_forget(&pk, t);
+		t = NULL;
+	}
 	t = checked(t, &pk, &finger);
 	if (!t && type == PATH_DROP)
 		t = adopt(cpu, &pk, &finger);

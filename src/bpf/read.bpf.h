@@ -316,7 +316,7 @@ __noinline int dhcp_type(const struct frame *f, const struct path_seen *s)
 	return type;
 }
 
-/* Where what is behind ports and checksum begins in @f, or 0 where IP's options are in the way. */
+/* Where what is behind ports and checksum begins in @f: at IGMP's group, which has no ports. */
 __noinline int payload_offset(const struct frame *f, const struct path_seen *s)
 {
 	const __u8 *p;
@@ -325,15 +325,38 @@ __noinline int payload_offset(const struct frame *f, const struct path_seen *s)
 		return 0;
 	if (s->ethertype == ETH_P_IPV6) {
 		p = AT(f, f->l3 + 6, 1);
-		if (!p || p[0] == 0)
+		if (!p)
 			return 0;
-		return f->l3 + (p[0] == 44 ? 56 : 48);
+		return f->l3 + (p[0] == 44 || p[0] == 0 ? 56 : 48);
 	}
 	if (s->ethertype == ETH_P_IP) {
 		p = AT(f, f->l3, 1);
-		return p && (p[0] & 15) == 5 ? f->l3 + 28 : 0;
+		return p ? f->l3 + (p[0] & 15) * 4 + (s->l4 == 2 ? 4 : 8) : 0;
 	}
-	return f->l3 + (s->ethertype == ETH_P_ARP ? 24 : 0);
+	return f->l3;
+}
+
+/* Bytes from the network header on, by that header: what a NIC has padded a short frame with is no part. */
+static __always_inline __u32 ip_length(const struct frame *f, const struct path_seen *s)
+{
+	const __u8 *p = AT(f, f->l3, 6);
+
+	if (!p || (s->ethertype != ETH_P_IP && s->ethertype != ETH_P_IPV6))
+		return 0;
+	return s->ethertype == ETH_P_IP ? be16_at(p + 2) : be16_at(p + 4) + 40;
+}
+
+static __always_inline void finger_of_arp(const struct frame *f, const struct path_seen *s,
+					  struct finger *ret)
+{
+	const __u8 *p = AT(f, f->l3, 28);
+
+	if (!p)
+		return;
+	ret->kind = s->sport;
+	ret->payload = be32_at(p + 14);
+	ret->seq = be32_at(p + 24);
+	ret->has = FINGER_PAYLOAD;
 }
 
 /* Errors quote the packet they are about, which is translated too. */
@@ -348,12 +371,14 @@ static __always_inline bool is_icmp_error(const struct path_seen *s)
 
 __noinline int finger_make(const struct frame *f, const struct path_seen *s, struct finger *ret)
 {
+	__u32 off, len, end;
 	const __u8 *p;
-	__u32 off;
 
 	if (!f || !s || !ret)
 		return 0;
 	off = payload_offset(f, s);
+	len = ip_length(f, s);
+	end = f->l3 + len;
 	__builtin_memset(ret, 0, sizeof(*ret));
 	ret->seq = is_icmp_error(s) || s->l4 == 17 ? 0 : s->seq; /* what is quoted is translated */
 	ret->ip_id = s->ip_id;
@@ -361,10 +386,16 @@ __noinline int finger_make(const struct frame *f, const struct path_seen *s, str
 	ret->l4 = s->l4;
 	ret->frag_offset = s->frag_offset;
 	ret->fragment = !!(s->flags & PATH_FRAGMENT);
-	if (!off)
+	if (s->l4 == 1 || s->l4 == 58)
+		ret->kind = s->dport;
+	if (s->l4 != 6 && s->l4 != 17)
+		ret->len = len;
+	if (s->ethertype == ETH_P_ARP)
+		finger_of_arp(f, s, ret);
+	if (!off || s->ethertype == ETH_P_ARP)
 		return 0;
 	p = AT(f, off, 4);
-	if (p) {
+	if (p && (!len || off + 4 <= end)) {
 		ret->payload = be32_at(p);
 		ret->has = FINGER_PAYLOAD;
 	}
@@ -372,23 +403,23 @@ __noinline int finger_make(const struct frame *f, const struct path_seen *s, str
 	if (p && s->l4 == 17)
 		ret->seq = be16_at(p);
 	p = AT(f, off + 4, 12);
-	if (!p || s->l4 == 6 || is_icmp_error(s) || s->ethertype == ETH_P_ARP)
+	if (!p || s->l4 == 6 || is_icmp_error(s) || (len && off + 16 > end))
 		return 0;
 	ret->more = be32_at(p) * 31 * 31 + be32_at(p + 4) * 31 + be32_at(p + 8);
 	ret->has |= FINGER_MORE;
 	return 0;
 }
 
+/* @b, seen after @a, is the same packet: no byte that was in the skb's head has left it. */
 static __always_inline bool finger_same(const struct finger *a, const struct finger *b)
 {
-	__u8 has = a->has & b->has;
-
 	if (a->ethertype != b->ethertype || a->l4 != b->l4 || a->ip_id != b->ip_id ||
-	    a->seq != b->seq || a->frag_offset != b->frag_offset)
+	    a->seq != b->seq || a->frag_offset != b->frag_offset || a->kind != b->kind ||
+	    a->len != b->len || a->has & ~b->has)
 		return false;
-	if (has & FINGER_PAYLOAD && a->payload != b->payload)
+	if (a->has & FINGER_PAYLOAD && a->payload != b->payload)
 		return false;
-	return !(has & FINGER_MORE) || a->more == b->more;
+	return !(a->has & FINGER_MORE) || a->more == b->more;
 }
 
 /*

@@ -87,9 +87,11 @@ struct packet {
 
 /**
  * struct finger - what stays the same of a packet, whatever is translated or counted down
- * @seq:	TCP's and echo's; of UDP the length
- * @payload:	4 bytes from where NAT leaves all alone; of TCP the acknowledged number
- * @more:	a hash of the 12 bytes after these, not of TCP and ICMP
+ * @seq:	TCP's and echo's; of UDP the length; of ARP whom it asks for
+ * @payload:	4 bytes from where NAT leaves all alone; of TCP the acknowledged number, of ARP the sender
+ * @more:	a hash of the 12 bytes after these, not of TCP and ICMP's errors
+ * @kind:	ICMP's type << 8 | code, ARP's operation
+ * @len:	bytes by the IP header, where no helper of conntrack changes them: not of TCP and UDP
  * @has:	FINGER_PAYLOAD, FINGER_MORE: as much as was in the skb's head, which may grow
  * @fragment:	it was one
  */
@@ -100,6 +102,8 @@ struct finger {
 	__u16 ip_id;
 	__u16 ethertype;
 	__u16 frag_offset;
+	__u16 kind;
+	__u16 len;
 	__u8 l4;
 	__u8 has;
 	__u8 fragment;
@@ -110,20 +114,25 @@ struct finger {
 #define FINGER_MORE 2
 
 /*
- * struct track - an skb that is followed, since @time_ns. @ct and @ct_status: as last told. @clone: it
- * is another than the packet's first. @last, @last_ifindex: the event that was last told of it at a
+ * struct track - an skb that is followed, since @time_ns, with its data at @head then. @seen_ns: last
+ * seen. @ct and @ct_status: as last told. @clone: it is another than the packet's first. @came_in: by a
+ * device; else it is the host's own. @last, @last_ifindex: the event that was last told of it at a
  * device, enum path_event_type.
  */
 struct track {
 	struct finger finger;
+	__u32 packet;
 	__u64 ct;
 	__u64 ct_status;
 	__u64 time_ns;
-	__u32 packet;
+	__u64 seen_ns;
+	__u64 head;
 	__u16 clone;
+	__u16 came_in;
 	__u16 last;
+	__u16 pad;
 	__u32 last_ifindex;
-	__u32 pad;
+	__u32 pad2;
 };
 
 struct {
@@ -179,13 +188,16 @@ struct frame {
  * struct cpu - what this CPU is at; too large for the stack
  * @packet:	the number of the packet that is being followed right now (current_skb), which was
  *		last seen as @current
+ * @came_in:	it came in by a device; else it is the host's own
+ * @answered:	the kernel looks for the way of an ICMP error about it
  * @seen:	the event under construction
  * @in:		the last frame that came in and was looked at, followed or not
  * @out:	the last one that was looked at elsewhere
  */
 struct cpu {
 	__u32 packet;
-	__u32 pad;
+	__u16 came_in;
+	__u16 answered;
 	struct path_seen seen;
 	struct path_seen current;
 	struct frame in;
