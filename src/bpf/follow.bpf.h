@@ -276,6 +276,26 @@ static __always_inline bool wanted(struct frame *f, const struct path_seen *s,
 	return false;
 }
 
+/*
+ * What a probe's packet may be answered with, before anything is told of its connection: the host
+ * answers as soon as it has it, and conntrack may look at it no sooner, or never.
+ */
+static __always_inline void expect_answer(const struct path_seen *s)
+{
+	struct path_tuple t;
+
+	if (s->ethertype != ETH_P_IP && s->ethertype != ETH_P_IPV6)
+		return;
+	tuple_of(s, &t);
+	__builtin_memcpy(t.src, s->dst, 16);
+	__builtin_memcpy(t.dst, s->src, 16);
+	if (s->l4 != 1 && s->l4 != 58) {
+		t.sport = s->dport;
+		t.dport = s->sport;
+	}
+	flow_add(&t, bpf_ktime_get_ns());
+}
+
 static __always_inline struct track *begin(struct cpu *cpu, const struct packet *pk, bool in,
 					   const struct finger *finger)
 {
@@ -286,6 +306,8 @@ static __always_inline struct track *begin(struct cpu *cpu, const struct packet 
 	t.came_in = in || pk->skb->skb_iif;
 	t.packet = __sync_fetch_and_add(&last_packet, 1) + 1;
 	count(PATH_FOLLOWED);
+	if (config.mark)
+		expect_answer(&cpu->seen);
 	if (!in) {
 		tell_arrival(cpu, pk->key, t.packet, finger);
 		if (pk->skb->skb_iif)

@@ -75,6 +75,15 @@ def vm2(host, vm):
     return g
 
 
+@pytest.fixture(params=[True, False], ids=["nat", "no-rules"])
+def vm_alone(world, request):
+    host = Host(world, nat=request.param)
+    g = host.guest(1)
+    host.who = ["--mac", g.mac, "--source", g.ip]
+    assert g.ping(GATEWAY)
+    return host
+
+
 def evidence(cause, kind):
     return [e["text"] for e in cause["evidence"] if e["kind"] == kind]
 
@@ -272,6 +281,18 @@ def test_mac_table_has_another_port(host, vm, vm2):
     t.end()
     host.sh(cause["mend"])
     assert vm.ping(INTERNET)
+
+
+def test_host_answers_without_conntrack(world, vm_alone):
+    """Of the question no connection is known when the host answers: bridged frames go by no rule of IP's, or there is none."""
+    host = vm_alone
+    p = host.ns.python("server.py", GATEWAY, stdout=subprocess.PIPE, log=f"{world.tmp}/gateway.log")
+    assert p.line() == "ready"
+    for nf in (0, 1):
+        if os.path.exists("/proc/sys/net/bridge"):
+            host.sh(f"echo {nf} >/proc/sys/net/bridge/bridge-nf-call-iptables")
+        for question in (("icmp", GATEWAY), ("tcp", f"{GATEWAY}:80")):
+            assert host.ask(*question)[0] == "reachable", (nf, question)
 
 
 def test_two_guests_with_one_mac(host, vm, vm2):
