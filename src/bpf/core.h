@@ -125,18 +125,28 @@ struct flowi_common {
 	int flowic_oif;
 	int flowic_iif;
 	__u32 flowic_mark;
+	__u8 flowic_proto;
+};
+
+union flowi_uli {
+	struct {
+		__u8 type;
+		__u8 code;
+	} icmpt;
 };
 
 struct flowi4 {
 	struct flowi_common __fl_common;
 	__be32 saddr;
 	__be32 daddr;
+	union flowi_uli uli;
 };
 
 struct flowi6 {
 	struct flowi_common __fl_common;
 	struct in6_addr daddr;
 	struct in6_addr saddr;
+	union flowi_uli uli;
 };
 
 struct fib_nh_common {

@@ -87,21 +87,41 @@ static __always_inline bool same_address(const __u8 *a, const __u8 *b, __u32 n)
 	return true;
 }
 
+#define LOOPBACK_IFINDEX 1 /* of each namespace */
+
 /*
  * Whether the question @r is about the current packet. Its destination may have been translated
  * since it was seen, which the tuple of conntrack's reply tells later; its source has not yet.
+ *
+ * Of what came in, others ask as well, and as if it were the host's own: rules (fib), and the kernel
+ * where it looks for the way of an ICMP error, whose questions go in both directions.
  */
 static __always_inline bool about_current(struct cpu *cpu, struct path_route *r)
 {
 	__u32 n = r->family == AF_INET ? 4 : 16;
 	__u16 type = r->family == AF_INET ? ETH_P_IP : ETH_P_IPV6;
 
-	if (cpu->current.ethertype != type)
+	if (cpu->current.ethertype != type || cpu->answered)
 		return false;
 	if (same_address(r->src, cpu->current.src, n))
-		return true;
+		return !cpu->came_in || r->iif > LOOPBACK_IFINDEX;
 	r->reverse = same_address(r->dst, cpu->current.src, n);
 	return r->reverse;
+}
+
+/*
+ * The kernel looks for the way of an ICMP error: what it asks from here on is not about the current
+ * packet, which may be forwarded no more.
+ */
+static __always_inline void note_answer(struct cpu *cpu, const struct path_route *r, __u8 proto,
+					__u8 type)
+{
+	__u32 n = r->family == AF_INET ? 4 : 16;
+	bool error = proto == 1 ? type == 3 || type == 5 || type == 11 || type == 12
+				: proto == 58 && type && type < 128;
+
+	if (error && same_address(r->dst, cpu->current.src, n))
+		cpu->answered = 1;
 }
 
 static __always_inline void route_tell(struct cpu *cpu, struct path_route *r,
@@ -136,6 +156,7 @@ int BPF_PROG(on_route, __u32 table, const struct flowi4 *flow, const struct fib_
 	r.mark = flow->__fl_common.flowic_mark;
 	*(__u32 *)r.src = flow->saddr;
 	*(__u32 *)r.dst = flow->daddr;
+	note_answer(cpu, &r, flow->__fl_common.flowic_proto, flow->uli.icmpt.type);
 	if (nh) {
 		dev = BPF_CORE_READ(nh, nhc_dev);
 		r.gw_family = BPF_CORE_READ(nh, nhc_gw_family);
@@ -182,6 +203,8 @@ int BPF_PROG(on_route6, const void *net, const struct fib6_result *res, struct f
 	r.mark = BPF_CORE_READ(flow, __fl_common.flowic_mark);
 	bpf_probe_read_kernel(r.src, 16, &flow->saddr);
 	bpf_probe_read_kernel(r.dst, 16, &flow->daddr);
+	note_answer(cpu, &r, BPF_CORE_READ(flow, __fl_common.flowic_proto),
+		    BPF_CORE_READ(flow, uli.icmpt.type));
 	nh = BPF_CORE_READ(res, nh);
 	r.err = refusal6(BPF_CORE_READ(res, fib6_flags), BPF_CORE_READ(res, fib6_type));
 	if (nh && !r.err) {
