@@ -73,8 +73,11 @@ static bool is_special(const uint8_t *a)
 	return a[0] == 0 || a[0] >= 224 || a[0] == 127;
 }
 
-/* The only port that the bridge gave it to, when that is not the guest's; 0: else. */
-static int elsewhere(const struct journey *g, const struct path_view *v)
+/*
+ * The only port that the bridge gave it to, when that is not the guest's; NULL: else. It may be another
+ * guest's, or that of the host's NIC, behind which the LAN is.
+ */
+static const struct path_device *elsewhere(const struct journey *g, const struct path_view *v)
 {
 	for (size_t i = g->n_hops; i > 0; i--) {
 		const struct hop *h = &g->hops[i - 1];
@@ -83,9 +86,17 @@ static int elsewhere(const struct journey *g, const struct path_view *v)
 		if (h->kind != HOP_BRIDGE_FWD)
 			continue;
 		d = h->copies == 1 ? path_device_find(v, h->ports[0]) : NULL;
-		return d && d->role != DEVICE_GUEST ? d->ifindex : 0;
+		return d && d->role != DEVICE_GUEST ? d : NULL;
 	}
-	return 0;
+	return NULL;
+}
+
+/* The bridge gave it to another guest, and to nobody else. */
+static bool to_another(const struct journey *g, const struct path_view *v)
+{
+	const struct path_device *d = elsewhere(g, v);
+
+	return d && d->role == DEVICE_PORT;
 }
 
 static const struct hop *forward_hop(const struct journey *g)
@@ -147,7 +158,7 @@ enum guest_fault guest_fault(const struct journey *g, const struct path_view *v,
 		if (any && !in)
 			return GUEST_SOURCE;
 		in = in_networks(v, bridge, g->first.dst, &any);
-		if (any && !in && elsewhere(g, v))
+		if (any && !in && to_another(g, v))
 			return GUEST_GATEWAY;
 	}
 	return diagnosis_untranslated(g, v) ? GUEST_NOT_TRANSLATED : GUEST_FINE;
@@ -205,7 +216,8 @@ static bool tell_untranslated(const struct look *l, struct diagnosis *d)
 
 static bool tell_misdelivered(const struct look *l, struct diagnosis *d)
 {
-	const struct link_state *port = fact_link(l->f, elsewhere(l->g, l->w->view));
+	const struct path_device *to = elsewhere(l->g, l->w->view);
+	const struct link_state *port = to ? fact_link(l->f, to->ifindex) : NULL;
 	const struct hop *h = forward_hop(l->g);
 	const struct diagnosis_guest *guest = &l->f->guest;
 	struct address_str addr = address_str(AF_INET, l->g->flow.to.addr);

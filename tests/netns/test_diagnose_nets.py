@@ -75,6 +75,16 @@ def test_host_that_answers_for_others(host):
     nothing_wrong(host, "vnet1", (g.ns, f"{PING} 10.99.0.7; {PING} {GATEWAY}"))
 
 
+def test_router_of_the_lan(world, host):
+    """The host's NIC is a port of the guests' bridge: they use the LAN's router, as the host does, and not the host."""
+    host.sh("ip addr flush dev eth0; ip link set eth0 master br7; ip route add default via 10.7.0.254")
+    world.internet.run("ip", "addr", "add", "10.7.0.254/24", "dev", "eth0")
+    g = host.guest(1, gateway="10.7.0.254")
+    assert g.ping(INTERNET)
+    host.sh(f"{PING} {INTERNET}")  # its own gateway tells it which port is the NIC's: here it is a veth as others
+    nothing_wrong(host, "vnet1", (g.ns, f"{PING} {INTERNET}; {PING} {GATEWAY}"))
+
+
 # ---- summary ----
 
 
@@ -123,6 +133,28 @@ def vm6(world, host, vm):
 
 
 OUT6 = ("udp", f"[{INTERNET6}]:7777")
+
+
+def routes_asked(host, vm, address, *options):
+    """How often routing tables were asked about one ping."""
+    t = trace_of(host, "--port", "vnet1", "-v")
+    vm.ping(address, *options)
+    lines = [json.loads(t.line())]
+    while "echo request" not in lines[-1].get("text", ""):
+        lines.append(json.loads(t.line()))
+    t.p.send_signal(signal.SIGINT)
+    lines += [json.loads(line) for line in t.p.stdout.read().decode().splitlines()]
+    number = next(line["packet"] for line in lines if "echo request" in line.get("text", ""))
+    return len([line for line in lines if line["event"] == "seen" and line["packet"] == number and line["what"] == "fib"])
+
+
+@pytest.mark.parametrize("address", [INTERNET, INTERNET6], ids=["ipv4", "ipv6"])
+def test_others_ask_for_routes_too(host, vm6, address):
+    """For the way of an ICMP error the kernel asks in all directions, and so do rules: not about the packet."""
+    once = routes_asked(host, vm6, address)
+    assert once and routes_asked(host, vm6, address, "-t", "1") == once
+    host.ns.nft("table inet asks { chain ways { type filter hook forward priority 0; fib daddr oif exists counter; }; }\n")
+    assert routes_asked(host, vm6, address) == once
 
 
 @pytest.mark.parametrize("kind", ["blackhole", "unreachable", "prohibit"])
