@@ -222,6 +222,7 @@ static void learn_reasons(struct tracing *t)
 	t->reasons = true;
 	t->subject->view.no_socket_reason = tracer_reason_number(t->tracer, "NO_SOCKET");
 	t->subject->view.unspecified_reason = tracer_reason_number(t->tracer, "NOT_SPECIFIED");
+	t->subject->view.ipv6_off_reason = tracer_reason_number(t->tracer, "IPV6DISABLED");
 }
 
 static void on_event(const struct path_head *head, size_t len, void *ctx)

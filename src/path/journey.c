@@ -30,6 +30,9 @@
 #define PAIRS_NEAR 8 /* of them share a place; the oldest makes room */
 #define ETHERTYPE_IP4 0x0800
 #define ETHERTYPE_IP6 0x86dd
+#define MLD_QUERY 130 /* ICMPv6's types, RFC 2710, 3810 and 4861 */
+#define ND_REDIRECT 137
+#define MLD2_REPORT 143
 
 /* struct tracked - a journey under way, in the table by its packet's number. */
 struct tracked {
@@ -474,6 +477,37 @@ static void host_in(struct journey *g, const struct path_seen *s)
 	g->end = JOURNEY_DELIVERED;
 }
 
+/* How multicast is kept in order: reports of IGMP and MLD, and what neighbours and routers are asked for. */
+static bool is_group_control(const struct path_seen *s)
+{
+	unsigned int type = s->dport >> 8;
+
+	if (s->l4 == IPPROTO_IGMP)
+		return true;
+	return s->l4 == IPPROTO_ICMPV6 && s->flags & PATH_L4 &&
+	       ((type >= MLD_QUERY && type <= ND_REDIRECT) || type == MLD2_REPORT);
+}
+
+/*
+ * It has come up to the host as to all others, and nobody there wants it; no rule took it away. What is
+ * dropped at a port of the bridge has not come so far.
+ */
+static bool nobody_wants(const struct journeys *j, const struct journey *g,
+			 const struct path_seen *s)
+{
+	const struct path_view *v = j->view;
+	const struct hop *last = g->n_hops ? &g->hops[g->n_hops - 1] : NULL;
+	const struct path_device *d = path_device_find(v, (int)s->head.ifindex);
+	bool up = last && (last->kind == HOP_BRIDGE_IN || last->kind == HOP_UPLINK_IN ||
+			   last->kind == HOP_FW || last->kind == HOP_ROUTE);
+	bool reason = (v->unspecified_reason && s->reason == v->unspecified_reason) ||
+		      (v->ipv6_off_reason && s->reason == v->ipv6_off_reason);
+
+	return reason && up && s->dmac[0] & 1 && !(d && d->master) &&
+	       (s->l4 == IPPROTO_UDP || is_group_control(s)) &&
+	       !(g->has_decision && g->last_decision.drops);
+}
+
 /*
  * Addressed to all, and dropped because no UDP socket wants it: what is served by packet sockets (DHCP,
  * as a rule) was. The same is how the kernel frees the reply to a ping of its own.
@@ -481,13 +515,8 @@ static void host_in(struct journey *g, const struct path_seen *s)
 static bool host_has_had(const struct journeys *j, const struct journey *g,
 			 const struct path_seen *s)
 {
-	const struct hop *last = g->n_hops ? &g->hops[g->n_hops - 1] : NULL;
-	bool up = last && (last->kind == HOP_BRIDGE_IN || last->kind == HOP_UPLINK_IN ||
-			   last->kind == HOP_FW);
-
-	if (j->view->unspecified_reason && s->reason == j->view->unspecified_reason)
-		return s->dmac[0] & 1 && s->l4 == IPPROTO_UDP && up &&
-		       !(g->has_decision && g->last_decision.drops);
+	if (nobody_wants(j, g, s))
+		return true;
 	if (!j->view->no_socket_reason || s->reason != j->view->no_socket_reason)
 		return false;
 	return s->dmac[0] & 1 || s->l4 == IPPROTO_ICMP || s->l4 == IPPROTO_ICMPV6;

@@ -57,7 +57,8 @@ struct path_address {
  * @netns:	inode of the traced namespace
  * @locals:	the host's own addresses
  * @no_socket_reason: the drop reason of what no socket of the host wants: its packet sockets have had it
- * @unspecified_reason: the one that says nothing, which UDP's broadcasts have that no socket wants
+ * @unspecified_reason: the one that says nothing, which multicast has that nobody in the host wants
+ * @ipv6_off_reason: that of IPv6 at a device that is not to have any
  * @taken_mark:	not 0: packets that are dropped with this fwmark have left: a probe's, at the way out
  */
 struct path_view {
@@ -69,6 +70,7 @@ struct path_view {
 	uint32_t no_socket_reason;
 	uint32_t taken_mark;
 	uint32_t unspecified_reason;
+	uint32_t ipv6_off_reason;
 };
 
 const struct path_device *path_device_find(const struct path_view *v, int ifindex);

@@ -338,6 +338,23 @@ def test_multicast_to_two_guests(plain, trace):
     sender.end(), receiver.end()
 
 
+@pytest.mark.parametrize("off", [0, 1], ids=["ipv6", "no-ipv6"])
+def test_how_multicast_is_kept_in_order(world, plain, trace, off):
+    """Reports of IGMP and MLD, who looks for routers and for its own address: the only guest's, which the bridge floods to
+    the host alone. Nobody there wants them, and nothing is wrong."""
+    g = plain.guest(1)
+    world.host.run("sh", "-ec", f"echo {off} >/proc/sys/net/ipv6/conf/br0/disable_ipv6")
+    t = trace("vnet1")
+    g.run("sh", "-ec", "ip link set eth0 down; ip link set eth0 up")
+    with udp(g) as s:
+        s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("239.1.2.3") + socket.inet_aton(g.address))
+        for what in ("multicast listener report", "neighbour solicitation", "router solicitation", "igmp"):
+            t.packet(what, direction="out")
+    t.end()
+    wrong = [p for p in t.seen if p["direction"] == "out" and (p["verdict"] != "DELIVERED" or p["diagnosis"])]
+    assert not wrong, [(p["text"], p["end"], hops(p), p["hops"][-1]["text"]) for p in wrong]
+
+
 def test_vlan_tags(plain, trace):
     """One tag, which the kernel takes out of the frame on its way, and two."""
     from scapy.layers.l2 import Dot1AD, Dot1Q  # pylint: disable=import-outside-toplevel

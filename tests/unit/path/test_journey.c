@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -62,6 +63,11 @@ static void note(const struct journey *j, bool over, void *ctx)
 	if (over)
 		journey_end_text(j, &words, &l->text);
 	buf_puts(&l->text, over ? "\n" : "...\n");
+}
+
+static void note_end(const struct journey *j, bool over, void *ctx)
+{
+	*(enum journey_end *)ctx = j->end;
 }
 
 /* An event of packet @packet: a TCP segment @src:@sport > @dst:@dport at @ifindex. */
@@ -492,6 +498,55 @@ static void test_refusals(void **state)
 }
 
 /* Cut records are refused, and what is about nobody is passed over. */
+/* How a group's packet of @l4 with ICMPv6's @type ends that is dropped for @reason at @at, after it came up. */
+static enum journey_end end_of_group(uint8_t l4, uint8_t type, uint32_t reason, int at, bool by_rule)
+{
+	struct path_view v = view;
+	struct path_seen s = seen(PATH_RX, 1, 100, TAP, "0.0.0.0", 0, "224.0.0.22", 0);
+	struct path_decision drop = {.table = "t", .chain = "c", .verdict = "drop", .drops = true};
+	struct journeys *j;
+	enum journey_end end = JOURNEY_UNDER_WAY;
+
+	v.unspecified_reason = 2;
+	v.ipv6_off_reason = 7;
+	s.ethertype = l4 == IPPROTO_ICMPV6 ? 0x86dd : 0x0800;
+	s.l4 = l4;
+	s.dport = (uint16_t)(type << 8);
+	s.dmac[0] = 0x33;
+	assert_int_equal(journeys_new(&v, &j), 0);
+	give(j, &s);
+	s.head.ifindex = BRIDGE;
+	give(j, &s);
+	if (by_rule)
+		assert_int_equal(journeys_decided(j, 1, 107 * 1000, &drop), 0);
+	s.head.type = PATH_DROP;
+	s.head.ifindex = (uint32_t)at;
+	s.reason = reason;
+	give(j, &s);
+	journeys_due(j, UINT64_MAX, note_end, &end);
+	journeys_free(j);
+	return end;
+}
+
+/* Multicast's own order is no fault where nobody in the host wants it; what is taken away is one. */
+static void test_group_control(void **state)
+{
+	static const uint8_t types[] = {130, 131, 132, 133, 134, 135, 136, 137, 143};
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		assert_int_equal(end_of_group(IPPROTO_ICMPV6, types[i], 2, BRIDGE, false),
+				 JOURNEY_DELIVERED);
+		assert_int_equal(end_of_group(IPPROTO_ICMPV6, types[i], 7, BRIDGE, false),
+				 JOURNEY_DELIVERED);
+	}
+	assert_int_equal(end_of_group(IPPROTO_IGMP, 0, 2, BRIDGE, false), JOURNEY_DELIVERED);
+	/* A ping of all, another reason, at a port already, by a rule. */
+	assert_int_equal(end_of_group(IPPROTO_ICMPV6, 128, 2, BRIDGE, false), JOURNEY_DROPPED);
+	assert_int_equal(end_of_group(IPPROTO_ICMPV6, 143, 12, BRIDGE, false), JOURNEY_DROPPED);
+	assert_int_equal(end_of_group(IPPROTO_ICMPV6, 143, 2, OTHER_TAP, false), JOURNEY_DROPPED);
+	assert_int_equal(end_of_group(IPPROTO_ICMPV6, 143, 2, BRIDGE, true), JOURNEY_DROPPED);
+}
+
 static void test_bad_events(void **state)
 {
 	_cleanup_(journeys_freep) struct journeys *j = NULL;
@@ -641,6 +696,7 @@ int main(void)
 		cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_to_host),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_group_control),
 		cmocka_unit_test(test_bad_events),
 		cmocka_unit_test(test_overflow),
 		cmocka_unit_test(test_many_hops),
