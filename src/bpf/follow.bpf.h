@@ -421,7 +421,7 @@ static __always_inline struct track *checked(struct track *t, const struct packe
  */
 static __always_inline bool is_others(const struct track *t, const struct packet *pk)
 {
-	return !!pk->skb->skb_iif != t->came_in;
+	return is_zero(pk->skb->skb_iif) == t->came_in;
 }
 
 /*

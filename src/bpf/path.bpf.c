@@ -79,15 +79,11 @@ static __always_inline struct cpu *current_packet(void)
 	return following && *current_of_cpu() ? this_cpu() : NULL;
 }
 
-static __always_inline bool same_address(const __u8 *a, const __u8 *b, __u32 n)
-{
-	for (__u32 i = 0; i < 16; i++)
-		if (i < n && a[i] != b[i])
-			return false;
-	return true;
-}
-
 #define LOOPBACK_IFINDEX 1 /* of each namespace */
+
+_Static_assert(__builtin_offsetof(struct path_route, src) % 4 == 0 &&
+		       __builtin_offsetof(struct path_route, dst) % 4 == 0,
+	       "addresses are compared in words");
 
 /*
  * Whether the question @r is about the current packet. Its destination may have been translated
@@ -98,16 +94,17 @@ static __always_inline bool same_address(const __u8 *a, const __u8 *b, __u32 n)
  */
 static __always_inline bool about_current(struct cpu *cpu, struct path_route *r)
 {
-	__u32 n = r->family == AF_INET ? 4 : 16;
 	__u16 type = r->family == AF_INET ? ETH_P_IP : ETH_P_IPV6;
 
 	if (cpu->current.ethertype != type || cpu->answered)
 		return false;
-	if (same_address(r->src, cpu->current.src, n))
+	if (!differ(r->src, cpu->current.src))
 		return !cpu->came_in || r->iif > LOOPBACK_IFINDEX;
-	r->reverse = same_address(r->dst, cpu->current.src, n);
+	r->reverse = is_zero(differ(r->dst, cpu->current.src));
 	return r->reverse;
 }
+
+#define ICMP_ERRORS (1u << 3 | 1u << 5 | 1u << 11 | 1u << 12) /* RFC 792 */
 
 /*
  * The kernel looks for the way of an ICMP error: what it asks from here on is not about the current
@@ -116,12 +113,10 @@ static __always_inline bool about_current(struct cpu *cpu, struct path_route *r)
 static __always_inline void note_answer(struct cpu *cpu, const struct path_route *r, __u8 proto,
 					__u8 type)
 {
-	__u32 n = r->family == AF_INET ? 4 : 16;
-	bool error = proto == 1 ? type == 3 || type == 5 || type == 11 || type == 12
-				: proto == 58 && type && type < 128;
+	__u32 error = is_zero(proto ^ 1) & is_zero(type >> 5) & ICMP_ERRORS >> (type & 31);
+	__u32 error6 = is_zero(proto ^ 58) & is_zero(type >> 7) & (1 - is_zero(type));
 
-	if (error && same_address(r->dst, cpu->current.src, n))
-		cpu->answered = 1;
+	cpu->answered |= (error | error6) & is_zero(differ(r->dst, cpu->current.src));
 }
 
 static __always_inline void route_tell(struct cpu *cpu, struct path_route *r,

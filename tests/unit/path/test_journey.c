@@ -499,7 +499,8 @@ static void test_refusals(void **state)
 
 /* Cut records are refused, and what is about nobody is passed over. */
 /* How a group's packet of @l4 with ICMPv6's @type ends that is dropped for @reason at @at, after it came up. */
-static enum journey_end end_of_group(uint8_t l4, uint8_t type, uint32_t reason, int at, bool by_rule)
+static enum journey_end end_of_group(uint8_t l4, uint8_t type, uint32_t reason, int at,
+				     bool by_rule)
 {
 	struct path_view v = view;
 	struct path_seen s = seen(PATH_RX, 1, 100, TAP, "0.0.0.0", 0, "224.0.0.22", 0);
