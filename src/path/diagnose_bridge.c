@@ -283,6 +283,36 @@ static bool back_to_ingress(const struct look *l)
 	return out && out == ingress(l);
 }
 
+/* It was sent to an address whose port leads back to the guest itself, and translated as a bridged frame. */
+static bool forwarded_to_itself(const struct look *l)
+{
+	bool translated = false;
+
+	for (size_t i = 0; i < l->g->n_hops; i++)
+		translated |= l->g->hops[i].kind == HOP_NAT;
+	return translated && back_to_ingress(l);
+}
+
+static void tell_hairpin(const struct look *l, struct diagnosis *d)
+{
+	struct address_str from = address_str(l->family, l->g->began.to.addr);
+	struct address_str to = address_str(l->family, l->g->flow.to.addr);
+	const struct link_state *port = ingress(l);
+
+	diagnosis_cause(
+		d,
+		"%s was translated to %s, which is behind %s, the very port it came from: a "
+		"bridge sends nothing back there, and since bridged frames go by IP's rules "
+		"it was not routed",
+		from.text, to.text, port->name);
+	diagnosis_saw(d, "interface", "%s hairpin off", port->name);
+	diagnosis_saw(d, "sysctl", "net.bridge.bridge-nf-call-%s = 1",
+		      l->family == AF_INET6 ? "ip6tables" : "iptables");
+	diagnosis_mend(d, "bridge link set dev %s hairpin on", shell_quote(port->name).text);
+	diagnosis_advice(d,
+			 "its source has to be translated as well, or the guest does not take it");
+}
+
 static void tell_back(const struct look *l, struct diagnosis *d)
 {
 	const struct fdb_entry *e;
@@ -374,6 +404,7 @@ static const struct drop_case cases[] = {
 	{"port-blocked", "NOT_SPECIFIED", {"br_handle_frame"}, ingress_shut, tell_ingress_shut},
 	{"port-shut", NULL, {FORWARDING}, egress_shut, tell_egress_shut},
 	{"isolated", NULL, {FORWARDING}, both_isolated, tell_isolated},
+	{"hairpin-off", NULL, {FORWARDING}, forwarded_to_itself, tell_hairpin},
 	{"mac-table-wrong", NULL, {FORWARDING}, back_to_ingress, tell_back},
 	{"no-port", "NO_TX_TARGET", {NULL}, NULL, tell_no_target},
 	{"too-big-for-port",

@@ -91,11 +91,18 @@ static const struct path_device *elsewhere(const struct journey *g, const struct
 	return NULL;
 }
 
-/* The bridge gave it to another guest, and to nobody else. */
+/*
+ * The bridge gave it to another guest, and to nobody else, as the guest wanted it. What the host had
+ * routed or translated before (a forwarded port of its address) was sent to the right place.
+ */
 static bool to_another(const struct journey *g, const struct path_view *v)
 {
 	const struct path_device *d = elsewhere(g, v);
 
+	for (size_t i = 0; i < g->n_hops; i++)
+		if (g->hops[i].kind == HOP_ROUTE || g->hops[i].kind == HOP_NAT ||
+		    g->hops[i].kind == HOP_BRIDGE_IN)
+			return false;
 	return d && d->role == DEVICE_PORT;
 }
 

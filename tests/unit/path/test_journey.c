@@ -497,7 +497,6 @@ static void test_refusals(void **state)
 	}
 }
 
-/* Cut records are refused, and what is about nobody is passed over. */
 /* How a group's packet of @l4 with ICMPv6's @type ends that is dropped for @reason at @at, after it came up. */
 static enum journey_end end_of_group(uint8_t l4, uint8_t type, uint32_t reason, int at,
 				     bool by_rule)
@@ -548,6 +547,7 @@ static void test_group_control(void **state)
 	assert_int_equal(end_of_group(IPPROTO_ICMPV6, 143, 2, BRIDGE, true), JOURNEY_DROPPED);
 }
 
+/* Cut records are refused, and what is about nobody is passed over. */
 static void test_bad_events(void **state)
 {
 	_cleanup_(journeys_freep) struct journeys *j = NULL;
