@@ -30,9 +30,6 @@
 #define PAIRS_NEAR 8 /* of them share a place; the oldest makes room */
 #define ETHERTYPE_IP4 0x0800
 #define ETHERTYPE_IP6 0x86dd
-#define MLD_QUERY 130 /* ICMPv6's types, RFC 2710, 3810 and 4861 */
-#define ND_REDIRECT 137
-#define MLD2_REPORT 143
 
 /* struct tracked - a journey under way, in the table by its packet's number. */
 struct tracked {
@@ -477,17 +474,6 @@ static void host_in(struct journey *g, const struct path_seen *s)
 	g->end = JOURNEY_DELIVERED;
 }
 
-/* How multicast is kept in order: reports of IGMP and MLD, and what neighbours and routers are asked for. */
-static bool is_group_control(const struct path_seen *s)
-{
-	unsigned int type = s->dport >> 8;
-
-	if (s->l4 == IPPROTO_IGMP)
-		return true;
-	return s->l4 == IPPROTO_ICMPV6 && s->flags & PATH_L4 &&
-	       ((type >= MLD_QUERY && type <= ND_REDIRECT) || type == MLD2_REPORT);
-}
-
 /*
  * It has come up to the host as to all others, and nobody there wants it; no rule took it away. What is
  * dropped at a port of the bridge has not come so far.
@@ -504,7 +490,7 @@ static bool nobody_wants(const struct journeys *j, const struct journey *g,
 		      (v->ipv6_off_reason && s->reason == v->ipv6_off_reason);
 
 	return reason && up && s->dmac[0] & 1 && !(d && d->master) &&
-	       (s->l4 == IPPROTO_UDP || is_group_control(s)) &&
+	       (s->l4 == IPPROTO_UDP || path_is_group_control(s)) &&
 	       !(g->has_decision && g->last_decision.drops);
 }
 

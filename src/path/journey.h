@@ -78,6 +78,12 @@ const struct path_device *path_device_find(const struct path_view *v, int ifinde
 /* path_is_echo() - @s is a ping's question or answer, of either family: it has an id and a sequence. */
 bool path_is_echo(const struct path_seen *s);
 
+/*
+ * path_is_group_control() - @s keeps multicast in order: a report of IGMP or MLD, or what neighbours and
+ * routers are asked for and say of themselves (RFC 2710, 3810, 4861).
+ */
+bool path_is_group_control(const struct path_seen *s);
+
 /* enum hop_kind - the words of the product for what happens on the way */
 enum hop_kind {
 	HOP_VM_OUT,	/* a frame left a guest: it came in by its port */

@@ -154,6 +154,20 @@ static const char *icmp_word(uint8_t l4, uint16_t type_code)
 	return name ? name : word_find(w, n, type_code | 0xff);
 }
 
+#define MLD_QUERY 130 /* ICMPv6's types, RFC 2710, 3810 and 4861 */
+#define ND_REDIRECT 137
+#define MLD2_REPORT 143
+
+bool path_is_group_control(const struct path_seen *s)
+{
+	unsigned int type = s->dport >> 8;
+
+	if (s->l4 == IPPROTO_IGMP)
+		return true;
+	return s->l4 == IPPROTO_ICMPV6 && s->flags & PATH_L4 &&
+	       ((type >= MLD_QUERY && type <= ND_REDIRECT) || type == MLD2_REPORT);
+}
+
 bool path_is_echo(const struct path_seen *s)
 {
 	uint8_t type = (uint8_t)(s->dport >> 8);
