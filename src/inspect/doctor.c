@@ -16,6 +16,7 @@ static const struct doctor_check checks[] = {
 	{"default routes, uplinks and their gateways", doctor_check_uplinks},
 	{"rp_filter where there are several ways out", doctor_check_rp_filter},
 	{"conntrack's table", doctor_check_conntrack},
+	{"ports to translate guests' connections to", doctor_check_nat_ports},
 	{"the host's resolvers", doctor_check_resolvers},
 	{"IPv6: switched off, or deaf to router advertisements", doctor_check_ipv6},
 	{"tc, TCX and XDP programs at guests' ports, bridges and uplinks", doctor_check_programs},

@@ -155,7 +155,8 @@ void doctor_check_daemon(struct doctor *d)
 
 void doctor_check_tun(struct doctor *d)
 {
-	struct doctor_finding f = doctor_new_finding(DOCTOR_ERROR, "tun-missing", NULL);
+	struct doctor_finding f =
+		doctor_new_finding(d->n_nets ? DOCTOR_ERROR : DOCTOR_NOTE, "tun-missing", NULL);
 	struct stat st;
 
 	if (stat(TUN, &st) < 0) {
@@ -168,7 +169,7 @@ void doctor_check_tun(struct doctor *d)
 	}
 	if (S_ISCHR(st.st_mode) && (st.st_mode & 0666) == 0666)
 		return;
-	f.severity = DOCTOR_WARNING;
+	f.severity = DOCTOR_NOTE;
 	f.why.code = "tun-rights";
 	diagnosis_cause(&f.why, TUN " %s",
 			S_ISCHR(st.st_mode)

@@ -32,9 +32,18 @@ static bool is_default(const struct route_state *r)
 	return r->dst.len == 0 && r->table == RT_TABLE_MAIN && r->oif;
 }
 
-static void check_line(struct doctor *d, const struct link_state *l)
+/* A way out that another is preferred to is missed only when that one fails. */
+static enum doctor_severity how_bad(const struct doctor *d, const struct route_state *r)
 {
-	struct doctor_finding f = doctor_new_finding(DOCTOR_ERROR, "no-carrier", NULL);
+	for (size_t i = 0; i < d->f->host->n_routes; i++)
+		if (is_default(&d->f->host->routes[i]) && d->f->host->routes[i].metric < r->metric)
+			return DOCTOR_WARNING;
+	return DOCTOR_ERROR;
+}
+
+static void check_line(struct doctor *d, const struct route_state *r, const struct link_state *l)
+{
+	struct doctor_finding f = doctor_new_finding(how_bad(d, r), "no-carrier", NULL);
 
 	if (!l->up || l->carrier)
 		return;
@@ -49,9 +58,9 @@ static void check_line(struct doctor *d, const struct link_state *l)
 }
 
 /* A point-to-point line needs none of its own. */
-static void check_address(struct doctor *d, const struct link_state *l)
+static void check_address(struct doctor *d, const struct route_state *r, const struct link_state *l)
 {
-	struct doctor_finding f = doctor_new_finding(DOCTOR_ERROR, "uplink-no-address", NULL);
+	struct doctor_finding f = doctor_new_finding(how_bad(d, r), "uplink-no-address", NULL);
 	bool ethernet = !mac_is_zero(&l->mac);
 
 	if (!ethernet || !l->carrier || has_address(d, l->ifindex))
@@ -67,7 +76,7 @@ static void check_address(struct doctor *d, const struct link_state *l)
 
 static void check_gateway(struct doctor *d, const struct route_state *r, const struct link_state *l)
 {
-	struct doctor_finding f = doctor_new_finding(DOCTOR_ERROR, "neighbour-silent", NULL);
+	struct doctor_finding f = doctor_new_finding(how_bad(d, r), "neighbour-silent", NULL);
 	const struct fact_neigh *n;
 	char text[IP4_STRLEN];
 	uint8_t addr[16] = {0};
@@ -97,8 +106,8 @@ void doctor_check_uplinks(struct doctor *d)
 
 		if (!l)
 			continue;
-		check_line(d, l);
-		check_address(d, l);
+		check_line(d, r, l);
+		check_address(d, r, l);
 		check_gateway(d, r, l);
 	}
 }
@@ -224,13 +233,17 @@ void doctor_check_resolvers(struct doctor *d)
 {
 	struct doctor_finding f = doctor_new_finding(DOCTOR_WARNING, "resolvers", NULL);
 	int stub = 0, none = 0, n = read_resolvers(RESOLV_CONF, &stub);
-	bool guests = false;
+	bool guests = false, any = false;
 
-	for (size_t i = 0; i < d->n_nets; i++)
+	for (size_t i = 0; i < d->n_nets; i++) {
 		guests |= hands_out(&d->nets[i]);
+		any |= guests || d->nets[i].n_guests;
+	}
 	if (n > 0 || (stub && n >= 0 && !guests && stub_answers(d)) ||
 	    (stub && read_resolvers(RESOLVED_UPSTREAM, &none) > 0))
 		return;
+	if (!any)
+		f.severity = DOCTOR_NOTE;
 	if (n < 0)
 		diagnosis_cause(&f.why, "%s cannot be read: this host knows no names%s",
 				RESOLV_CONF, guests ? ", and has no resolver for its guests" : "");

@@ -24,7 +24,8 @@
  * @config:	of ours, the daemon's answer; NULL
  * @addr:	its first IPv4 address, NULL: none; @has_addr6: it has one of IPv6 beyond the link
  * @guests:	@n_guests of them, of which @n_running are up and have somebody behind them
- * @uplink:	a port of it that is no guest's: it is on a LAN; NULL
+ * @uplink:	a port of it that is no guest's, one that works if there is any: it is on a LAN; NULL.
+ *		@n_uplinks: how many there are
  */
 struct doctor_net {
 	const struct link_state *bridge;
@@ -38,6 +39,7 @@ struct doctor_net {
 	size_t n_guests;
 	size_t n_running;
 	const struct link_state *uplink;
+	size_t n_uplinks;
 };
 
 /* enum doctor_daemon - whether vmlaned can be asked */
@@ -130,6 +132,7 @@ void doctor_check_uplinks(
 	struct doctor *d); /* doctor_host.c: default routes, their lines and gateways */
 void doctor_check_rp_filter(struct doctor *d);
 void doctor_check_conntrack(struct doctor *d);
+void doctor_check_nat_ports(struct doctor *d); /* doctor_nat.c */
 void doctor_check_resolvers(struct doctor *d);
 void doctor_check_ipv6(struct doctor *d);
 void doctor_check_programs(struct doctor *d);

@@ -10,31 +10,44 @@
 
 /* ---- bridges ---- */
 
-static void check_lan_port(struct doctor *d, const struct doctor_net *n)
+static void tell_lan_port(const struct doctor_net *n, const struct link_state *p,
+			  struct diagnosis *d)
 {
-	const struct link_state *p = n->uplink;
-	struct doctor_finding f = doctor_new_finding(n->n_guests ? DOCTOR_ERROR : DOCTOR_NOTE,
-						     p && !p->up ? "uplink-down" : "no-carrier", n);
-
-	if (!p || (p->up && p->carrier))
-		return;
 	if (!p->up) {
-		diagnosis_cause(&f.why,
+		d->code = "uplink-down";
+		diagnosis_cause(d,
 				"%s, by which the bridge %s is on the LAN, is down: guests reach "
 				"each other at most",
 				p->name, n->bridge->name);
-		diagnosis_saw(&f.why, "interface", "%s down", p->name);
-		diagnosis_mend(&f.why, "ip link set dev %s up", shell_quote(p->name).text);
-	} else {
-		diagnosis_cause(&f.why,
-				"%s, by which the bridge %s is on the LAN, has no carrier: its "
-				"cable, or its other end, is dead",
-				p->name, n->bridge->name);
-		diagnosis_saw(&f.why, "interface", "%s no carrier", p->name);
-		diagnosis_advice(&f.why,
-				 "no command of this host mends that: look at the other end of %s",
-				 p->name);
+		diagnosis_saw(d, "interface", "%s down", p->name);
+		diagnosis_mend(d, "ip link set dev %s up", shell_quote(p->name).text);
+		return;
 	}
+	d->code = "no-carrier";
+	diagnosis_cause(d,
+			"%s, by which the bridge %s is on the LAN, has no carrier: its cable, or "
+			"its other end, is dead",
+			p->name, n->bridge->name);
+	diagnosis_saw(d, "interface", "%s no carrier", p->name);
+	diagnosis_advice(d, "no command of this host mends that: look at the other end of %s",
+			 p->name);
+}
+
+/* @n->uplink works, if any of its ports to the LAN does. */
+static void check_lan_port(struct doctor *d, const struct doctor_net *n)
+{
+	struct doctor_finding f =
+		doctor_new_finding(n->n_guests ? DOCTOR_ERROR : DOCTOR_NOTE, "", n);
+	const struct link_state *p = n->uplink;
+
+	if (!p || !n->bridge->up)
+		return;
+	f.safe = false;
+	if (!p->up || !p->carrier)
+		tell_lan_port(n, p, &f.why);
+	else if (p->port_state == PORT_FORWARDING ||
+		 !diagnose_port(p->ifindex, &d->subject.view, d->f, &f.why))
+		return;
 	doctor_add(d, &f);
 }
 
@@ -233,7 +246,7 @@ void doctor_check_isolation(struct doctor *d)
 static void check_port_mtu(struct doctor *d, const struct doctor_net *n, const struct link_state *p)
 {
 	struct doctor_finding f = doctor_new_finding(DOCTOR_WARNING, "too-big-for-port", n);
-	bool lan = p == n->uplink;
+	bool lan = !doctor_is_guest_port(d, p->ifindex);
 
 	if (p->mtu >= n->bridge->mtu)
 		return;

@@ -89,6 +89,11 @@ bool doctor_runs(const struct inventory_guest *g)
 	return g->up && g->carrier;
 }
 
+static bool leads_out(const struct link_state *port)
+{
+	return port->up && port->carrier && port->port_state == PORT_FORWARDING;
+}
+
 static void net_ports(const struct doctor *d, struct doctor_net *n)
 {
 	for (size_t i = 0; i < d->guests.n; i++) {
@@ -104,7 +109,10 @@ static void net_ports(const struct doctor *d, struct doctor_net *n)
 	for (size_t i = 0; i < d->f->host->n_links; i++) {
 		const struct link_state *l = &d->f->host->links[i];
 
-		if (l->master == n->bridge->ifindex && !doctor_is_guest_port(d, l->ifindex))
+		if (l->master != n->bridge->ifindex || doctor_is_guest_port(d, l->ifindex))
+			continue;
+		n->n_uplinks++;
+		if (!n->uplink || !leads_out(n->uplink))
 			n->uplink = l;
 	}
 }

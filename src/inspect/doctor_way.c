@@ -24,8 +24,9 @@
 #define TTL 64
 #define SPORT 50000
 #define TCP_SYN 2
-#define GUESTS_MAX 4	/* of one network, that are tried */
-#define PACKETS_MAX 600 /* of all networks */
+#define TEST_NET 0xc00002fe /* 192.0.2.254, RFC 5737 */
+#define GUESTS_MAX 4	    /* of one network, that are tried */
+#define PACKETS_MAX 600	    /* of all networks */
 
 /**
  * struct way - a packet under way
@@ -490,22 +491,35 @@ static bool is_isolated(const struct doctor *d, const struct inventory_guest *g)
 	return p && p->isolated;
 }
 
+/* Where the host has no address itself, any will do: the two are on one Ethernet. */
+static struct in_addr address_of(const struct way *w, unsigned int number)
+{
+	struct in_addr a;
+
+	for (size_t i = 0; i < w->g->n_addrs; i++) {
+		if (w->g->addrs[i].family != AF_INET || w->g->addrs[i].stale)
+			continue;
+		memcpy(&a, w->g->addrs[i].addr, sizeof(a));
+		return a;
+	}
+	return ip4_from_host((w->n->addr ? ip4_host(anybody(w->n->addr)) : TEST_NET) - number);
+}
+
 /* The first with the second: rules of bridges, and those that br_netfilter shows bridged frames. */
 static void ask_neighbour(struct doctor *d, const struct doctor_net *n)
 {
 	const struct inventory_guest *g[2] = {NULL};
+	struct in_addr src, dst;
 	struct way w, to;
-	struct in_addr a;
 
-	if (speakers(n, g, 2) < 2 || !n->addr || (is_isolated(d, g[0]) && is_isolated(d, g[1])))
+	if (speakers(n, g, 2) < 2 || (is_isolated(d, g[0]) && is_isolated(d, g[1])))
 		return;
 	w = way_from(d, n, g[0]);
 	to = way_from(d, n, g[1]);
-	set_source(&w);
-	a = source_of(&to);
-	if (memcmp(&a, w.craft.src, sizeof(a)) == 0)
-		a = ip4_from_host(ip4_host(a) - 1);
-	memcpy(w.craft.dst, &a, sizeof(a));
+	src = address_of(&w, 0);
+	dst = address_of(&to, 1);
+	memcpy(w.craft.src, &src, sizeof(src));
+	memcpy(w.craft.dst, &dst, sizeof(dst));
 	w.craft.eth_dst = g[1]->mac;
 	w.craft.kind = CRAFT_ECHO;
 	w.craft.dport = 1;

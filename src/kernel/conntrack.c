@@ -28,10 +28,11 @@ struct entry {
 	uint32_t id;
 };
 
-/* struct search - a dump under way; @out holds struct entry. */
+/* struct search - a dump under way; @out holds struct entry. @each: in place of @match, which picks none */
 struct search {
 	struct rtnl_array out;
 	bool (*match)(const struct conntrack_flow *f, void *ctx);
+	void (*each)(const struct conntrack_flow *f, void *ctx);
 	void *ctx;
 };
 
@@ -102,7 +103,13 @@ static int on_flow(const struct nlmsghdr *nlh, struct rtnl_array *out)
 				    .sport = ntohs(e.orig.sport_be),
 				    .dport = ntohs(e.orig.dport_be),
 				    .answers = reply.src,
-				    .answers_port = ntohs(reply.sport_be)};
+				    .answers_port = ntohs(reply.sport_be),
+				    .seen_as = reply.dst,
+				    .seen_port = ntohs(reply.dport_be)};
+	if (s->each) {
+		s->each(&f, s->ctx);
+		return 0;
+	}
 	return s->match(&f, s->ctx) ? rtnl_array_add(out, &e) : 0;
 }
 
@@ -164,6 +171,20 @@ int conntrack_forget(bool (*match)(const struct conntrack_flow *f, void *ctx), v
 	if (err == 0 && ret_n)
 		*ret_n = n;
 	return err;
+}
+
+int conntrack_each(void (*fn)(const struct conntrack_flow *f, void *ctx), void *ctx, struct err *e)
+{
+	struct search s = {.out.size = sizeof(struct entry), .each = fn, .ctx = ctx};
+	struct rtnl_request q = {.what = "list the connections"};
+	_cleanup_(rtnl_freep) struct rtnl *r = NULL;
+	int err = rtnl_new_for(NETLINK_NETFILTER, &r);
+
+	if (err < 0)
+		return err_set(e, err, "kernel", "conntrack", "no netlink socket: %s",
+			       strerror(-err));
+	begin(r, &q, IPCTNL_MSG_CT_GET, NLM_F_DUMP);
+	return rtnl_request_dump(r, &q, on_flow, &s.out, e);
 }
 
 /* ---- one connection, of any family and protocol ---- */

@@ -11,6 +11,7 @@
  * @src, @dst, @sport, @dport: as its first packet came; ports in host byte order
  * @answers:	who really answers: other than @dst where the destination was translated
  * @answers_port: and at which port
+ * @seen_as:	whom it answers to: other than @src where the source was translated; @seen_port: at which port
  */
 struct conntrack_flow {
 	uint8_t proto;
@@ -20,6 +21,8 @@ struct conntrack_flow {
 	uint16_t dport;
 	struct in_addr answers;
 	uint16_t answers_port;
+	struct in_addr seen_as;
+	uint16_t seen_port;
 };
 
 /*
@@ -28,6 +31,10 @@ struct conntrack_flow {
  */
 int conntrack_forget(bool (*match)(const struct conntrack_flow *f, void *ctx), void *ctx,
 		     size_t *ret_n, struct err *e) __must_check;
+
+/* conntrack_each() - tell @fn of all flows; nothing is forgotten. 0 or -errno. */
+int conntrack_each(void (*fn)(const struct conntrack_flow *f, void *ctx), void *ctx,
+		   struct err *e) __must_check;
 
 /**
  * struct conntrack_tuple - who spoke first to whom

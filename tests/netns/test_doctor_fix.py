@@ -193,3 +193,29 @@ def test_not_for_this_user(world, resolv, vmlaned):
     done = world.host.run("setpriv", "--reuid=1", "--regid=1", "--clear-groups", program("vmlane"), "--socket", vmlaned.socket, "-o", "json", "doctor", check=False)
     found = json.loads(done.stdout)["findings"]
     assert "daemon-forbidden" in [f["diagnosis"]["code"] for f in found]
+
+
+def test_ports_are_nearly_taken(world, resolv, daemon, guest):
+    """Ten ports, of which nine lead to one server; others do not count."""
+    d = daemon({"default.yaml": DEFAULT + "nat:\n  ports: 40000-40009\n"})
+    g = guest("web1", d=d)
+    g.dhcp()
+    doctor = Doctor(world, d.socket)
+
+    def take(ports, server):
+        lines = "".join(f"-A -p tcp -s {g.ip} -d {server} --sport {n} --dport 80 -r {server} -q 203.0.113.2 --reply-port-src 80 --reply-port-dst {n}"
+                        " --state ESTABLISHED -u SEEN_REPLY,ASSURED -t 600\n" for n in ports)
+        with open(f"{world.tmp}/connections", "w", encoding="utf-8") as f:
+            f.write(lines)
+        world.host.run("conntrack", "-R", f"{world.tmp}/connections")
+
+    take(range(40000, 40005), INTERNET)
+    take(range(40005, 40010), "198.51.100.8")
+    doctor.well()
+    take(range(40005, 40009), INTERNET)
+    f = doctor.finding("nat-ports", "warning")
+    assert f["where"] == "network default" and evidence(f["diagnosis"], "nat") == [f"9 tcp connections as 203.0.113.2 to {INTERNET}:80"]
+    take(range(40009, 40010), INTERNET)
+    assert doctor.finding("nat-ports")
+    world.host.run("conntrack", "-F")
+    doctor.well()

@@ -170,6 +170,11 @@ static bool look(const struct conntrack_flow *f, void *ctx)
 	return f->sport == s->forget;
 }
 
+static void note(const struct conntrack_flow *f, void *ctx)
+{
+	(void)look(f, ctx);
+}
+
 static void test_conntrack(void **state)
 {
 	struct seen s = {0};
@@ -191,6 +196,13 @@ static void test_conntrack(void **state)
 	assert_int_equal(n, 0);
 	assert_int_equal(s.count[0], 1);
 	assert_int_equal(s.count[1], 1);
+	/* To be looked at only. */
+	s = (struct seen){.forget = 2000};
+	assert_int_equal(conntrack_each(note, &s, &e), 0);
+	assert_int_equal(s.count[0], 1);
+	assert_int_equal(s.count[1], 1);
+	assert_int_equal(s.last.seen_as.s_addr, s.last.src.s_addr);
+	assert_int_equal(s.last.seen_port, s.last.sport);
 	s = (struct seen){.forget = 2000};
 	assert_int_equal(conntrack_forget(look, &s, &n, &e), 0);
 	assert_int_equal(n, 1);
