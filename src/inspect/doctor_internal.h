@@ -42,6 +42,12 @@ struct doctor_net {
 	size_t n_uplinks;
 };
 
+/* struct doctor_owner - whose command line says that its NIC has this MAC */
+struct doctor_owner {
+	struct mac mac;
+	const struct inventory_guest *g;
+};
+
 /* enum doctor_daemon - whether vmlaned can be asked */
 enum doctor_daemon {
 	DAEMON_ANSWERS,
@@ -55,6 +61,7 @@ enum doctor_daemon {
  * @subject:	the same as explanations want it; whose turn it is is its guest
  * @state:	rules and the rest, for explanations; NULL: they could not be read, for @state_err
  * @guest_ports: ifindexes of the ports of @guests, sorted
+ * @owners:	by MAC, @n_owners of them; read when they are wanted first
  * @nets:	the bridges that are to be looked at, @n_nets of them; @only: not all there are
  * @status, @networks, @our_guests, @our_leases: the daemon's answers; NULL without it
  * @report:	what was found so far
@@ -69,6 +76,8 @@ struct doctor {
 	struct err state_err;
 	struct inventory guests;
 	int *guest_ports;
+	struct doctor_owner *owners;
+	size_t n_owners;
 	struct foreign_leases leases;
 	struct listener *listeners;
 	size_t n_listeners;

@@ -4,7 +4,9 @@
 
 #include <ctype.h>
 #include <linux/rtnetlink.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -160,13 +162,18 @@ static enum doctor_severity how_bad(const struct inventory_guest *g, const struc
 	return g->carrier || g->kind == INVENTORY_VETH ? DOCTOR_ERROR : DOCTOR_NOTE;
 }
 
-/* All ports of a bridge that is down are shut: that is told of the bridge. */
-static bool is_bridges(const struct doctor *d, const struct inventory_guest *g,
-		       const struct diagnosis *why)
+/*
+ * All ports of a bridge that is down are shut: that is told of the bridge. One that has just got its
+ * carrier is opened by the kernel within a second.
+ */
+static bool is_shut_anyway(const struct doctor *d, const struct inventory_guest *g,
+			   const struct diagnosis *why)
 {
 	const struct link_state *bridge = actual_link_by_name(d->f->host, g->bridge);
+	const struct link_state *port = actual_link_by_index(d->f->host, g->ifindex);
 
-	return is_code(why, "port-blocked") && bridge && !bridge->up;
+	return is_code(why, "port-blocked") &&
+	       ((bridge && !bridge->up) || (port && !port->running));
 }
 
 static void check_port(struct doctor *d, const struct inventory_guest *g)
@@ -178,7 +185,8 @@ static void check_port(struct doctor *d, const struct inventory_guest *g)
 	if (g->kind == INVENTORY_TAP && g->pid && d->f->vmm(g->port, &vmm, d->f->ctx) &&
 	    vmm.stopped)
 		tell_stopped(d, g, &vmm);
-	if (!diagnose_port(g->ifindex, &d->subject.view, d->f, &f.why) || is_bridges(d, g, &f.why))
+	if (!diagnose_port(g->ifindex, &d->subject.view, d->f, &f.why) ||
+	    is_shut_anyway(d, g, &f.why))
 		return;
 	if (g->kind == INVENTORY_TAP && !g->carrier && !g->pid) {
 		tell_idle(d, g, &f.why);
@@ -326,19 +334,39 @@ void doctor_check_mtu(struct doctor *d)
 
 /* ---- MAC tables ---- */
 
-/* Whose command line says that it has this MAC, on this bridge. */
+/* struct doctor_owner begins with its MAC. */
+static int by_mac(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct mac));
+}
+_Static_assert(offsetof(struct doctor_owner, mac) == 0, "by_mac() compares the first bytes");
+
+/* Once: there may be as many entries in MAC tables as there are guests. */
+static void read_owners(struct doctor *d)
+{
+	if (d->owners)
+		return;
+	d->owners = calloc(d->guests.n + 1, sizeof(*d->owners));
+	for (size_t i = 0; i < d->guests.n && d->owners; i++) {
+		const struct inventory_guest *g = &d->guests.v[i];
+		struct fact_vmm vmm;
+
+		if (g->kind == INVENTORY_TAP && g->pid && d->f->vmm(g->port, &vmm, d->f->ctx) &&
+		    vmm.has_mac)
+			d->owners[d->n_owners++] = (struct doctor_owner){vmm.mac, g};
+	}
+	if (d->owners)
+		qsort(d->owners, d->n_owners, sizeof(*d->owners), by_mac);
+}
+
+/* Whose command line says that it has this MAC, on this bridge; NULL: nobody's. */
 static const struct inventory_guest *owner_of(const struct doctor *d, const struct doctor_net *n,
 					      const struct mac *mac)
 {
-	for (size_t i = 0; i < n->n_guests; i++) {
-		struct fact_vmm vmm;
+	const struct doctor_owner *o =
+		d->owners ? bsearch(mac, d->owners, d->n_owners, sizeof(*o), by_mac) : NULL;
 
-		if (n->guests[i].kind == INVENTORY_TAP &&
-		    d->f->vmm(n->guests[i].port, &vmm, d->f->ctx) && vmm.has_mac &&
-		    mac_equal(&vmm.mac, mac))
-			return &n->guests[i];
-	}
-	return NULL;
+	return o && strcmp(o->g->bridge, n->bridge->name) == 0 ? o->g : NULL;
 }
 
 static bool is_written(const struct fdb_entry *e)
@@ -361,6 +389,7 @@ static const struct inventory_guest *misplaced(const struct doctor *d, const str
 
 void doctor_check_macs(struct doctor *d)
 {
+	read_owners(d);
 	for (size_t i = 0; i < d->f->host->n_fdb; i++) {
 		const struct fdb_entry *e = &d->f->host->fdb[i];
 		const struct inventory_guest *g = is_written(e) ? misplaced(d, e) : NULL;

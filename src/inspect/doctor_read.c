@@ -221,6 +221,7 @@ void doctor_done(struct doctor *d)
 	json_decref(d->our_leases);
 	free(d->nets);
 	free(d->guest_ports);
+	free(d->owners);
 	free(d->listeners);
 	foreign_leases_done(&d->leases);
 	inventory_done(&d->guests);
