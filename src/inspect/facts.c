@@ -229,6 +229,24 @@ static bool ask_routed(const char *network, void *ctx)
 	return routed;
 }
 
+static size_t ask_resolvers(const char *network, struct in_addr *ret, size_t max, void *ctx)
+{
+	char path[256];
+	json_t *answer, *value;
+	size_t i, n = 0;
+
+	snprintf(path, sizeof(path), "/v1/networks/%s", network);
+	answer = daemon_get(ctx, path);
+	json_array_foreach (json_object_get(answer, "dns"), i, value) {
+		const char *text = json_string_value(value);
+
+		if (n < max && text && ip4_parse(text, &ret[n]) == 0)
+			n++;
+	}
+	json_decref(answer);
+	return n;
+}
+
 /* BPF programs at a device that are no filters of tc's own. */
 static bool has_tcx(int ifindex, bool egress)
 {
@@ -291,6 +309,7 @@ int live_facts_new(const char *socket, struct live_facts **ret)
 		.vmm = ask_vmm,
 		.gateway = ask_gateway,
 		.routed = ask_routed,
+		.resolvers = ask_resolvers,
 		.filter = ask_filter,
 		.daemon = ask_daemon,
 		.ctx = l,

@@ -305,12 +305,13 @@ static void mend_port(struct diagnosis *d, const char *port, const char *match)
 {
 	if (shell_quote(port).text[0] == '\'')
 		return;
-	diagnosis_mend(
-		d,
-		"nft 'add table bridge guests_guard; add chain bridge guests_guard in { type "
-		"filter hook prerouting priority -300; }; add rule bridge guests_guard in "
-		"iifname \"%s\" %s drop'",
-		port, match);
+	diagnosis_mend(d,
+		       "nft 'add table bridge " GUARD_BY_HAND "; add chain bridge " GUARD_BY_HAND
+		       " in { type "
+		       "filter hook prerouting priority -300; }; add rule bridge " GUARD_BY_HAND
+		       " in "
+		       "iifname \"%s\" %s drop'",
+		       port, match);
 }
 
 static bool tell_dhcp_twice(const struct look *l, struct diagnosis *d)

@@ -550,6 +550,7 @@ static void tell_unseen(const struct look *l, struct diagnosis *d)
 
 static const struct drop_case cases[] = {
 	{"guard", NULL, {NULL}, is_guard, tell_guard},
+	{"guard", NULL, {NULL}, is_guard_by_hand, tell_guard_by_hand},
 	{"vmlane-policy", NULL, {NULL}, ours, tell_ours},
 	{"firewall-dhcp", NULL, {NULL}, is_dhcp, tell_dhcp},
 	{"firewall-input", NULL, {NULL}, is_input, tell_input},

@@ -99,6 +99,33 @@ static void tell_address(const struct port *p, enum guard g, const struct addres
 			 p->guest, guard_name(g));
 }
 
+bool is_guard_by_hand(const struct look *l)
+{
+	const struct path_decision *p = &l->drop->decision;
+
+	return p->drops && strcmp(p->family, "bridge") == 0 && strcmp(p->table, GUARD_BY_HAND) == 0;
+}
+
+/* To accept it ahead of that rule would undo what somebody has done on purpose. */
+void tell_guard_by_hand(const struct look *l, struct diagnosis *d)
+{
+	const struct path_decision *p = &l->drop->decision;
+	struct port port = port_of(l);
+
+	diagnosis_saw(d, "rule", "bridge %s %s handle %llu \"%.100s\"", p->table, p->chain,
+		      (unsigned long long)p->handle, p->rule);
+	diagnosis_cause(
+		d,
+		"a rule in table bridge %s drops it, which somebody has put there so that the "
+		"guest%s%s does not mislead the others: %.120s",
+		p->table, port.tap ? " behind " : "", port.tap ? port.tap->name : "", p->rule);
+	diagnosis_advice(
+		d,
+		"nothing is broken, unless that guest shall do this: nft delete rule bridge "
+		"%s %s handle %llu",
+		p->table, p->chain, (unsigned long long)p->handle);
+}
+
 void tell_guard(const struct look *l, struct diagnosis *d)
 {
 	enum guard g = guard_of(&l->drop->decision);

@@ -346,6 +346,45 @@ static void saw_networks(const struct look *l, int bridge, struct diagnosis *d)
 	}
 }
 
+#define RESOLVERS_MAX 16
+
+/* The guest has been told of this resolver by its network, which nobody in it is. */
+static bool tell_resolver(const struct look *l, const char *network, struct diagnosis *d)
+{
+	struct address_str dst = address_str(AF_INET, l->g->first.dst);
+	struct in_addr all[RESOLVERS_MAX];
+	char text[IP4_STRLEN], others[RESOLVERS_MAX * (IP4_STRLEN + 2)] = "";
+	size_t n, len = 0;
+	bool given = false;
+
+	n = network ? l->f->resolvers(network, all, ARRAY_SIZE(all), l->f->ctx) : 0;
+	for (size_t i = 0; i < n; i++) {
+		if (memcmp(&all[i], l->g->first.dst, sizeof(all[i])) == 0)
+			given = true;
+		else
+			len += (size_t)snprintf(&others[len], sizeof(others) - len, "%s%s",
+						len ? ", " : "", ip4_format(all[i], text));
+	}
+	if (!given)
+		return false;
+	d->code = "dns-silent";
+	diagnosis_cause(
+		d,
+		"the guest's resolver %s does not answer: network %s gives it to its guests, "
+		"and nobody in that network has the address",
+		dst.text, network);
+	diagnosis_saw(d, "network", "%s", network);
+	diagnosis_saw(d, "packet", "who-has %s, in vain", dst.text);
+	if (len)
+		diagnosis_mend(d, "vmlane network set %s 'dns.servers=[%s]'", network, others);
+	else
+		diagnosis_mend(d, "vmlane network set %s dns.servers=", network);
+	diagnosis_advice(d,
+			 "guests learn of it when they ask for their lease again; or switch that "
+			 "resolver on");
+	return true;
+}
+
 static bool tell_settings(const struct look *l, enum guest_fault fault, struct diagnosis *d)
 {
 	int bridge = guest_bridge(l->g, l->w->view);
@@ -357,6 +396,8 @@ static bool tell_settings(const struct look *l, enum guest_fault fault, struct d
 
 	if (!net || is_right_after_all(l, fault, bridge))
 		return false;
+	if (fault == GUEST_ARP && tell_resolver(l, fact_ours(fact_link(l->f, bridge)), d))
+		return true;
 	p = (struct ip4_prefix){ip4_network(&net->prefix), net->prefix.len};
 	ip4_prefix_format(&p, prefix);
 	ip4_format(net->prefix.addr, router);
@@ -390,7 +431,7 @@ static bool tell_settings(const struct look *l, enum guest_fault fault, struct d
 		diagnosis_cause(
 			d,
 			"the guest asks for %s again and again, and nobody answers; if that "
-			"is its gateway, it is the wrong one: the router here is %s",
+			"is its gateway or resolver, it is the wrong one: the router here is %s",
 			dst.text, router);
 	}
 	diagnosis_advice(d, "in the guest: an address of %s, gateway %s; or DHCP", prefix, router);

@@ -53,6 +53,11 @@ bool diagnose_ip(const struct look *l, struct diagnosis *d);
 /* is_guard(), tell_guard() - a case of diagnose_firewall(): a guard at a guest's port (diagnose_guard.c). */
 bool is_guard(const struct look *l);
 void tell_guard(const struct look *l, struct diagnosis *d);
+
+/* is_guard_by_hand(), tell_guard_by_hand() - the same of what mend_port() prints (diagnose_asked.c). */
+#define GUARD_BY_HAND "guests_guard"
+bool is_guard_by_hand(const struct look *l);
+void tell_guard_by_hand(const struct look *l, struct diagnosis *d);
 bool diagnose_firewall(const struct look *l, struct diagnosis *d);
 
 /* enum guest_fault - what a packet that was not dropped tells of its guest's settings */

@@ -2,6 +2,7 @@
 """Guests that ask and get no answer, or the wrong one: resolvers, DHCP servers, routers. Each fault is made,
 its cause is read, what is printed is done as it is printed, and the guest gets through."""
 import json
+import shlex
 import socket
 import subprocess
 from types import SimpleNamespace
@@ -150,6 +151,25 @@ def test_resolver_with_a_wrong_address(host, vm):
     assert "10.7.0.53" in cause["cause"]
 
 
+def test_resolver_of_our_network_that_is_nobody(world, daemon, guest):
+    """The network's configuration gives it: which one, and what changes it, is said; then the guest asks anew."""
+    d = daemon({"default.yaml": "network: default\nmode: nat\nipv4:\n  subnet: 192.168.122.0/24\n"
+                "dns:\n  servers: [192.168.122.253, 203.0.113.1]\n"})
+    g = guest("web1", d=d)
+    assert g.dhcp()["dns"].split()[0] == "192.168.122.253"
+    asker = Asker(g, "192.168.122.253")
+    t = world.host.start(*d.argv("-o", "json", "trace", "web1"), stdout=subprocess.PIPE, log=f"{world.tmp}/trace.log")
+    assert json.loads(t.line())["event"] == "start"
+    for _ in range(4):
+        asker.ask(timeout=1)
+    cause = traced(t, "dns-silent")["diagnosis"]
+    t.end()
+    assert "192.168.122.253" in cause["cause"] and evidence(cause, "network") == ["default"]
+    assert cause["mend"] == "vmlane network set default 'dns.servers=[203.0.113.1]'"
+    d.vmlane(*shlex.split(cause["mend"])[1:])
+    assert g.dhcp()["dns"] == "203.0.113.1"
+
+
 def test_resolver_on_this_host_that_nobody_runs(host, vm):
     asker = Asker(vm, GATEWAY)
     t = trace_of(host, "vnet1", "udp")
@@ -228,6 +248,9 @@ def test_two_dhcp_servers(host):
     assert udhcpc(g).wait() == 0
     while "DHCP ACK" not in (line := json.loads(t.line()))["text"]:
         assert other.ip not in line["text"] or line["verdict"] == "DROP"
+        # Whoever reads that is not told to undo it.
+        if line.get("diagnosis") and other.ip in line["text"]:
+            assert line["diagnosis"]["code"] == "guard" and not line["diagnosis"]["mend"]
     t.end()
 
 

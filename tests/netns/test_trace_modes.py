@@ -345,7 +345,7 @@ def test_how_multicast_is_kept_in_order(world, plain, trace, off):
     g = plain.guest(1)
     world.host.run("sh", "-ec", f"echo {off} >/proc/sys/net/ipv6/conf/br0/disable_ipv6")
     t = trace("vnet1")
-    g.run("sh", "-ec", "ip link set eth0 down; ip link set eth0 up")
+    g.run("sh", "-ec", "for off in 1 0; do echo $off >/proc/sys/net/ipv6/conf/eth0/disable_ipv6; done")
     with udp(g) as s:
         s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("239.1.2.3") + socket.inet_aton(g.address))
         for what in ("multicast listener report", "neighbour solicitation", "router solicitation", "igmp"):

@@ -64,6 +64,8 @@ struct world {
 	bool legacy, lease, routed, read_only;
 	struct actual host;
 	struct facts facts;
+	struct in_addr resolvers[4];
+	size_t n_resolvers;
 };
 
 static bool ask_sysctl(const char *path, char *ret, size_t size, void *ctx)
@@ -115,6 +117,16 @@ static bool ask_routed(const char *network, void *ctx)
 	return ((const struct world *)ctx)->routed;
 }
 
+static size_t ask_resolvers(const char *network, struct in_addr *ret, size_t max, void *ctx)
+{
+	const struct world *w = ctx;
+	size_t n = 0;
+
+	for (; n < w->n_resolvers && n < max; n++)
+		ret[n] = w->resolvers[n];
+	return n;
+}
+
 static bool ask_filter(int ifindex, bool egress, uint16_t *ret_pref, char *kind, size_t size,
 		       void *ctx)
 {
@@ -140,6 +152,7 @@ static void world_init(struct world *w)
 				  .vmm = ask_vmm,
 				  .gateway = ask_gateway,
 				  .routed = ask_routed,
+				  .resolvers = ask_resolvers,
 				  .filter = ask_filter,
 				  .daemon = ask_daemon,
 				  .ctx = w};
@@ -465,6 +478,55 @@ static void test_routed_is_no_fault(void **state)
 	assert_false(diagnosis_wanted(&t.j, &view, &w.facts.guest));
 }
 
+/* An ARP question in vain: for whom our network has told the guest to ask, and for anybody else. */
+static void test_resolver_that_is_nobody(void **state)
+{
+	struct diagnosis d;
+	struct world w;
+	struct trip t;
+
+	world_init(&w);
+	trip_init(&t);
+	t.j.first = (struct path_seen){.ethertype = 0x0806, .sport = 1, .flags = PATH_L4};
+	assert_int_equal(inet_pton(AF_INET, "10.7.0.11", t.j.first.src), 1);
+	assert_int_equal(inet_pton(AF_INET, "10.7.0.53", t.j.first.dst), 1);
+	t.j.flow = (struct flow){0};
+	t.j.end = JOURNEY_DELIVERED;
+	w.facts.guest.asked =
+		(struct asked){.kind = QUESTION_ARP, .times = 3, .for_ns = 2000000000};
+	snprintf(links[2].alias, sizeof(links[2].alias), "%slab", ALIAS_NETWORK);
+	w.resolvers[w.n_resolvers++] = ip4_from_host(0xcb007101);
+	assert_string_equal(ask(&t, &w, "arp-unanswered").mend, "");
+	w.resolvers[w.n_resolvers++] = ip4_from_host(0x0a070035);
+	w.resolvers[w.n_resolvers++] = ip4_from_host(0xcb007102);
+	d = ask(&t, &w, "dns-silent");
+	assert_non_null(strstr(d.cause, "resolver 10.7.0.53"));
+	assert_string_equal(d.mend,
+			    "vmlane network set lab 'dns.servers=[203.0.113.1, 203.0.113.2]'");
+	w.resolvers[0] = w.resolvers[1];
+	w.n_resolvers = 1;
+	assert_string_equal(ask(&t, &w, "dns-silent").mend, "vmlane network set lab dns.servers=");
+	links[2].alias[0] = '\0';
+	ask(&t, &w, "arp-unanswered");
+}
+
+/* What mend_port() has printed was put there on purpose: no command that undoes it. */
+static void test_guard_by_hand(void **state)
+{
+	struct diagnosis d;
+	struct world w;
+	struct trip t;
+
+	world_init(&w);
+	trip_init(&t);
+	drop(&t, 1, "nft_do_chain", TAP)->decision =
+		decision("bridge", "guests_guard", "in", "prerouting");
+	t.hops[t.j.n_hops - 1].decision.handle = 7;
+	d = ask(&t, &w, "guard");
+	assert_string_equal(d.mend, "");
+	assert_non_null(strstr(d.advice, "nft delete rule bridge guests_guard in handle 7"));
+}
+
 static void test_fine_is_not_explained(void **state)
 {
 	struct world w;
@@ -513,6 +575,8 @@ int main(void)
 		cmocka_unit_test(test_gateway_of_a_lease),
 		cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_routed_is_no_fault),
+		cmocka_unit_test(test_resolver_that_is_nobody),
+		cmocka_unit_test(test_guard_by_hand),
 		cmocka_unit_test(test_fine_is_not_explained),
 		cmocka_unit_test(test_stp),
 	};
