@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "inspect/explain_others.h"
 #include "kernel/conntrack.h"
 #include "kernel/iptables_legacy.h"
 #include "kernel/listener.h"
@@ -33,6 +34,7 @@ struct explain_state {
 	struct listener *listeners;
 	size_t n_listeners;
 	bool listened;
+	struct explain_others others;
 	struct explain_host host;
 };
 
@@ -55,20 +57,6 @@ static int ask_route(const struct route_question *q, struct route_answer *ret, v
 	return rtnl_lookup(s->rtnl, q, ret, NULL);
 }
 
-static void bpf_name(uint32_t id, char *ret, size_t size)
-{
-	struct bpf_prog_info info = {0};
-	uint32_t len = sizeof(info);
-	int fd = bpf_prog_get_fd_by_id(id);
-
-	snprintf(ret, size, "%u", id);
-	if (fd < 0)
-		return;
-	if (bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && info.name[0])
-		snprintf(ret, size, "%s", info.name);
-	close(fd);
-}
-
 static bool ask_program(int ifindex, bool egress, char *ret, size_t size, void *ctx)
 {
 	struct explain_state *s = ctx;
@@ -79,7 +67,7 @@ static bool ask_program(int ifindex, bool egress, char *ret, size_t size, void *
 			       &n_ids);
 
 	if ((r == 0 || r == -ENOSPC) && n_ids > 0) {
-		bpf_name(id, ret, size);
+		explain_bpf_name(id, ret, size);
 		return true;
 	}
 	if (rtnl_filter_dump(s->rtnl, ifindex, egress, &filters, &n, NULL) < 0)
@@ -153,6 +141,13 @@ static bool ask_conntrack_full(void *ctx)
 	return max > 0 && number("net/netfilter/nf_conntrack_count") >= max;
 }
 
+static bool ask_others(const struct explain_hook *at, char *ret, size_t size, void *ctx)
+{
+	const struct explain_state *s = ctx;
+
+	return explain_others_ask(&s->others, at, ret, size);
+}
+
 /* ---- reading ---- */
 
 void explain_state_presume(struct explain_state *s)
@@ -176,6 +171,8 @@ static int read_all(struct explain_state *s, struct err *e)
 		r = nftprog_load(&s->rules, e);
 	if (r == 0)
 		r = nftfib_open(&s->fib, e);
+	if (r == 0)
+		r = explain_others_read(&s->others, e);
 	if (r < 0)
 		return r;
 	/* Without the rules' texts their handles have to do. */
@@ -208,6 +205,7 @@ int explain_state_new(struct path_view *view, struct explain_state **ret, struct
 	s->host.listener = ask_listener;
 	s->host.taken = ask_taken;
 	s->host.conntrack_full = ask_conntrack_full;
+	s->host.others = ask_others;
 	s->host.ctx = s;
 	*ret = s;
 	s = NULL;
@@ -219,6 +217,7 @@ void explain_state_free(struct explain_state *s)
 	if (!s)
 		return;
 	host_detail_done(&s->detail);
+	explain_others_done(&s->others);
 	nftprog_free(s->rules);
 	nftfib_close(s->fib);
 	rules_live_free(s->live);

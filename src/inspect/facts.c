@@ -214,19 +214,29 @@ static json_t *daemon_get(const struct live_facts *l, const char *path)
 	return answer;
 }
 
-static bool ask_routed(const char *network, void *ctx)
+static bool has_mode(void *ctx, const char *network, const char *mode)
 {
 	char path[256];
 	json_t *answer;
-	const char *mode;
-	bool routed;
+	const char *is;
+	bool has;
 
 	snprintf(path, sizeof(path), "/v1/networks/%s", network);
 	answer = daemon_get(ctx, path);
-	mode = json_string_value(json_object_get(answer, "mode"));
-	routed = mode && strcmp(mode, "routed") == 0;
+	is = json_string_value(json_object_get(answer, "mode"));
+	has = is && strcmp(is, mode) == 0;
 	json_decref(answer);
-	return routed;
+	return has;
+}
+
+static bool ask_routed(const char *network, void *ctx)
+{
+	return has_mode(ctx, network, "routed");
+}
+
+static bool ask_isolated(const char *network, void *ctx)
+{
+	return has_mode(ctx, network, "isolated");
 }
 
 static size_t ask_resolvers(const char *network, struct in_addr *ret, size_t max, void *ctx)
@@ -309,6 +319,7 @@ int live_facts_new(const char *socket, struct live_facts **ret)
 		.vmm = ask_vmm,
 		.gateway = ask_gateway,
 		.routed = ask_routed,
+		.isolated = ask_isolated,
 		.resolvers = ask_resolvers,
 		.filter = ask_filter,
 		.daemon = ask_daemon,

@@ -82,6 +82,7 @@ struct fact_vmm {
  * @vmm:	who has the tap open; false: nobody, or it cannot be seen
  * @gateway:	a router that a DHCP lease gave for interface @ifindex, and where that is written
  * @routed:	whether our network @name shall not be translated; false also when nobody tells
+ * @isolated:	whether our network @name has no way out; false also when nobody tells
  * @resolvers:	those that our network @name gives its guests by DHCP, at most @max into @ret; how many
  * @filter:	the only tc filter that @ifindex has in that direction: its preference and kind; false
  *		when there is none, when there are more, or BPF programs (TCX) beside it
@@ -103,6 +104,7 @@ struct facts {
 	bool (*vmm)(const char *tap, struct fact_vmm *ret, void *ctx);
 	bool (*gateway)(int ifindex, struct in_addr *ret, char *source, size_t size, void *ctx);
 	bool (*routed)(const char *network, void *ctx);
+	bool (*isolated)(const char *network, void *ctx);
 	size_t (*resolvers)(const char *network, struct in_addr *ret, size_t max, void *ctx);
 	bool (*filter)(int ifindex, bool egress, uint16_t *ret_pref, char *kind, size_t size,
 		       void *ctx);

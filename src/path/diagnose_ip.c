@@ -611,6 +611,27 @@ static void tell_not_wanted(const struct look *l, struct diagnosis *d)
 	diagnosis_advice(d, "nothing is broken");
 }
 
+/* Between our network and anything else nothing is forwarded, as it is configured. */
+static bool is_isolated(const struct look *l)
+{
+	const char *from = fact_ours(l->in), *to = fact_ours(l->out);
+
+	return (from && l->f->isolated(from, l->f->ctx)) || (to && l->f->isolated(to, l->f->ctx));
+}
+
+static void tell_isolated_network(const struct look *l, struct diagnosis *d)
+{
+	const char *from = fact_ours(l->in);
+	const char *name = from && l->f->isolated(from, l->f->ctx) ? from : fact_ours(l->out);
+
+	diagnosis_cause(d, "the network %s is isolated: nothing is forwarded out of it or into it",
+			name);
+	diagnosis_saw(d, "network", "%s mode isolated", name);
+	diagnosis_advice(d,
+			 "that is how it is configured; `mode` in its file, or vmlane network set "
+			 "NAME mode=nat, changes it");
+}
+
 static const struct drop_case cases[] = {
 	{"route-blackhole", NULL, {NULL}, is_blackhole, tell_refusal},
 	{"route-unreachable", NULL, {NULL}, is_unreachable, tell_refusal},
@@ -619,6 +640,7 @@ static const struct drop_case cases[] = {
 	{"no-default-route", NULL, {NULL}, no_default, tell_no_default},
 	{"no-default-route", NULL, {NULL}, no_default6, tell_no_default6},
 	{"no-route", NULL, {NULL}, no_route, tell_no_route},
+	{"vmlane-policy", NULL, {"ip_error", "ip6_forward"}, is_isolated, tell_isolated_network},
 	{"ip-forward-off", NULL, {"ip_error", "ip6_forward"}, forwarding_off, tell_forwarding_off},
 	{"forwarding-off", NULL, {"ip_error"}, forwarding_off_here, tell_forwarding_off_here},
 	{"rp-filter", "IP_RPFILTER", {NULL}, rp_filter_strict, tell_rp_filter},

@@ -26,6 +26,19 @@ enum explain_legacy {
 enum explain_answer { EXPLAIN_NO, EXPLAIN_YES, EXPLAIN_NOBODY_KNOWS };
 
 /**
+ * struct explain_hook - a packet at one of IP's hooks
+ * @pf:		NFPROTO_IPV4, NFPROTO_IPV6; @hook: NF_INET_*
+ * @src, @dst:	as it is there, network byte order, 4 or 16 bytes
+ */
+struct explain_hook {
+	uint8_t pf;
+	uint8_t l4;
+	unsigned int hook;
+	const uint8_t *src;
+	const uint8_t *dst;
+};
+
+/**
  * struct explain_host - the host as it is; not owned
  * @detail:	interfaces, addresses, MAC tables, neighbours
  * @view:	what the interfaces are to the guest; its no_socket_reason has to be explain_no_socket()
@@ -42,6 +55,7 @@ enum explain_answer { EXPLAIN_NO, EXPLAIN_YES, EXPLAIN_NOBODY_KNOWS };
  * @listener:	whether a socket takes what comes to @addr and @port
  * @taken:	whether conntrack has a connection whose answers have the tuple @t
  * @conntrack_full: no connection more will be remembered
+ * @others:	who else, besides rules, has a say at @at and is not modelled, in words; false: nobody
  *
  * All functions have to be there.
  */
@@ -61,6 +75,7 @@ struct explain_host {
 					uint16_t port, void *ctx);
 	bool (*taken)(uint8_t family, uint8_t l4, const struct nfteval_tuple *t, void *ctx);
 	bool (*conntrack_full)(void *ctx);
+	bool (*others)(const struct explain_hook *at, char *ret, size_t size, void *ctx);
 	void *ctx;
 };
 

@@ -206,10 +206,29 @@ static bool ask_legacy(struct walk *w, const struct hook_at *at, const struct le
 	}
 }
 
+/* ---- who is no rule ---- */
+
+bool walk_others(struct walk *w, uint8_t pf, unsigned int hook)
+{
+	struct explain_hook at = {.pf = pf, .hook = hook};
+	char who[RULE_TEXT_MAX];
+
+	if (pf != NFPROTO_IPV4 && pf != NFPROTO_IPV6)
+		return true;
+	at.l4 = walk_l4(w);
+	at.src = walk_src(w);
+	at.dst = walk_dst(w);
+	if (!w->h->others(&at, who, sizeof(who), w->h->ctx))
+		return true;
+	return walk_unknown(w, "%s", who);
+}
+
 bool walk_hook(struct walk *w, const struct hook_at *at, int64_t from, int64_t to, int where)
 {
 	int64_t done = from;
 
+	if (!walk_others(w, at->pf, at->hook))
+		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(legacy_tables); i++) {
 		const struct legacy_table *t = &legacy_tables[i];
 

@@ -109,6 +109,8 @@ struct hook_at {
 
 /* walk_hook() - chains of priorities @from <= p < @to; a drop is at the device @where. */
 bool walk_hook(struct walk *w, const struct hook_at *at, int64_t from, int64_t to, int where);
+/* walk_others() - who decides there besides rules; true: nobody. @pf: NFPROTO_*, @hook: NF_INET_* */
+bool walk_others(struct walk *w, uint8_t pf, unsigned int hook);
 /* walk_hook_all() - all of them. */
 bool walk_hook_all(struct walk *w, const struct hook_at *at, int where);
 

@@ -296,7 +296,9 @@ static void ip_output(struct walk *w, int in, const struct link_detail *out,
 	const uint8_t *gateway = a->gw_family == w->family ? a->gateway : NULL;
 
 	w->pkt.route_mtu = a->mtu ? a->mtu : out->mtu;
-	if (!walk_postrouting(w, &post, out->ifindex, gateway) || !resolve(w, out, a))
+	/* IPsec looks at it once more after its source was translated. */
+	if (!walk_postrouting(w, &post, out->ifindex, gateway) ||
+	    !walk_others(w, post.pf, post.hook) || !resolve(w, out, a))
 		return;
 	device_transmit(w, out);
 }

@@ -12,6 +12,7 @@ import struct
 BPF = {"x86_64": 321, "aarch64": 280}.get(platform.machine(), 280)
 LOAD, PIN, QUERY, LINK = 5, 6, 16, 28  # BPF_PROG_LOAD, BPF_OBJ_PIN, BPF_PROG_QUERY, BPF_LINK_CREATE
 SCHED_CLS, TCX_EGRESS = 3, 47
+NETFILTER, AT_NETFILTER = 32, 45  # BPF_PROG_TYPE_NETFILTER, BPF_NETFILTER
 NEXT, PASS, DROP = -1, 0, 2  # TCX_*
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -46,6 +47,19 @@ def attach(ns, dev, verdict, name="theirs"):
     fd = load(verdict, name)
     with ns.enter():
         link = bpf(LINK, struct.pack("=IIII", fd, socket.if_nametoindex(dev), TCX_EGRESS, 0))
+    os.close(fd)
+    return link
+
+
+def attach_netfilter(ns, hook, verdict=1, family=2, name="theirs"):
+    """At a hook of netfilter (NF_INET_*), which says @verdict (NF_*) to all; there until the descriptor is closed."""
+    code = ctypes.create_string_buffer(struct.pack("<BBhi", 0xb7, 0, 0, verdict) + struct.pack("<BBhi", 0x95, 0, 0, 0))
+    words = ctypes.create_string_buffer(b"GPL")
+    attr = struct.pack("=IIQQIIQII16sII", NETFILTER, 2, ctypes.addressof(code), ctypes.addressof(words), 0, 0, 0, 0, 0,
+                       name.encode(), 0, AT_NETFILTER)
+    fd = bpf(LOAD, attr)
+    with ns.enter():
+        link = bpf(LINK, struct.pack("=IIIIIIiI", fd, 0, AT_NETFILTER, 0, family, hook, 10, 0))
     os.close(fd)
     return link
 

@@ -66,6 +66,7 @@ struct world {
 	struct facts facts;
 	struct in_addr resolvers[4];
 	size_t n_resolvers;
+	bool isolated;
 };
 
 static bool ask_sysctl(const char *path, char *ret, size_t size, void *ctx)
@@ -117,6 +118,11 @@ static bool ask_routed(const char *network, void *ctx)
 	return ((const struct world *)ctx)->routed;
 }
 
+static bool ask_isolated(const char *network, void *ctx)
+{
+	return ((const struct world *)ctx)->isolated;
+}
+
 static size_t ask_resolvers(const char *network, struct in_addr *ret, size_t max, void *ctx)
 {
 	const struct world *w = ctx;
@@ -152,6 +158,7 @@ static void world_init(struct world *w)
 				  .vmm = ask_vmm,
 				  .gateway = ask_gateway,
 				  .routed = ask_routed,
+				  .isolated = ask_isolated,
 				  .resolvers = ask_resolvers,
 				  .filter = ask_filter,
 				  .daemon = ask_daemon,

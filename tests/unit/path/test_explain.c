@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/netfilter.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -45,6 +46,8 @@ struct lab {
 	struct route_answer route;
 	const char *forwarding;
 	const char *program;
+	const char *others;
+	unsigned int others_hook;
 	enum explain_answer listens;
 	char text[2048];
 	enum journey_end end;
@@ -84,6 +87,16 @@ static bool ask_program(int ifindex, bool egress, char *ret, size_t size, void *
 	if (!l->program || ifindex != UPLINK || !egress)
 		return false;
 	snprintf(ret, size, "%s", l->program);
+	return true;
+}
+
+static bool ask_others(const struct explain_hook *at, char *ret, size_t size, void *ctx)
+{
+	const struct lab *l = ctx;
+
+	if (!l->others || at->hook != l->others_hook)
+		return false;
+	snprintf(ret, size, "%s", l->others);
 	return true;
 }
 
@@ -176,6 +189,7 @@ static void fill_host(struct lab *l)
 	l->host.sysctl = ask_sysctl;
 	l->host.route = ask_route;
 	l->host.program = ask_program;
+	l->host.others = ask_others;
 	l->host.legacy = ask_legacy;
 	l->host.listener = ask_listener;
 	l->host.taken = ask_taken;
@@ -359,6 +373,20 @@ static void neighbours(void **state)
 	expect(l, &c, JOURNEY_DROPPED, OUT "; DROP NEIGH_FAILED in neigh_invalidate at up");
 }
 
+static void others_are_not_guessed(void **state)
+{
+	struct lab *l = *state;
+	struct craft c = ping(&bridge_mac, 0xc6336407);
+
+	l->others = "somebody else";
+	l->others_hook = NF_INET_LOCAL_IN;
+	expect(l, &c, JOURNEY_DELIVERED, OUT "; uplink-out up");
+	l->others_hook = NF_INET_FORWARD;
+	expect(l, &c, JOURNEY_UNKNOWN, OUT "; UNKNOWN somebody else");
+	l->others_hook = NF_INET_POST_ROUTING;
+	expect(l, &c, JOURNEY_UNKNOWN, OUT "; UNKNOWN somebody else");
+}
+
 static void programs_are_not_guessed(void **state)
 {
 	struct lab *l = *state;
@@ -534,6 +562,7 @@ int main(void)
 		CASE(is_too_big),
 		CASE(ttl_ends),
 		CASE(neighbours),
+		CASE(others_are_not_guessed),
 		CASE(programs_are_not_guessed),
 		CASE(to_the_host),
 		CASE(in_the_bridge),
