@@ -114,6 +114,19 @@ int nft_lifetimes(struct nft *n, const uint32_t seconds[static FW_STATE_COUNT])
 	return lifetime_send(n->gen_socket, seconds);
 }
 
+int nft_accepts_look(struct nft *n, const struct fw_place *p, const struct fw_accept *want,
+		     size_t count, struct fw_place_diff *ret)
+{
+	return accepts_look(n->gen_socket, p, want, count, ret);
+}
+
+int nft_accepts_send(struct nft *n, const struct fw_place *p, const struct fw_accept *want,
+		     size_t count, const struct fw_place_diff *d)
+{
+	n->transactions++;
+	return accepts_send(n->gen_socket, p, want, count, d);
+}
+
 static int list_table(struct nft *n, const char *command, struct buf *out, struct err *e)
 {
 	int r = run(n, command, NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_PROTO,

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "firewall/accepts.h"
 #include "firewall/guard.h"
 #include "firewall/lifetime.h"
 #include "firewall/ruleset.h"
@@ -53,6 +54,11 @@ unsigned int nft_guard_forget(struct nft *n, const char *ifname);
 typedef void (*nft_drops_fn)(const char *ifname, enum guard g, uint64_t packets, void *ctx);
 /* nft_guard_drops() - of each port that something was dropped at, how much; nothing without table. */
 int nft_guard_drops(struct nft *n, nft_drops_fn fn, void *ctx, struct err *e) __must_check;
+/* nft_accepts_look(), nft_accepts_send() - accepts_look() and _send(), see accepts.h. */
+int nft_accepts_look(struct nft *n, const struct fw_place *p, const struct fw_accept *want,
+		     size_t count, struct fw_place_diff *ret) __must_check;
+int nft_accepts_send(struct nft *n, const struct fw_place *p, const struct fw_accept *want,
+		     size_t count, const struct fw_place_diff *d) __must_check;
 /*
  * nft_forward_drop() - somebody's chain at the forward hook whose policy is drop, as "ip filter
  * FORWARD" into @ret of @size; "" when there is none.

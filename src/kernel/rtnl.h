@@ -231,10 +231,13 @@ enum rtnl_event_kind {
 	RTNL_EVENT_LINK,     /* @link filled: new or changed */
 	RTNL_EVENT_LINK_DEL, /* @link.name, @link.ifindex filled */
 	RTNL_EVENT_ADDR,     /* some IPv4 address came or went: @addr, of @link.ifindex */
-	RTNL_EVENT_ROUTE,    /* some IPv4 route came or went; IPv6 only when asked for */
-	RTNL_EVENT_FDB,	     /* @fdb filled: learned, moved or refreshed; only when asked for */
-	RTNL_EVENT_FDB_DEL,  /* @fdb filled */
-	RTNL_EVENT_RESYNC,   /* ENOBUFS: events were lost, look at everything again */
+	RTNL_EVENT_ADDR6,    /* the same of IPv6, without @addr; only when asked for */
+	RTNL_EVENT_PORT,     /* a bridge's port changed: @link.ifindex and @link.name filled */
+	RTNL_EVENT_CONF,  /* what ip-sysctl calls conf/IF/ changed: @link.ifindex, 0: of no one's */
+	RTNL_EVENT_ROUTE, /* some IPv4 route came or went; IPv6 only when asked for */
+	RTNL_EVENT_FDB,	  /* @fdb filled: learned, moved or refreshed; only when asked for */
+	RTNL_EVENT_FDB_DEL, /* @fdb filled */
+	RTNL_EVENT_RESYNC,  /* ENOBUFS: events were lost, look at everything again */
 	RTNL_EVENT_COUNT,
 };
 
@@ -245,12 +248,16 @@ struct rtnl_event {
 	struct link_state link;
 	struct fdb_entry fdb;
 	struct in_addr addr;
+	bool gone; /* RTNL_EVENT_ADDR, RTNL_EVENT_ADDR6: it went */
 };
 
 typedef void (*rtnl_event_fn)(const struct rtnl_event *ev, void *ctx);
 
 struct rtnl_monitor;
-/* rtnl_monitor_new() - joined to link, IPv4 address and IPv4 route groups; @ret_fd to poll. */
+/*
+ * rtnl_monitor_new() - joined to link, IPv4 address, IPv4 route and (where the kernel has them)
+ * configuration groups; @ret_fd to poll.
+ */
 int rtnl_monitor_new(rtnl_event_fn fn, void *ctx, struct rtnl_monitor **ret,
 		     int *ret_fd) __must_check;
 void rtnl_monitor_free(struct rtnl_monitor *m);
@@ -259,7 +266,10 @@ void rtnl_monitor_free(struct rtnl_monitor *m);
  * kernel sends every neighbour's change of the host along.
  */
 int rtnl_monitor_fdb(struct rtnl_monitor *m, bool on) __must_check;
-/* rtnl_monitor_ipv6() - hear of IPv6 routes too, or no more. Off at first: each tap has some. */
+/*
+ * rtnl_monitor_ipv6() - hear of IPv6 routes and addresses too, or no more. Off at first: each tap has
+ * some.
+ */
 int rtnl_monitor_ipv6(struct rtnl_monitor *m, bool on) __must_check;
 /*
  * rtnl_monitor_read() - call when the fd is readable: reads what is there (a bounded amount; the fd

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * rtnl_monitor.c - hearing of changes to links, IPv4 addresses and routes, on a socket of its
- * own, so that a flood of events never mixes with the answers to our requests.
+ * rtnl_monitor.c - hearing of changes to links, ports of bridges, addresses, routes and what of the
+ * sysctls is told (forwarding), on a socket of its own, so that a flood of events never mixes with
+ * the answers to our requests.
  *
  * Not heard of: STP states of ports (the kernel tells them apart from the link's own changes); a
  * snapshot has them.
@@ -9,6 +10,7 @@
 #include "kernel/rtnl_internal.h"
 
 #include <errno.h>
+#include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -30,10 +32,19 @@ struct rtnl_monitor {
 	void *ctx;
 };
 
+static int membership(struct rtnl_monitor *m, int group, bool on)
+{
+	if (mnl_socket_setsockopt(m->sk, on ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP,
+				  &group, sizeof(group)) < 0)
+		return -errno;
+	return 0;
+}
+
 static int open_monitor(struct rtnl_monitor *m)
 {
 	static const int groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE};
-	int size = MONITOR_RCVBUF, fd;
+	static const int others[] = {RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF};
+	int size = MONITOR_RCVBUF, fd, r = 0;
 
 	m->sk = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (!m->sk)
@@ -45,13 +56,12 @@ static int open_monitor(struct rtnl_monitor *m)
 		return -errno;
 	if (mnl_socket_bind(m->sk, 0, MNL_SOCKET_AUTOPID) < 0)
 		return -errno;
-	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
-		int group = groups[i];
-
-		if (mnl_socket_setsockopt(m->sk, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
-			return -errno;
-	}
-	return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(groups) && r == 0; i++)
+		r = membership(m, groups[i], true);
+	/* Whoever needs to know looks now and then, too. */
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		(void)membership(m, others[i], true);
+	return r;
 }
 
 int rtnl_monitor_new(rtnl_event_fn fn, void *ctx, struct rtnl_monitor **ret, int *ret_fd)
@@ -99,6 +109,51 @@ static bool addr_event(const struct nlmsghdr *nlh, struct rtnl_event *ev)
 	ev->kind = RTNL_EVENT_ADDR;
 	ev->link.ifindex = a.ifindex;
 	ev->addr = a.prefix.addr;
+	ev->gone = nlh->nlmsg_type == RTM_DELADDR;
+	return true;
+}
+
+static bool addr6_event(const struct nlmsghdr *nlh, struct rtnl_event *ev)
+{
+	struct addr6_state a;
+
+	if (rtnl_parse_addr6(nlh, &a) <= 0)
+		return false;
+	ev->kind = RTNL_EVENT_ADDR6;
+	ev->link.ifindex = a.ifindex;
+	ev->gone = nlh->nlmsg_type == RTM_DELADDR;
+	return true;
+}
+
+/* Of the family bridge: the port's own settings; RTM_DELLINK: it is none any more. */
+static bool port_event(const struct nlmsghdr *nlh, struct rtnl_event *ev)
+{
+	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
+	struct rtnl_attrs attrs;
+	const struct nlattr *attr;
+
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ifi) || ifi->ifi_family != AF_BRIDGE)
+		return false;
+	ev->kind = RTNL_EVENT_PORT;
+	ev->link.ifindex = ifi->ifi_index;
+	attrs = rtnl_attrs_behind(nlh, *ifi);
+	while ((attr = rtnl_attrs_next(&attrs)) != NULL)
+		if (mnl_attr_get_type(attr) == IFLA_IFNAME)
+			rtnl_attr_text(attr, ev->link.name, sizeof(ev->link.name));
+	return ev->link.name[0] != '\0';
+}
+
+static bool conf_event(const struct nlmsghdr *nlh, struct rtnl_event *ev)
+{
+	struct rtnl_attrs attrs = rtnl_attrs_behind(nlh, struct netconfmsg);
+	const struct nlattr *attr;
+	int ifindex = 0;
+
+	while ((attr = rtnl_attrs_next(&attrs)) != NULL)
+		if (mnl_attr_get_type(attr) == NETCONFA_IFINDEX)
+			rtnl_attr_copy(attr, &ifindex, sizeof(ifindex));
+	ev->kind = RTNL_EVENT_CONF;
+	ev->link.ifindex = ifindex > 0 ? ifindex : 0;
 	return true;
 }
 
@@ -141,11 +196,14 @@ static void deliver(struct rtnl_monitor *m, const struct nlmsghdr *nlh)
 	switch (nlh->nlmsg_type) {
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
-		wanted = link_event(nlh, &ev);
+		wanted = link_event(nlh, &ev) || port_event(nlh, &ev);
 		break;
 	case RTM_NEWADDR:
 	case RTM_DELADDR:
-		wanted = addr_event(nlh, &ev);
+		wanted = addr_event(nlh, &ev) || addr6_event(nlh, &ev);
+		break;
+	case RTM_NEWNETCONF:
+		wanted = conf_event(nlh, &ev);
 		break;
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
@@ -160,14 +218,6 @@ static void deliver(struct rtnl_monitor *m, const struct nlmsghdr *nlh)
 		m->fn(&ev, m->ctx);
 }
 
-static int membership(struct rtnl_monitor *m, int group, bool on)
-{
-	if (mnl_socket_setsockopt(m->sk, on ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP,
-				  &group, sizeof(group)) < 0)
-		return -errno;
-	return 0;
-}
-
 int rtnl_monitor_fdb(struct rtnl_monitor *m, bool on)
 {
 	return membership(m, RTNLGRP_NEIGH, on);
@@ -175,7 +225,10 @@ int rtnl_monitor_fdb(struct rtnl_monitor *m, bool on)
 
 int rtnl_monitor_ipv6(struct rtnl_monitor *m, bool on)
 {
-	return membership(m, RTNLGRP_IPV6_ROUTE, on);
+	int r = membership(m, RTNLGRP_IPV6_ROUTE, on);
+	int addresses = membership(m, RTNLGRP_IPV6_IFADDR, on);
+
+	return r < 0 ? r : addresses;
 }
 
 int rtnl_monitor_read(struct rtnl_monitor *m)

@@ -14,6 +14,7 @@
 
 #include "../netns.h"
 #include "kernel/rtnl_internal.h"
+#include "kernel/sysctl.h"
 
 static struct rtnl *rtnl;
 static const struct mac mac_a = {{0x52, 0x54, 0, 0, 0, 0x0a}};
@@ -459,6 +460,8 @@ static void on_event(const struct rtnl_event *ev, void *ctx)
 	h->n[ev->kind]++;
 	if (ev->kind == RTNL_EVENT_LINK || ev->kind == RTNL_EVENT_LINK_DEL)
 		h->last = ev->link;
+	else
+		return;
 	if (strcmp(ev->link.name, "port7") == 0)
 		h->port = ev->link;
 }
@@ -491,6 +494,14 @@ static void test_monitor(void **state)
 	run("ip link add port7 type veth peer name peer7; ip link set port7 master vl-br");
 	assert_int_equal(rtnl_monitor_read(m), 0);
 	assert_int_equal(h.port.master, get("vl-br").ifindex);
+	h.n[RTNL_EVENT_PORT] = 0;
+	run("bridge link set dev port7 isolated on");
+	assert_int_equal(rtnl_monitor_read(m), 0);
+	assert_true(h.n[RTNL_EVENT_PORT] >= 1);
+	h.n[RTNL_EVENT_CONF] = 0;
+	ok(sysctl_write("net/ipv4/conf/vl-br/forwarding", "1", e));
+	assert_int_equal(rtnl_monitor_read(m), 0);
+	assert_int_equal(h.n[RTNL_EVENT_CONF], 1);
 	/* leaving the bridge is no deletion of the link */
 	ok(rtnl_link_enslave(rtnl, "port7", NULL, e));
 	assert_int_equal(rtnl_monitor_read(m), 0);
