@@ -189,6 +189,7 @@ static void print_network(const struct cli *cli, const json_t *network)
 	print_setting("domain", out_str(network, "domain"));
 	print_list_setting("dns", network, "dns");
 	print_list_setting("peers", network, "peers");
+	print_list_setting("accepted by", network, "accepts");
 	print_list_setting("guests", network, "guests");
 	print_setting("file", out_str(network, "file"));
 }

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/output.h"
 #include "cli/request.h"
 #include "cli/socket_name.h"
@@ -58,6 +59,54 @@ static void print_networks(const struct cli *cli, const json_t *networks)
 		       "networks");
 	json_array_foreach (networks, i, n)
 		print_network(cli, n, i ? "" : "networks");
+}
+
+static void print_guardian(const json_t *status)
+{
+	const json_t *g = json_object_get(status, "guardian"), *last = json_object_get(g, "last");
+	const json_t *changes = json_object_get(last, "changes");
+	const char *process = out_str(last, "process");
+	int64_t n = out_int(g, "mended", 0), count = out_int(last, "count", 0);
+	struct buf text = BUF_INIT(OUT_TEXT_MAX);
+
+	if (!json_is_true(json_object_get(g, "on"))) {
+		printf(LEFT "off: what others change stays so until `vmlane apply`\n", "guardian");
+		return;
+	}
+	if (n == 0) {
+		printf(LEFT "nothing had to be put right\n", "guardian");
+		return;
+	}
+	out_duration(&text, clock_wall_s() - out_int(last, "time", 0));
+	buf_puts(&text, " ago: ");
+	out_escape(&text, json_string_value(json_array_get(changes, 0)));
+	if (count > 1)
+		buf_printf(&text, " and %" PRId64 " more", count - 1);
+	if (process) {
+		buf_puts(&text, " (");
+		out_escape(&text, process);
+		buf_printf(&text, ", process %" PRId64 ")", out_int(last, "pid", 0));
+	}
+	if (n == 1)
+		printf(LEFT "put right once, %s\n", "guardian", buf_str(&text));
+	else
+		printf(LEFT "put right %" PRId64 " times, last %s\n", "guardian", n,
+		       buf_str(&text));
+	buf_done(&text);
+}
+
+/* Where other firewalls leave a place for accepts: none on most hosts. */
+static void print_accepts(const json_t *status)
+{
+	const json_t *p;
+	size_t i;
+
+	json_array_foreach (json_object_get(status, "accepts"), i, p) {
+		const char *tool = out_str(p, "tool"), *place = out_str(p, "place");
+
+		printf(LEFT "%s: %" PRId64 " in %s\n", i ? "" : "accepts", tool ? tool : "?",
+		       out_int(p, "rules", 0), place ? place : "?");
+	}
 }
 
 static void print_problems(const struct cli *cli, const json_t *status)
@@ -161,6 +210,8 @@ static void print_status(const struct cli *cli, const json_t *status, const json
 	print_counters(cli, status, "dhcp", "dhcp");
 	if (has_ipv6(networks))
 		print_counters(cli, status, "ra", "adverts");
+	print_guardian(status);
+	print_accepts(status);
 	print_problems(cli, status);
 }
 

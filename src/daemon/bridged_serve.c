@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "daemon/accepts.h"
 #include "daemon/service.h"
 #include "kernel/sysctl.h"
 
@@ -95,6 +96,10 @@ static void filter_problem(struct manager *m, const struct network_config *c, st
 
 	if (sysctl_read("net/bridge/bridge-nf-call-iptables", on) < 0 || strcmp(on, "1") != 0 ||
 	    nft_forward_drop(m->nft, chain, sizeof(chain), NULL) < 0 || !chain[0])
+		return;
+	if (strcmp(chain, "ip filter FORWARD") == 0 &&
+	    (accepts_has(m, c->name, "ip filter DOCKER-USER") ||
+	     accepts_has(m, c->name, "ip filter ufw-user-forward")))
 		return;
 	err_set(ret, 0, BRIDGED_FILTERED, c->name,
 		"net.bridge.bridge-nf-call-iptables is 1, so chain %s, whose policy is drop, "

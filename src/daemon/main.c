@@ -39,6 +39,8 @@ static const char help[] =
 	"  --resolv-conf FILE   resolvers for the guests (default: the host's own)\n"
 	"  --saved-rules FILE   nftables rules of the host's next boot (default "
 	"/etc/nftables.conf)\n"
+	"  --no-accepts         put nothing into the chains and zones of other firewalls\n"
+	"  --no-guardian        what others change stays so until `vmlane apply`\n"
 	"  --debug              say more\n"
 	"  --version            print the version\n"
 	"  -h, --help           this text\n"
@@ -52,6 +54,8 @@ enum {
 	OPT_RESOLV,
 	OPT_SAVED,
 	OPT_FOREGROUND,
+	OPT_NO_ACCEPTS,
+	OPT_NO_GUARDIAN,
 	OPT_DEBUG,
 	OPT_VERSION
 };
@@ -63,6 +67,8 @@ static const struct option long_options[] = {
 	{"resolv-conf", required_argument, NULL, OPT_RESOLV},
 	{"saved-rules", required_argument, NULL, OPT_SAVED},
 	{"foreground", no_argument, NULL, OPT_FOREGROUND},
+	{"no-accepts", no_argument, NULL, OPT_NO_ACCEPTS},
+	{"no-guardian", no_argument, NULL, OPT_NO_GUARDIAN},
 	{"debug", no_argument, NULL, OPT_DEBUG},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{"help", no_argument, NULL, 'h'},
@@ -106,6 +112,12 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case OPT_FOREGROUND:
 			o->foreground = true;
+			break;
+		case OPT_NO_ACCEPTS:
+			o->no_accepts = true;
+			break;
+		case OPT_NO_GUARDIAN:
+			o->no_guardian = true;
 			break;
 		case OPT_DEBUG:
 			o->debug = true;

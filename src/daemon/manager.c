@@ -9,10 +9,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/accepts.h"
 #include "daemon/bridged.h"
 #include "daemon/events.h"
 #include "daemon/files.h"
+#include "daemon/firewalld.h"
 #include "daemon/forwards.h"
+#include "daemon/guardian.h"
 #include "daemon/reconcile.h"
 
 static void host_id_load(struct manager *m)
@@ -33,9 +36,9 @@ static void host_id_load(struct manager *m)
 static void bridge_gone(struct manager *m, struct network_rt *n)
 {
 	if (!n->stopped)
-		log_warning("network %s: somebody deleted its bridge %s; `vmlane apply` makes it "
-			    "again",
-			    n->name, n->config->bridge);
+		log_warning("network %s: somebody deleted its bridge %s%s", n->name,
+			    n->config->bridge,
+			    m->options->no_guardian ? "; `vmlane apply` makes it again" : "");
 	if (network_serve(m, n, NULL) < 0)
 		log_error("network %s: its DHCP server could not be stopped", n->name);
 }
@@ -101,6 +104,7 @@ static void on_rtnl_event(const struct rtnl_event *ev, void *ctx)
 {
 	struct manager *m = ctx;
 
+	guardian_heard(m, ev);
 	switch (ev->kind) {
 	case RTNL_EVENT_LINK_DEL:
 		on_link_gone(m, &ev->link);
@@ -128,6 +132,10 @@ static void on_rtnl_event(const struct rtnl_event *ev, void *ctx)
 		if (!forwards_wait_for(m, ev->addr))
 			return;
 		break;
+	case RTNL_EVENT_ADDR6:
+	case RTNL_EVENT_PORT:
+	case RTNL_EVENT_CONF:
+		return;
 	default:
 		break;
 	}
@@ -159,6 +167,8 @@ static int open_kernel(struct manager *m, struct err *e)
 		r = rtnl_monitor_new(on_rtnl_event, m, &m->monitor, &fd);
 	if (r == 0)
 		r = sd_event_add_io(m->loop, &m->monitor_source, fd, EPOLLIN, on_monitor, m);
+	if (r >= 0)
+		r = guardian_new(m);
 	if (r < 0)
 		return err_set(e, r, "kernel", "", "netlink cannot be opened: %s", strerror(-r));
 	return 0;
@@ -203,6 +213,14 @@ void manager_committed(struct manager *m, uint32_t before, unsigned int n)
 		m->guard_generation = after;
 }
 
+void manager_unrelated(struct manager *m, uint32_t generation)
+{
+	if (m->fw_generation && m->fw_generation + 1 == generation)
+		m->fw_generation = generation;
+	if (m->guard_generation && m->guard_generation + 1 == generation)
+		m->guard_generation = generation;
+}
+
 static int bring_up(struct manager *m)
 {
 	struct err_list *errs = calloc(1, sizeof(*errs));
@@ -241,6 +259,7 @@ int manager_new(const struct options *o, sd_event *loop, struct manager **ret, s
 		if (resolvers_watch(m) < 0)
 			log_warning("changes of the host's resolvers will not be noticed");
 		r = bring_up(m);
+		guardian_on(m);
 	}
 	if (r < 0) {
 		manager_free(m);
@@ -255,6 +274,9 @@ void manager_free(struct manager *m)
 	if (!m)
 		return;
 	api_server_free(m->api);
+	guardian_free(m->guardian);
+	accepts_free(m->accepts);
+	firewalld_free(m->firewalld);
 	sd_event_source_disable_unref(m->follow);
 	sd_event_source_disable_unref(m->guard_expiry);
 	for (size_t i = 0; i < RESOLV_WATCHES; i++)

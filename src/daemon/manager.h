@@ -27,6 +27,8 @@
  * @resolv_conf: where the host's resolvers are read; "": /etc/resolv.conf, and systemd-resolved's
  *		upstream list when that only names a local stub
  * @saved_rules: the nftables rules that the host loads when it boots; "": /etc/nftables.conf
+ * @no_accepts:	nothing is put into other firewalls, see accepts.h
+ * @no_guardian: what others change stays so until it is asked for, see guardian.h
  */
 struct options {
 	char config_dir[OPTION_DIR_MAX];
@@ -36,6 +38,8 @@ struct options {
 	char saved_rules[OPTION_DIR_MAX];
 	bool foreground;
 	bool debug;
+	bool no_accepts;
+	bool no_guardian;
 };
 
 /**
@@ -108,6 +112,9 @@ struct change_ask {
 };
 
 struct takeover_rt;
+struct guardian;
+struct accepts;
+struct firewalld;
 
 /**
  * struct manager - see the head of this file
@@ -129,8 +136,9 @@ struct takeover_rt;
  *		what could not be written at start
  * @uplinks:	interfaces with a default route at the last look, @n_uplinks of them
  * @listening:	somebody listens to events; @stations: where MACs were seen meanwhile (events.c)
+ * @guardian, @accepts, @firewalld: see guardian.h, accepts.h, firewalld.h
  * @follow:	armed when routes or links changed, see reconcile.c; @follow_all: a bridge of
- *		somebody else that guests belong on came; @hears_ipv6: of IPv6 routes too
+ *		somebody else that guests belong on came; @hears_ipv6: of IPv6 routes and addresses too
  */
 struct manager {
 	const struct options *options;
@@ -173,6 +181,9 @@ struct manager {
 	size_t n_uplinks;
 	bool listening;
 	struct station *stations;
+	struct guardian *guardian;
+	struct accepts *accepts;
+	struct firewalld *firewalld;
 	sd_event_source *follow;
 	bool follow_all;
 	bool hears_ipv6;
@@ -195,6 +206,11 @@ void manager_free(struct manager *m);
  * known of either table stays known, unless somebody else's came in between.
  */
 void manager_committed(struct manager *m, uint32_t before, unsigned int n);
+/*
+ * manager_unrelated() - the transaction that led to ruleset @generation was somebody else's, and not
+ * about our tables: what is known of these stays known.
+ */
+void manager_unrelated(struct manager *m, uint32_t generation);
 /* manager_log_errors() - each on a line of the log; @errs may be NULL. */
 void manager_log_errors(const struct err_list *errs);
 

@@ -9,7 +9,9 @@
 
 #include "base/log.h"
 #include "daemon/events.h"
+#include "daemon/accepts.h"
 #include "daemon/guard.h"
+#include "daemon/guardian.h"
 #include "daemon/rates.h"
 
 #define FOLLOW_DELAY_US 20000
@@ -217,7 +219,9 @@ static int carry_out(struct work *w)
 		one = steps_do(w, false, follow_only);
 		r = r ? r : one;
 	}
+	accepts_do(w);
 	sysctls_forget(w);
+	guardian_wants(w->m, &w->desired, w->n_lasting);
 	mtu_follow(w);
 	advertise_follow(w);
 	if (!follow_only) {
@@ -249,7 +253,9 @@ int reconcile(struct manager *m, const struct target *target, enum reconcile_sco
 			 .changes = changes,
 			 .errs = errs,
 			 .only_look = scope == RECONCILE_DIFF,
-			 .follow_only = scope == RECONCILE_FOLLOW};
+			 .follow_only = scope == RECONCILE_FOLLOW,
+			 .mend_only = scope == RECONCILE_MEND};
+	bool whole = scope == RECONCILE_ALL || scope == RECONCILE_MEND;
 	struct target runtime = {0};
 	int r = 0, nics = 0;
 
@@ -258,10 +264,10 @@ int reconcile(struct manager *m, const struct target *target, enum reconcile_sco
 	if (r < 0)
 		return r;
 	w.target = target ? target : &runtime;
-	if (scope == RECONCILE_ALL)
+	if (whole)
 		clear_problems(m);
 	/* First, as the taps are plugged into the bridges that come of it. */
-	if (scope == RECONCILE_ALL)
+	if (whole)
 		nics = bridged_reconcile(m, w.target, changes, errs);
 	r = make_indexes(&w);
 	if (r == 0)
@@ -272,6 +278,7 @@ int reconcile(struct manager *m, const struct target *target, enum reconcile_sco
 		steps_say(&w);
 		table_say(&w);
 		rates_say(&w);
+		accepts_say(&w);
 	} else if (r == 0) {
 		r = carry_out(&w);
 	}
@@ -328,7 +335,7 @@ void reconcile_later(struct manager *m)
 {
 	if (m->follow)
 		return;
-	if (sd_event_add_time_relative(m->loop, &m->follow, CLOCK_MONOTONIC, FOLLOW_DELAY_US, 0,
+	if (sd_event_add_time_relative(m->loop, &m->follow, CLOCK_MONOTONIC, FOLLOW_DELAY_US, 1,
 				       on_follow, m) < 0)
 		log_error("out of memory: a change of the host's routes is not followed");
 }

@@ -30,6 +30,7 @@ void target_done(struct target *t);
 enum reconcile_scope {
 	RECONCILE_DIFF,	  /* change nothing, only say what would */
 	RECONCILE_ALL,	  /* everything */
+	RECONCILE_MEND,	  /* everything that is missing: what others have added stays */
 	RECONCILE_FOLLOW, /* uplinks only: firewall, forwarding sysctls, MTU */
 };
 

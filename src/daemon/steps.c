@@ -250,6 +250,15 @@ static bool follows(const struct work *w, const struct plan_step *s, size_t of)
 	return n && n->mtu != s->mtu && actual_link_by_name(&w->actual, s->ifname);
 }
 
+/* An address that somebody has given a bridge of ours, besides that of the gateway. */
+static bool is_others(const struct work *w, const struct plan_step *s, size_t of)
+{
+	return s->kind == STEP_ADDR6_DEL ||
+	       (s->kind == STEP_ADDR_DEL &&
+		(of == w->target->n ||
+		 !ip4_equal(s->addr.addr, w->target->networks[of].config->gateway)));
+}
+
 /* The guest goes on, without the limit. */
 static void mark_guest(struct manager *m, const char *tap, const struct err *e)
 {
@@ -272,7 +281,7 @@ int steps_do(struct work *w, bool before_rules, bool follow_only)
 		if (is_before_rules(w, s, of) != before_rules ||
 		    (of < w->target->n && w->failed[of]))
 			continue;
-		if (follow_only && !follows(w, s, of))
+		if ((follow_only && !follows(w, s, of)) || (w->mend_only && is_others(w, s, of)))
 			continue;
 		say_step(w, s);
 		r = do_step(w, s, &e);

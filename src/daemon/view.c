@@ -6,8 +6,10 @@
 
 #include "base/clock.h"
 #include "config.h"
+#include "daemon/accepts.h"
 #include "daemon/bridged.h"
 #include "daemon/forwards.h"
+#include "daemon/guardian.h"
 #include "daemon/reconcile.h"
 #include "daemon/service.h"
 #include "daemon/source.h"
@@ -245,6 +247,7 @@ static json_t *network_json(struct manager *m, const struct actual *a, struct ne
 	json_object_set_new(j, "peers", peers_json(c));
 	json_object_set_new(j, "forwards", view_forwards(n, NULL));
 	json_object_set_new(j, "ipv6", view_ipv6_json(m, a, n));
+	json_object_set_new(j, "accepts", accepts_of(m, n->name));
 	json_object_set_new(j, "stp", json_boolean(c->stp));
 	json_object_set_new(j, "learning", json_boolean(c->learning));
 	json_object_set_new(j, "ageing_s", json_integer(c->ageing_s));
@@ -689,6 +692,16 @@ static void add_forwards(struct manager *m, const struct actual *a, json_t *list
 	add_errors(list, errs);
 }
 
+static void add_accepts(struct manager *m, json_t *list)
+{
+	_cleanup_(freep) struct err_list *errs = calloc(1, sizeof(*errs));
+
+	if (!errs)
+		return;
+	accepts_problems(m, errs);
+	add_errors(list, errs);
+}
+
 static json_t *problems_json(struct manager *m)
 {
 	json_t *list = json_array();
@@ -721,6 +734,10 @@ static json_t *problems_json(struct manager *m)
 			json_array_append_new(list, err_json(store));
 	}
 	add_forwards(m, &a, list);
+	add_accepts(m, list);
+	guardian_problem(m, &saved);
+	if (saved.code[0])
+		json_array_append_new(list, err_json(&saved));
 	actual_done(&a);
 	add_differences(m, list);
 	for (const struct guest_rt *g = m->guests; g; g = g->hh.next)
@@ -768,13 +785,15 @@ int view_status(void *ctx, json_t **ret, struct err_list *errs)
 	uplinks6 = view_ipv6_uplinks(&a);
 	actual_done(&a);
 	return give(
-		json_pack("{s:s, s:i, s:I, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}",
+		json_pack("{s:s, s:i, s:I, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, "
+			  "s:o, s:o}",
 			  "version", VMLANE_VERSION, "pid", (int)getpid(), "uptime_s",
 			  (json_int_t)((clock_boot_us() - m->started_us) / 1000000), "config_dir",
 			  m->options->config_dir, "state_dir", m->options->state_dir, "networks",
 			  (json_int_t)HASH_COUNT(m->networks), "guests",
 			  (json_int_t)HASH_COUNT(m->guests), "leases", (json_int_t)all_leases(m),
 			  "uplinks", uplinks, "uplinks6", uplinks6, "resolvers", resolvers,
-			  "problems", problems_json(m), "counters", counters_json(m)),
+			  "problems", problems_json(m), "counters", counters_json(m), "guardian",
+			  guardian_json(m), "accepts", accepts_json(m)),
 		ret);
 }

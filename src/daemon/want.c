@@ -224,6 +224,7 @@ static int want_sysctls(struct work *w)
 	}
 	if (r == 0)
 		r = want_ipv6(w);
+	w->n_lasting = w->desired.n_sysctls;
 	return r < 0 ? r : want_restored(w);
 }
 

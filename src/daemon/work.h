@@ -51,6 +51,8 @@ struct target_index {
  * @changes:	told to whoever asked, or NULL; @errs: likewise
  * @only_look:	for `diff` and `status`: nothing is changed, and no network marked
  * @follow_only: only what follows the uplinks is changed
+ * @mend_only:	addresses that others gave our bridges stay
+ * @n_lasting:	so many of @desired's sysctls, the first, shall stay so; the others are put back
  * @refused:	0, or the error of a network that could not even be planned
  */
 struct work {
@@ -103,6 +105,8 @@ struct work {
 	int *bridges;
 	bool only_look;
 	bool follow_only;
+	bool mend_only;
+	size_t n_lasting;
 	int refused;
 	json_t *changes;
 	struct err_list *errs;

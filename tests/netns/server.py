@@ -22,7 +22,10 @@ def answer(conn, peer):
 def echo(udp):
     data, peer = udp.recvfrom(2048)
     told = {"address": peer[0], "port": peer[1], "seq": data.decode("latin-1")}
-    udp.sendto(json.dumps(told).encode(), peer)
+    try:
+        udp.sendto(json.dumps(told).encode(), peer)
+    except OSError:
+        pass  # whoever it is has no address that can be answered
 
 
 class Connection:

@@ -2,12 +2,20 @@
 """diff and apply: what differs and nothing else, counted in writes and seen by monitors."""
 import os
 
+import pytest
+
 from daemon import DEFAULT
 from guest import stop_stream
 from packet import DhcpPeer
 from world import Monitor, wait_for
 
 LAB = "network: lab\nmode: nat\nipv4:\n  subnet: 192.168.5.0/24\n"
+
+
+@pytest.fixture
+def vmlaned(daemon):
+    """One that leaves it to apply to put right what others change."""
+    return daemon(args=["--no-guardian"])
 
 
 def texts(answer):

@@ -506,8 +506,9 @@ def test_without_the_daemon_and_across_its_restart(net):
     assert unhurt(stream)
 
 
-def test_rules_that_others_change(net):
+def test_rules_that_others_change(daemon, guest):
     """Whatever is missing or too many is put right by `apply`, and when a guest comes."""
+    net = Net(daemon({"default.yaml": SIX}, args=["--no-guardian"]), guest)
     d, a, m = net.d, net.alice, net.mallory
     host = d.world.host
     for how in (["delete", "table", "bridge", "vmlane"], ["flush", "set", "bridge", "vmlane", "fast4"],

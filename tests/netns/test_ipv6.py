@@ -467,7 +467,7 @@ def test_restart_changes_nothing(world, daemon, guest):
 
 
 def test_foreign_addresses_go_and_ours_come_back(world, daemon):
-    d = daemon({"default.yaml": NAT})
+    d = daemon({"default.yaml": NAT}, args=["--no-guardian"])
     world.host.run("ip", "addr", "add", "fd00:66::1/64", "dev", "vl-default")
     world.host.run("ip", "addr", "del", "fd00:122::1/64", "dev", "vl-default")
     assert {c["text"] for c in d.vmlane("diff")["changes"]} == {"- address fd00:66::1/64 on vl-default",

@@ -203,7 +203,7 @@ def test_learning_comes_and_goes_under_guests(daemon, guest):
 
 def test_others_meddle(world, daemon, guest):
     """What is taken out, put in or switched shows in `diff`, and is put right."""
-    d = daemon({"default.yaml": DEFAULT + OFF})
+    d = daemon({"default.yaml": DEFAULT + OFF}, args=["--no-guardian"])
     a, b = guest("a", d=d), guest("b", d=d)
     run = world.host.run
     for argv, text in (

@@ -134,7 +134,7 @@ def test_never_wider_than_its_ports(world, daemon, guest):
 
 
 def test_somebody_changes_it(world, daemon, guest):
-    d = daemon()
+    d = daemon(args=["--no-guardian"])
     guest("a", d=d)
     world.host.run("ip", "link", "set", "vl-a", "mtu", "1300")
     assert "~ vl-a: mtu 1300 -> 1500" in [c["text"] for c in d.vmlane("diff")["changes"]]
@@ -276,7 +276,7 @@ def no_icmp(ns):
 @pytest.fixture(name="narrow")
 def narrow_fixture(world, daemon, guest):
     """A guest of 1500 behind an uplink of 1400, and nobody hears of packets that are too large."""
-    d = daemon({"default.yaml": DEFAULT + "mtu: 1500\n"})
+    d = daemon({"default.yaml": DEFAULT + "mtu: 1500\n"}, args=["--no-guardian"])
     uplink_mtu(world, 1400)
     g = guest("a", d=d)
     g.dhcp()

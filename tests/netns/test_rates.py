@@ -190,7 +190,7 @@ def test_guest_that_ended_while_the_daemon_was_down(world, daemon, guest):
 
 def test_somebody_tampers(world, daemon, guest):
     """What was changed or deleted is found, told, and mended by apply."""
-    d = daemon({"default.yaml": NAT % "up: 8mbit, down: 8mbit"})
+    d = daemon({"default.yaml": NAT % "up: 8mbit, down: 8mbit"}, args=["--no-guardian"])
     guest("web1", d=d)
     host = world.host
     for how in (["nft", "flush", "chain", "netdev", "vmlane", "vl-web1"], ["nft", "delete", "table", "netdev", "vmlane"],

@@ -58,7 +58,7 @@ def test_isolated_guests_do_not_meet_by_the_host(world, daemon, guest):
 
 
 def test_isolation_comes_and_goes(world, daemon, guest):
-    d = daemon()
+    d = daemon(args=["--no-guardian"])
     a, b = guest("a", d=d), guest("b", d=d)
     a.dhcp()
     b.dhcp()
@@ -110,7 +110,7 @@ def test_spanning_tree(world, daemon, guest):
 @pytest.mark.long
 def test_ageing(world, daemon, guest):
     """A MAC that is silent is forgotten after the time that is set, and not before."""
-    d = daemon({"default.yaml": DEFAULT + "switch: { ageing: 10s }\nguard: off\n"})
+    d = daemon({"default.yaml": DEFAULT + "switch: { ageing: 10s }\nguard: off\n"}, args=["--no-guardian"])
     assert bridge(world)["ageing_time"] == 1000
     assert d.network()["ageing_s"] == 10
     assert d.vmlane("diff") == {"changes": []}

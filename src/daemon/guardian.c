@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * guardian.c - see guardian.h: noticing. Events only mark what they are about; when they have all been
+ * read, the marked things are compared with what they should be, so that what we did ourselves costs
+ * one look at one interface. Next on the walk: guardian_mend.c.
+ */
+#include "daemon/guardian_internal.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "daemon/accepts.h"
+#include "daemon/bridged.h"
+#include "kernel/sysctl.h"
+
+#define SETTLE_US 2000	 /* what comes together is looked at together */
+#define PLACES_US 200000 /* of other firewalls' rules, since the last of them came */
+#define PLACES_MAX_US 2000000
+#define TICK_US 1000000	 /* of the silent sysctls */
+#define TICK_SYSCTLS 500 /* so many are read each time */
+
+static void arm(struct guardian *g, uint64_t in_us)
+{
+	uint64_t due_us = clock_boot_us() + in_us;
+	int r = 0;
+
+	if (!g->on || (g->armed && g->due_us <= due_us))
+		return;
+	if (!g->timer)
+		r = sd_event_add_time_relative(g->m->loop, &g->timer, CLOCK_MONOTONIC, in_us, 1,
+					       guardian_on_timer, g);
+	else
+		r = sd_event_source_set_time_relative(g->timer, in_us);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(g->timer, SD_EVENT_ONESHOT);
+	g->armed = r >= 0;
+	g->due_us = due_us;
+	if (r < 0)
+		log_error("out of memory: what others change is not mended");
+}
+
+void guardian_arm(struct guardian *g, uint64_t in_us)
+{
+	arm(g, in_us);
+}
+
+void guardian_look(struct guardian *g)
+{
+	if (!g->look)
+		g->noticed_us = clock_boot_us();
+	g->look = true;
+	arm(g, SETTLE_US);
+}
+
+/* ---- rules ---- */
+
+/*
+ * They load theirs in many transactions, and some delete a chain only when it is empty: they are left
+ * to do so.
+ */
+static void look_at_places(struct guardian *g)
+{
+	uint64_t now_us = clock_boot_us();
+
+	if (!g->places)
+		g->places_last_us = now_us + PLACES_MAX_US;
+	g->places = true;
+	g->places_us = now_us + PLACES_US;
+	if (g->places_us > g->places_last_us)
+		g->places_us = g->places_last_us;
+	arm(g, PLACES_US);
+}
+
+bool guardian_waits(const struct manager *m)
+{
+	return m->guardian && m->guardian->on && m->guardian->places;
+}
+
+static bool is_accounted(uint32_t generation, uint32_t known)
+{
+	return known && (int32_t)(generation - known) <= 0;
+}
+
+static void on_change(const struct fw_change *c, void *ctx)
+{
+	struct manager *m = ctx;
+	struct guardian *g = m->guardian;
+
+	if (c->generation && (is_accounted(c->generation, m->fw_generation) ||
+			      is_accounted(c->generation, m->guard_generation)))
+		return;
+	if (c->foreign && !accepts_made(m, c->generation))
+		look_at_places(g);
+	if (!c->ours) {
+		manager_unrelated(m, c->generation);
+		return;
+	}
+	if (!c->generation)
+		log_notice("rules changed faster than it was heard; looking at all of ours");
+	if (c->generation) {
+		g->by.pid = c->pid;
+		strcpy(g->by.process, c->process);
+	}
+	guardian_look(g);
+}
+
+static int on_watch(sd_event_source *s, int fd, uint32_t revents, void *ctx)
+{
+	struct guardian *g = ctx;
+
+	(void)s;
+	(void)fd;
+	(void)revents;
+	if (fw_watch_read(g->watch) < 0)
+		log_error("the kernel's rule events cannot be read");
+	return 0;
+}
+
+/* ---- links and sysctls: marking ---- */
+
+static void mark(struct guardian *g, const char *name, bool link, bool conf)
+{
+	struct marked *v = NULL;
+
+	for (size_t i = 0; i < g->n_marked && !v; i++)
+		if (strcmp(g->marked[i].name, name) == 0)
+			v = &g->marked[i];
+	if (!v && g->n_marked == MARKED_MAX) {
+		guardian_look(g);
+		return;
+	}
+	if (!v) {
+		v = &g->marked[g->n_marked++];
+		*v = (struct marked){0};
+		snprintf(v->name, sizeof(v->name), "%s", name);
+	}
+	v->link = v->link || link;
+	v->conf = v->conf || conf;
+	if (!g->noticed_us)
+		g->noticed_us = clock_boot_us();
+	arm(g, SETTLE_US);
+}
+
+static bool is_ours(struct manager *m, const char *name)
+{
+	return manager_guest_by_tap(m, name) || manager_network_by_bridge(m, name) ||
+	       bridged_by_uplink(m, name);
+}
+
+static int name_cmp(const void *a, const void *b)
+{
+	return strcmp(((const struct kept_sysctl *)a)->ifname,
+		      ((const struct kept_sysctl *)b)->ifname);
+}
+
+static bool has_kept(const struct guardian *g, const char *name)
+{
+	struct kept_sysctl key = {0};
+
+	snprintf(key.ifname, sizeof(key.ifname), "%s", name);
+	return g->n_kept && bsearch(&key, g->kept, g->n_kept, sizeof(*g->kept), name_cmp);
+}
+
+static void heard_conf(struct guardian *g, int ifindex)
+{
+	char name[IF_NAMESIZE] = "";
+
+	if (ifindex && !if_indextoname((unsigned int)ifindex, name))
+		return;
+	if (has_kept(g, name))
+		mark(g, name, false, true);
+}
+
+/* An address that came is no business of ours. */
+static void heard_addr(struct guardian *g, int ifindex)
+{
+	char name[IF_NAMESIZE];
+	const struct network_rt *n;
+
+	if (!if_indextoname((unsigned int)ifindex, name))
+		return;
+	n = manager_network_by_bridge(g->m, name);
+	if (n && !n->stopped && n->ifindex == ifindex && n->config->mode != NETWORK_BRIDGED)
+		guardian_look(g);
+}
+
+void guardian_heard(struct manager *m, const struct rtnl_event *ev)
+{
+	struct guardian *g = m->guardian;
+
+	if (!g || !g->on)
+		return;
+	switch (ev->kind) {
+	case RTNL_EVENT_LINK:
+	case RTNL_EVENT_LINK_DEL:
+	case RTNL_EVENT_PORT:
+		if (is_ours(m, ev->link.name))
+			mark(g, ev->link.name, true, false);
+		break;
+	case RTNL_EVENT_ADDR:
+	case RTNL_EVENT_ADDR6:
+		if (ev->gone)
+			heard_addr(g, ev->link.ifindex);
+		break;
+	case RTNL_EVENT_CONF:
+		heard_conf(g, ev->link.ifindex);
+		break;
+	case RTNL_EVENT_RESYNC:
+		guardian_look(g);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- is it as it should be? ---- */
+
+static bool held_is_right(struct manager *m, const struct takeover_rt *t)
+{
+	struct link_state bridge, nic;
+
+	if (t->row.phase != PHASE_HELD && t->row.phase != PHASE_TAKING)
+		return true;
+	if (rtnl_link_get(m->rtnl, t->row.bridge, 0, &bridge, NULL) < 0)
+		return false;
+	/* A NIC that was removed comes back when it likes; status tells of it. */
+	return rtnl_link_get(m->rtnl, t->row.uplink, 0, &nic, NULL) < 0 ||
+	       (nic.master == bridge.ifindex && bridge.up);
+}
+
+static bool network_is_right(struct manager *m, const struct network_rt *n)
+{
+	const struct takeover_rt *t = bridged_find(m, n->name);
+	struct link_state l;
+
+	if (n->stopped || n->problem.code[0])
+		return true;
+	if (n->config->mode == NETWORK_BRIDGED)
+		return !t || held_is_right(m, t);
+	return rtnl_link_get(m->rtnl, n->config->bridge, 0, &l, NULL) == 0 &&
+	       l.ifindex == n->ifindex && l.up && l.stp == n->config->stp &&
+	       (!n->mtu || l.mtu == n->mtu);
+}
+
+static bool port_is_right(const struct network_rt *n, const struct guest_rt *g,
+			  const struct link_state *l)
+{
+	struct desired_tap want = {0};
+
+	port_want(n->config, g->g.name, &g->g.mac, &want);
+	return l->up && l->isolated == want.isolated && l->root_guard == want.root_guard &&
+	       l->no_learning == want.managed && l->no_flood == want.managed &&
+	       (!n->mtu || n->config->mode == NETWORK_BRIDGED || l->mtu == n->mtu);
+}
+
+static bool guest_is_right(struct manager *m, const struct guest_rt *g)
+{
+	const struct network_rt *n = manager_network(m, g->g.network);
+	struct link_state l;
+
+	/* Gone with its VMM, or out of a VLAN that cannot be kept. */
+	if (!n || g->problem.code[0] || n->problem.code[0])
+		return true;
+	if (rtnl_link_get(m->rtnl, g->g.tap, 0, &l, NULL) < 0)
+		return g->g.kind == GUEST_RUN;
+	if (n->stopped || !n->ifindex)
+		return !n->stopped || !l.master;
+	return l.master == n->ifindex && port_is_right(n, g, &l);
+}
+
+static bool sysctl_is_right(const struct kept_sysctl *k)
+{
+	char now[SYSCTL_VALUE_MAX];
+
+	/* What is not there will be made, or is told of as a link. */
+	return sysctl_read(k->want.path, now) < 0 || strcmp(now, k->want.value) == 0;
+}
+
+static bool sysctls_are_right(const struct guardian *g, const char *name)
+{
+	for (size_t i = 0; i < g->n_kept; i++)
+		if (strcmp(g->kept[i].ifname, name) == 0 && !sysctl_is_right(&g->kept[i]))
+			return false;
+	return true;
+}
+
+bool guardian_marked_are_right(struct guardian *g)
+{
+	size_t n = g->n_marked;
+
+	g->n_marked = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct marked *v = &g->marked[i];
+		const struct guest_rt *guest = manager_guest_by_tap(g->m, v->name);
+		const struct network_rt *net = manager_network_by_bridge(g->m, v->name);
+		const struct takeover_rt *t = bridged_by_uplink(g->m, v->name);
+
+		if (v->conf && !sysctls_are_right(g, v->name))
+			return false;
+		if (v->link &&
+		    ((guest && !guest_is_right(g->m, guest)) ||
+		     (net && !network_is_right(g->m, net)) || (t && !held_is_right(g->m, t))))
+			return false;
+	}
+	return true;
+}
+
+/* ---- what is not told ---- */
+
+static bool is_told(const char *path)
+{
+	const char *key = strrchr(path, '/');
+
+	return key && strcmp(key, "/forwarding") == 0;
+}
+
+static int on_tick(sd_event_source *s, uint64_t usec, void *ctx)
+{
+	struct guardian *g = ctx;
+	size_t n = size_min(g->n_kept, TICK_SYSCTLS);
+
+	(void)usec;
+	for (size_t i = 0; i < n && !g->look; i++) {
+		const struct kept_sysctl *k = &g->kept[g->next_kept++ % g->n_kept];
+
+		if (!is_told(k->want.path) && !sysctl_is_right(k))
+			guardian_look(g);
+	}
+	guardian_settle(g);
+	if (sd_event_source_set_time_relative(s, TICK_US) < 0 ||
+	    sd_event_source_set_enabled(s, SD_EVENT_ONESHOT) < 0)
+		log_error("sysctls that others change are not noticed any more");
+	return 0;
+}
+
+/* "net/ipv4/conf/eth0/forwarding": eth0; "all" and the like are nobody's. */
+static void interface_of(const char *path, char ret[static IFNAMSIZ])
+{
+	ret[0] = '\0';
+	if (sscanf(path, "net/ipv%*c/conf/%15[^/]/", ret) == 1 &&
+	    (strcmp(ret, "all") == 0 || strcmp(ret, "default") == 0))
+		ret[0] = '\0';
+}
+
+void guardian_wants(struct manager *m, const struct desired *d, size_t n)
+{
+	struct guardian *g = m->guardian;
+	struct kept_sysctl *kept;
+
+	if (!g)
+		return;
+	kept = calloc(n + 1, sizeof(*kept));
+	if (!kept)
+		return; /* those of before are nearly right */
+	for (size_t i = 0; i < n; i++) {
+		kept[i].want = d->sysctls[i];
+		interface_of(d->sysctls[i].path, kept[i].ifname);
+	}
+	qsort(kept, n, sizeof(*kept), name_cmp);
+	free(g->kept);
+	g->kept = kept;
+	g->n_kept = n;
+}
+
+/* ---- beginning and end ---- */
+
+int guardian_new(struct manager *m)
+{
+	struct guardian *g = calloc(1, sizeof(*g));
+	int fd = -1, r;
+
+	if (!g)
+		return -ENOMEM;
+	g->m = m;
+	m->guardian = g;
+	r = fw_watch_new(on_change, m, &g->watch, &fd);
+	if (r == 0)
+		r = sd_event_add_io(m->loop, &g->watch_source, fd, EPOLLIN, on_watch, g);
+	if (r >= 0)
+		r = sd_event_add_time_relative(m->loop, &g->tick, CLOCK_MONOTONIC, TICK_US, 0,
+					       on_tick, g);
+	return r < 0 ? r : 0;
+}
+
+void guardian_on(struct manager *m)
+{
+	struct guardian *g = m->guardian;
+
+	if (m->options->no_guardian)
+		return;
+	g->on = true;
+	if (g->look || g->n_marked)
+		arm(g, SETTLE_US);
+}
+
+void guardian_free(struct guardian *g)
+{
+	if (!g)
+		return;
+	sd_event_source_disable_unref(g->timer);
+	sd_event_source_disable_unref(g->tick);
+	sd_event_source_disable_unref(g->watch_source);
+	fw_watch_free(g->watch);
+	json_decref(g->last);
+	free(g->kept);
+	free(g);
+}

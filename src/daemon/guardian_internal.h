@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guardian_internal.h - shared by guardian.c (noticing) and guardian_mend.c (mending, telling). */
+#ifndef VMLANE_DAEMON_GUARDIAN_INTERNAL_H
+#define VMLANE_DAEMON_GUARDIAN_INTERNAL_H
+
+#include "base/clock.h"
+#include "daemon/guardian.h"
+#include "daemon/pace.h"
+#include "daemon/work.h"
+#include "firewall/watch.h"
+
+#define MARKED_MAX 256 /* with more everything is looked at */
+
+/* struct marked - an interface that was told of: as a link or port, or its sysctls. */
+struct marked {
+	char name[IFNAMSIZ];
+	bool link;
+	bool conf;
+};
+
+/* struct kept_sysctl - a value that shall stay; @ifname is "" for those of no interface. */
+struct kept_sysctl {
+	char ifname[IFNAMSIZ];
+	struct sysctl_state want;
+};
+
+/* struct culprit - who changed rules last, as far as the kernel says: "" and 0. */
+struct culprit {
+	char process[FW_PROCESS_MAX];
+	uint32_t pid;
+};
+
+/**
+ * struct guardian - what is watched, and what was done about it
+ * @on:		it mends; before it only listens
+ * @look:	something was changed: everything is to be looked at
+ * @places:	others are changing tables that accepts of ours may be in: these are looked at at
+ *		@places_us, which moves on with each change up to @places_last_us
+ * @armed:	@timer will look at it, at @due_us on the clock since boot
+ * @noticed_us:	when the first of what is to be looked at was heard of, on the clock since boot; 0:
+ *		there is nothing
+ * @marked:	what is to be compared first
+ * @kept:	sorted by interface, owned; @next_kept: the next that is read without having been told
+ * @by:		of the last change of rules that is not mended yet
+ * @pace:	of mending
+ * @fighting:	that somebody does not stop was told; @silent: mendings that were not logged since
+ * @mended:	how often something was put right
+ * @last:	of the last time, as in the status; owned, NULL before the first
+ * @complaint:	why the last mending failed, to be told once
+ */
+struct guardian {
+	struct manager *m;
+	struct fw_watch *watch;
+	sd_event_source *watch_source;
+	sd_event_source *timer;
+	sd_event_source *tick;
+	bool on;
+	bool look;
+	bool places;
+	uint64_t places_us;
+	uint64_t places_last_us;
+	bool armed;
+	uint64_t due_us;
+	uint64_t noticed_us;
+	struct marked marked[MARKED_MAX];
+	size_t n_marked;
+	struct kept_sysctl *kept;
+	size_t n_kept;
+	size_t next_kept;
+	struct culprit by;
+	struct pace pace;
+	bool fighting;
+	uint64_t silent;
+	uint64_t mended;
+	json_t *last;
+	struct err complaint;
+};
+
+/* guardian_look() - everything is to be looked at, soon. */
+void guardian_look(struct guardian *g);
+/* guardian_arm() - guardian_on_timer() in @in_us microseconds, unless it is about to come anyway. */
+void guardian_arm(struct guardian *g, uint64_t in_us);
+/* guardian_marked_are_right() - none of what was told of is changed; the marks are gone then. */
+bool guardian_marked_are_right(struct guardian *g);
+
+/* ---- guardian_mend.c ---- */
+
+int guardian_on_timer(sd_event_source *s, uint64_t usec, void *ctx);
+/* guardian_settle() - tell when a fight is over. */
+void guardian_settle(struct guardian *g);
+
+#endif
