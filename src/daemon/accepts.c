@@ -27,14 +27,12 @@ struct rules {
  * struct accepts - what was asked for last, and how it went
  * @ip4, @ip6:	the rules, in each family's places
  * @present:	of each of fw_places: the chain is there
- * @made:	the kernel's count of rulesets after our last transaction there; 0: not known
  * @problem:	why the rules are not in it; code "" when they are
  */
 struct accepts {
 	struct rules ip4;
 	struct rules ip6;
 	bool present[FW_PLACE_COUNT];
-	uint32_t made[FW_PLACE_COUNT];
 	struct err problem[FW_PLACE_COUNT];
 };
 
@@ -132,7 +130,7 @@ static int place_once(struct manager *m, struct accepts *a, size_t i, bool *ret_
 	const struct fw_place *p = &fw_places[i];
 	const struct rules *r = rules_for(a, p);
 	struct fw_place_diff d = {0};
-	uint32_t before = 0, after = 0;
+	uint32_t before = 0;
 	int e;
 
 	if (nft_generation(m->nft, &before) < 0)
@@ -144,8 +142,6 @@ static int place_once(struct manager *m, struct accepts *a, size_t i, bool *ret_
 		e = nft_accepts_send(m->nft, p, r->v, r->n, &d);
 		if (e == 0)
 			manager_committed(m, before, 1);
-		if (e == 0 && nft_generation(m->nft, &after) == 0 && after == before + 1)
-			a->made[i] = after;
 	}
 	fw_place_diff_done(&d);
 	return e;
@@ -186,7 +182,6 @@ static unsigned int place_all(struct manager *m, struct accepts *a)
 /* What is in the places is what was put there last. */
 static void keep_places(struct accepts *a, const struct accepts *last)
 {
-	memcpy(a->made, last->made, sizeof(a->made));
 	memcpy(a->present, last->present, sizeof(a->present));
 	memcpy(a->problem, last->problem, sizeof(a->problem));
 }
@@ -208,14 +203,6 @@ void accepts_do(struct work *w)
 	accepts_free(m->accepts);
 	m->accepts = a;
 	firewalld_follow(w);
-}
-
-bool accepts_made(const struct manager *m, uint32_t generation)
-{
-	for (size_t i = 0; m->accepts && i < FW_PLACE_COUNT; i++)
-		if (m->accepts->made[i] && m->accepts->made[i] == generation)
-			return true;
-	return false;
 }
 
 unsigned int accepts_again(struct manager *m)

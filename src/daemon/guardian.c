@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "daemon/accepts.h"
 #include "daemon/bridged.h"
 #include "kernel/sysctl.h"
 
@@ -79,20 +78,14 @@ bool guardian_waits(const struct manager *m)
 	return m->guardian && m->guardian->on && m->guardian->places;
 }
 
-static bool is_accounted(uint32_t generation, uint32_t known)
-{
-	return known && (int32_t)(generation - known) <= 0;
-}
-
 static void on_change(const struct fw_change *c, void *ctx)
 {
 	struct manager *m = ctx;
 	struct guardian *g = m->guardian;
 
-	if (c->generation && (is_accounted(c->generation, m->fw_generation) ||
-			      is_accounted(c->generation, m->guard_generation)))
+	if (c->generation && manager_made(m, c->generation))
 		return;
-	if (c->foreign && !accepts_made(m, c->generation))
+	if (c->foreign)
 		look_at_places(g);
 	if (!c->ours) {
 		manager_unrelated(m, c->generation);

@@ -201,12 +201,32 @@ void manager_log_errors(const struct err_list *errs)
 		log_error("and %zu more mistakes", errs->dropped);
 }
 
+static void remember_own(struct manager *m, uint32_t after, uint32_t last)
+{
+	struct own_run *newest = &m->own[(m->n_own + OWN_RUNS - 1) % OWN_RUNS];
+
+	if (m->n_own && newest->last == after)
+		newest->last = last;
+	else
+		m->own[m->n_own++ % OWN_RUNS] = (struct own_run){after, last};
+}
+
+bool manager_made(const struct manager *m, uint32_t generation)
+{
+	for (size_t i = 0; i < OWN_RUNS && i < m->n_own; i++)
+		if ((int32_t)(generation - m->own[i].after) > 0 &&
+		    (int32_t)(generation - m->own[i].last) <= 0)
+			return true;
+	return false;
+}
+
 void manager_committed(struct manager *m, uint32_t before, unsigned int n)
 {
 	uint32_t after = 0;
 
-	if (!before || nft_generation(m->nft, &after) < 0 || after != before + n)
+	if (!before || !n || nft_generation(m->nft, &after) < 0 || after != before + n)
 		return;
+	remember_own(m, before, after);
 	if (m->fw_generation == before)
 		m->fw_generation = after;
 	if (m->guard_generation == before)

@@ -86,6 +86,14 @@ struct guest_rt {
 	UT_hash_handle hh_tap;
 };
 
+#define OWN_RUNS 64
+
+/* struct own_run - transactions of ours, one behind the other: rulesets @after + 1 to @last. */
+struct own_run {
+	uint32_t after;
+	uint32_t last;
+};
+
 #define RESOLVERS_MAX NETWORK_DNS_MAX
 #define UPLINKS_MAX 32
 #define RESOLV_WATCHES 3
@@ -124,6 +132,7 @@ struct firewalld;
  * @fw:		the ruleset that our last transaction left in the kernel
  * @fw_generation: the kernel's count of rulesets right after it; 0 when not known: what is in
  *		the kernel has to be read then
+ * @own:	our last transactions, at @n_own % OWN_RUNS the oldest of them
  * @fw_skeleton: hash of @fw.skeleton; @fw_listing: of what the kernel lists for that one, without
  *		elements. Both are in the state too, so that the next run knows the table again.
  * @fw_lifetimes: why the table is without lifetimes for guests' connections; code "" when it has them
@@ -160,6 +169,8 @@ struct manager {
 	size_t n_saved;
 	struct fw_ruleset fw;
 	uint32_t fw_generation;
+	struct own_run own[OWN_RUNS];
+	size_t n_own;
 	uint64_t fw_skeleton;
 	uint64_t fw_listing;
 	struct err fw_lifetimes;
@@ -206,6 +217,8 @@ void manager_free(struct manager *m);
  * known of either table stays known, unless somebody else's came in between.
  */
 void manager_committed(struct manager *m, uint32_t before, unsigned int n);
+/* manager_made() - ruleset @generation came of one of these; false also where that was long ago. */
+bool manager_made(const struct manager *m, uint32_t generation);
 /*
  * manager_unrelated() - the transaction that led to ruleset @generation was somebody else's, and not
  * about our tables: what is known of these stays known.
