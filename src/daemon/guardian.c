@@ -73,6 +73,17 @@ static void look_at_places(struct guardian *g)
 	arm(g, PLACES_US);
 }
 
+bool guardian_instead(struct manager *m)
+{
+	struct guardian *g = m->guardian;
+
+	if (!g->on || fw_watch_read(g->watch) < 0 || !g->look ||
+	    pace_ask(&g->pace, clock_boot_us()))
+		return false;
+	guardian_mend(g);
+	return true;
+}
+
 bool guardian_waits(const struct manager *m)
 {
 	return m->guardian && m->guardian->on && m->guardian->places;
@@ -180,6 +191,15 @@ static void heard_addr(struct guardian *g, int ifindex)
 		guardian_look(g);
 }
 
+/* What is on a guest's port is one dump for all of them: not looked at alone. */
+static void heard_tc(struct guardian *g, int ifindex)
+{
+	char name[IF_NAMESIZE];
+
+	if (if_indextoname((unsigned int)ifindex, name) && manager_guest_by_tap(g->m, name))
+		guardian_look(g);
+}
+
 void guardian_heard(struct manager *m, const struct rtnl_event *ev)
 {
 	struct guardian *g = m->guardian;
@@ -197,6 +217,9 @@ void guardian_heard(struct manager *m, const struct rtnl_event *ev)
 	case RTNL_EVENT_ADDR6:
 		if (ev->gone)
 			heard_addr(g, ev->link.ifindex);
+		break;
+	case RTNL_EVENT_TC:
+		heard_tc(g, ev->link.ifindex);
 		break;
 	case RTNL_EVENT_CONF:
 		heard_conf(g, ev->link.ifindex);

@@ -6,8 +6,7 @@
  *
  * Noticing is cheap and exact (guardian.c: what is told is looked at alone); only what is found
  * changed has everything looked at and mended, by reconcile(). Silent are: sysctls other than
- * forwarding, which are read in turn, and MAC table entries and queueing disciplines, which the next
- * look finds.
+ * forwarding, which are read in turn, and MAC table entries and VLANs, which the next look finds.
  */
 #ifndef VMLANE_DAEMON_GUARDIAN_H
 #define VMLANE_DAEMON_GUARDIAN_H
@@ -33,6 +32,11 @@ void guardian_wants(struct manager *m, const struct desired *d, size_t n);
  * they are done.
  */
 bool guardian_waits(const struct manager *m);
+/*
+ * guardian_instead() - somebody has changed something that is ours, it is put right and told, and with
+ * it all that following the host's routes would have done.
+ */
+bool guardian_instead(struct manager *m);
 /* guardian_problem() - somebody keeps changing what is ours; code "" when nobody does. */
 void guardian_problem(struct manager *m, struct err *ret);
 /* guardian_json() - "guardian" of the status: docs/API.md. */

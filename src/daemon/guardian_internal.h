@@ -86,6 +86,8 @@ bool guardian_marked_are_right(struct guardian *g);
 /* ---- guardian_mend.c ---- */
 
 int guardian_on_timer(sd_event_source *s, uint64_t usec, void *ctx);
+/* guardian_mend() - look at everything, put it right, and tell. */
+void guardian_mend(struct guardian *g);
 /* guardian_settle() - tell when a fight is over. */
 void guardian_settle(struct guardian *g);
 

@@ -119,7 +119,7 @@ void guardian_settle(struct guardian *g)
 
 /* ---- doing ---- */
 
-static void mend(struct guardian *g)
+void guardian_mend(struct guardian *g)
 {
 	struct err_list *errs = calloc(1, sizeof(*errs));
 	struct culprit by = g->by;
@@ -181,7 +181,7 @@ int guardian_on_timer(sd_event_source *s, uint64_t usec, void *ctx)
 		return 0;
 	}
 	if (g->look)
-		mend(g);
+		guardian_mend(g);
 	else
 		mend_places(g);
 	if (g->places)

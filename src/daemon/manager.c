@@ -134,6 +134,7 @@ static void on_rtnl_event(const struct rtnl_event *ev, void *ctx)
 		break;
 	case RTNL_EVENT_ADDR6:
 	case RTNL_EVENT_PORT:
+	case RTNL_EVENT_TC:
 	case RTNL_EVENT_CONF:
 		return;
 	default:

@@ -321,6 +321,11 @@ static int on_follow(sd_event_source *s, uint64_t usec, void *ctx)
 	(void)s;
 	(void)usec;
 	m->follow = sd_event_source_disable_unref(m->follow);
+	if (guardian_instead(m)) {
+		m->follow_all = false;
+		free(errs);
+		return 0;
+	}
 	scope = m->follow_all ? RECONCILE_ALL : RECONCILE_FOLLOW;
 	m->follow_all = false;
 	if (reconcile(m, NULL, scope, NULL, errs) < 0) {

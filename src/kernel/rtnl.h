@@ -233,9 +233,10 @@ enum rtnl_event_kind {
 	RTNL_EVENT_ADDR,     /* some IPv4 address came or went: @addr, of @link.ifindex */
 	RTNL_EVENT_ADDR6,    /* the same of IPv6, without @addr; only when asked for */
 	RTNL_EVENT_PORT,     /* a bridge's port changed: @link.ifindex and @link.name filled */
-	RTNL_EVENT_CONF,  /* what ip-sysctl calls conf/IF/ changed: @link.ifindex, 0: of no one's */
-	RTNL_EVENT_ROUTE, /* some IPv4 route came or went; IPv6 only when asked for */
-	RTNL_EVENT_FDB,	  /* @fdb filled: learned, moved or refreshed; only when asked for */
+	RTNL_EVENT_TC,	 /* traffic control of @link.ifindex: a discipline or filter came or went */
+	RTNL_EVENT_CONF, /* what ip-sysctl calls conf/IF/ changed: @link.ifindex, 0: of no one's */
+	RTNL_EVENT_ROUTE,   /* some IPv4 route came or went; IPv6 only when asked for */
+	RTNL_EVENT_FDB,	    /* @fdb filled: learned, moved or refreshed; only when asked for */
 	RTNL_EVENT_FDB_DEL, /* @fdb filled */
 	RTNL_EVENT_RESYNC,  /* ENOBUFS: events were lost, look at everything again */
 	RTNL_EVENT_COUNT,
@@ -256,7 +257,7 @@ typedef void (*rtnl_event_fn)(const struct rtnl_event *ev, void *ctx);
 struct rtnl_monitor;
 /*
  * rtnl_monitor_new() - joined to link, IPv4 address, IPv4 route and (where the kernel has them)
- * configuration groups; @ret_fd to poll.
+ * configuration and traffic control groups; @ret_fd to poll.
  */
 int rtnl_monitor_new(rtnl_event_fn fn, void *ctx, struct rtnl_monitor **ret,
 		     int *ret_fd) __must_check;

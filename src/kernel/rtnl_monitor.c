@@ -43,7 +43,7 @@ static int membership(struct rtnl_monitor *m, int group, bool on)
 static int open_monitor(struct rtnl_monitor *m)
 {
 	static const int groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE};
-	static const int others[] = {RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF};
+	static const int others[] = {RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, RTNLGRP_TC};
 	int size = MONITOR_RCVBUF, fd, r = 0;
 
 	m->sk = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -188,6 +188,17 @@ static bool fdb_event(const struct nlmsghdr *nlh, struct rtnl_event *ev)
 	return rtnl_parse_fdb(nlh, &ev->fdb) > 0;
 }
 
+static bool tc_event(const struct nlmsghdr *nlh, struct rtnl_event *ev)
+{
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(nlh);
+
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*tc))
+		return false;
+	ev->kind = RTNL_EVENT_TC;
+	ev->link.ifindex = tc->tcm_ifindex;
+	return true;
+}
+
 static void deliver(struct rtnl_monitor *m, const struct nlmsghdr *nlh)
 {
 	struct rtnl_event ev = {0};
@@ -201,6 +212,12 @@ static void deliver(struct rtnl_monitor *m, const struct nlmsghdr *nlh)
 	case RTM_NEWADDR:
 	case RTM_DELADDR:
 		wanted = addr_event(nlh, &ev) || addr6_event(nlh, &ev);
+		break;
+	case RTM_NEWQDISC:
+	case RTM_DELQDISC:
+	case RTM_NEWTFILTER:
+	case RTM_DELTFILTER:
+		wanted = tc_event(nlh, &ev);
 		break;
 	case RTM_NEWNETCONF:
 		wanted = conf_event(nlh, &ev);

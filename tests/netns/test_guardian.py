@@ -196,6 +196,16 @@ def test_addresses_of_ipv6(world, daemon, guest):
     assert g.http("2001:db8:100::7")
 
 
+def test_a_guests_rate(world, daemon, guest):
+    d = daemon({"default.yaml": DEFAULT + "guests:\n  web1:\n    rate: { up: 8mbit, down: 8mbit }\n"})
+    guest("web1", d=d)
+    with Mended(d, "vl-web1"):
+        world.host.run("tc", "qdisc", "del", "dev", "vl-web1", "root")
+    with Mended(d, "rate", by="nft"):
+        world.host.run("nft", "flush", "chain", "netdev", "vmlane", "vl-web1")
+    assert "tbf" in world.host.run("tc", "qdisc", "show", "dev", "vl-web1")
+
+
 def test_a_nic_of_a_bridged_network(world, daemon):
     d = daemon({})
     world.host.run("ip", "link", "set", "eth1", "down", check=False)
