@@ -27,6 +27,9 @@ bool diagnosis_untranslated(const struct journey *g, const struct path_view *v)
 	}
 	if (g->end != JOURNEY_DELIVERED || !out || !routed || !from_guest || g->answers)
 		return false;
+	/* Translated to an address that is private, too: another router comes behind this one. */
+	if (memcmp(g->began.from.addr, g->flow.from.addr, sizeof(g->flow.from.addr)) != 0)
+		return false;
 	return address_private(g->flow.family, g->flow.from.addr) &&
 	       !address_private(g->flow.family, g->flow.to.addr);
 }

@@ -201,6 +201,13 @@ def test_not_translated(host, vm):
     assert vm.ping(INTERNET)
 
 
+def test_translated_to_a_private_address(host, vm):
+    """As at home, where another router translates once more: nothing is wrong with that."""
+    host.sh("nft delete table ip theirs; ip addr add 192.168.77.2/24 dev eth0; ip route replace default via 203.0.113.1 src 192.168.77.2;"
+            "nft 'add table ip n; add chain ip n p { type nat hook postrouting priority 100; }; add rule ip n p oifname eth0 snat to 192.168.77.2'")
+    assert host.ask(*OUT) == ("reachable", None)
+
+
 def test_nat_ports_exhausted(host, vm):
     """One port for all of TCP: the second connection to the same server finds none."""
     host.sh("nft delete table ip theirs; nft 'add table ip n; add chain ip n p { type nat hook postrouting priority 100; };"

@@ -214,6 +214,7 @@ static void trip_init(struct trip *t)
 	t->j.flow = (struct flow){.family = AF_INET, .l4 = IPPROTO_TCP};
 	memcpy(t->j.flow.from.addr, t->j.first.src, 16);
 	memcpy(t->j.flow.to.addr, t->j.first.dst, 16);
+	t->j.began = t->j.flow;
 	add(t, HOP_VM_OUT, TAP);
 	add(t, HOP_BRIDGE_IN, BRIDGE);
 }
@@ -543,6 +544,9 @@ static void test_fine_is_not_explained(void **state)
 	trip_init(&t);
 	route(&t, 0);
 	add(&t, HOP_UPLINK_OUT, UPLINK);
+	/* To an address of the host's that is private itself: it is translated all the same. */
+	assert_int_equal(inet_pton(AF_INET, "192.168.77.2", t.j.flow.from.addr), 1);
+	assert_false(diagnosis_wanted(&t.j, &view, &w.facts.guest));
 	assert_int_equal(inet_pton(AF_INET, "203.0.113.2", t.j.flow.from.addr), 1);
 	t.j.end = JOURNEY_DELIVERED;
 	assert_false(diagnosis_wanted(&t.j, &view, &w.facts.guest));
