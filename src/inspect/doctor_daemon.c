@@ -10,7 +10,9 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#define GROUP "vmlane"
+#include "config.h"
+
+#define HELPER VMLANE_LIBEXECDIR "/vmlane-bridge-helper"
 #define TUN "/dev/net/tun"
 
 static size_t count_ours(const struct doctor *d)
@@ -51,12 +53,12 @@ static void check_allowed(struct doctor *d)
 			"this user may not ask vmlaned: what it knows of its networks, guests and "
 			"leases was not looked at");
 	diagnosis_saw(&f.why, "socket", "%s", d->o->socket);
-	if (getgrnam(GROUP))
-		diagnosis_advice(&f.why, "root may, and members of group " GROUP
-					 ": adduser USER " GROUP ", and log in anew");
+	if (getgrnam(VMLANE_GROUP))
+		diagnosis_advice(&f.why, "root may, and members of group " VMLANE_GROUP
+					 ": adduser USER " VMLANE_GROUP ", and log in anew");
 	else
-		diagnosis_advice(&f.why, "there is no group " GROUP
-					 ", so that root alone may: addgroup --system " GROUP
+		diagnosis_advice(&f.why, "there is no group " VMLANE_GROUP
+					 ", so that root alone may: addgroup --system " VMLANE_GROUP
 					 ", then restart vmlaned");
 	doctor_add(d, &f);
 }
@@ -145,8 +147,32 @@ static void check_rules(struct doctor *d)
 	}
 }
 
+/* Users start QEMU with it; what it may do it gets from the daemon. */
+static void check_helper(struct doctor *d)
+{
+	struct doctor_finding f = doctor_new_finding(DOCTOR_WARNING, "helper-rights", NULL);
+	struct stat st;
+
+	if (stat(HELPER, &st) < 0 || !S_ISREG(st.st_mode))
+		return;
+	if (st.st_mode & (S_ISUID | S_ISGID)) {
+		diagnosis_cause(&f.why, "vmlane-bridge-helper has rights that it does not need: "
+					"what users may do is for vmlaned to say");
+		diagnosis_mend(&f.why, "chmod ug-s " HELPER);
+	} else if (!(st.st_mode & S_IXOTH)) {
+		diagnosis_cause(&f.why, "users cannot run vmlane-bridge-helper, by which QEMU gets "
+					"their VMs' taps");
+		diagnosis_mend(&f.why, "chmod a+rx " HELPER);
+	} else {
+		return;
+	}
+	diagnosis_saw(&f.why, "file", HELPER " mode %04o", st.st_mode & 07777);
+	doctor_add(d, &f);
+}
+
 void doctor_check_daemon(struct doctor *d)
 {
+	check_helper(d);
 	check_running(d);
 	check_allowed(d);
 	check_problems(d);

@@ -101,23 +101,26 @@ static bool is_forwarding(const struct diagnosis *why)
 	return is_code(why, "ip-forward-off") || is_code(why, "forwarding-off");
 }
 
-/* An uplink whose own address is private has a router behind it that may translate, and know the way. */
-static bool may_be_routed(const struct doctor *d, const struct journey *j)
+/*
+ * An uplink whose own address is private has a router behind it that may translate, and know the way; a tunnel
+ * has somebody who seldom does.
+ */
+static enum doctor_severity how_bad_untranslated(const struct doctor *d, const struct journey *j)
 {
-	int out = 0;
+	const struct link_state *out = NULL;
 
 	for (size_t i = 0; i < j->n_hops; i++)
 		if (j->hops[i].kind == HOP_UPLINK_OUT)
-			out = j->hops[i].ifindex;
-	for (size_t i = 0; i < d->f->host->n_addrs; i++) {
+			out = actual_link_by_index(d->f->host, j->hops[i].ifindex);
+	for (size_t i = 0; i < d->f->host->n_addrs && out; i++) {
 		const struct addr_state *a = &d->f->host->addrs[i];
 		uint8_t addr[16] = {0};
 
 		memcpy(addr, &a->prefix.addr, sizeof(a->prefix.addr));
-		if (a->ifindex == out && !address_private(AF_INET, addr))
-			return false;
+		if (a->ifindex == out->ifindex && !address_private(AF_INET, addr))
+			return DOCTOR_ERROR;
 	}
-	return true;
+	return out && mac_is_zero(&out->mac) ? DOCTOR_WARNING : DOCTOR_NOTE;
 }
 
 /*
@@ -132,7 +135,7 @@ static enum doctor_severity how_bad(const struct way *w, const struct journey *j
 	if (!w->n->n_running)
 		return DOCTOR_NOTE;
 	if (is_code(why, "not-translated"))
-		return may_be_routed(w->d, j) ? DOCTOR_NOTE : DOCTOR_ERROR;
+		return how_bad_untranslated(w->d, j);
 	if (is_forwarding(why))
 		return doctor_translates(w->d) ? DOCTOR_ERROR : DOCTOR_NOTE;
 	return DOCTOR_ERROR;
