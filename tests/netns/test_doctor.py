@@ -142,6 +142,21 @@ def test_healthy_with_dnsmasq(host, vm, no_leases):
     assert host.well()["findings"] == []
 
 
+def test_healthy_with_two_networks_as_libvirt_has_them(host, vm, no_leases):
+    """A dnsmasq each, with libvirt's options: neither hears what the other is asked."""
+    host.sh("ip link add br8 type bridge; ip addr add 10.8.0.1/24 dev br8; ip link set br8 up; ip tuntap add hold8 mode tap; ip link set hold8 master br8 up;"
+            "nft 'add rule ip theirs post ip saddr 10.8.0.0/24 oifname eth0 masquerade'")
+    for dev, net in (("br7", "10.7.0"), ("br8", "10.8.0")):
+        conf = f"{host.world.tmp}/{dev}.conf"
+        with open(conf, "w", encoding="utf-8") as f:
+            f.write(f"strict-order\nuser=root\nexcept-interface=lo\nbind-dynamic\ninterface={dev}\ndhcp-range={net}.50,{net}.60,255.255.255.0\ndhcp-no-override\n"
+                    f"dhcp-authoritative\nno-resolv\nno-hosts\ndhcp-leasefile={host.world.tmp}/{dev}.leases\n")
+        p = host.ns.start("dnsmasq", "--keep-in-foreground", "--log-facility=-", f"--conf-file={conf}", log=f"{host.world.tmp}/dnsmasq-{dev}.log")
+        wait_for("dnsmasq", lambda: "started" in p.text() or not p.alive())  # pylint: disable=cell-var-from-loop
+        assert p.alive(), p.text()
+    assert [f["diagnosis"]["code"] for f in host.well()["findings"]] == ["no-vm"]
+
+
 LIBVIRT = """table ip libvirt_network {
     chain forward { type filter hook forward priority 0; policy accept; jump guest_cross; jump guest_input; jump guest_output; }
     chain guest_cross { iifname br7 oifname br7 accept; }
