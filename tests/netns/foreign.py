@@ -33,6 +33,10 @@ class ForeignGuest:
     def ping(self, address, *args, count=1, wait=1):
         return self.ns.run("busybox", "ping", "-q", "-c", count, "-W", wait, *args, address, check=False).returncode == 0
 
+    def reaches(self, address, *args, count=1, wait=20):
+        """As ping(), where an answer is expected: it may take its time on a busy machine."""
+        return self.ping(address, *args, count=count, wait=wait)
+
 
 def make_host(world, nat=True):
     """Bridge br7 with the gateway's address, forwarding on, and a masquerade rule of somebody's."""

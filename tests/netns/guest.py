@@ -67,6 +67,10 @@ class Guest:
     def ping(self, address, count=1, wait=1):
         return self.ns.run("busybox", "ping", "-q", "-c", count, "-W", wait, address, check=False).returncode == 0
 
+    def reaches(self, address, count=1, wait=20):
+        """As ping(), where an answer is expected: it may take its time on a busy machine."""
+        return self.ping(address, count, wait)
+
     def stream(self, interval_ms=2, address=INTERNET):
         """A running flow; stop_stream() tells how it went."""
         p = self.ns.python("stream.py", address, interval_ms, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

@@ -90,14 +90,14 @@ def host(world):
 def vm(host):
     g = host.guest(1)
     host.who = ["--mac", g.mac, "--source", g.ip]
-    assert g.ping(INTERNET) and g.ping(GATEWAY)
+    assert g.reaches(INTERNET) and g.reaches(GATEWAY)
     return g
 
 
 @pytest.fixture
 def vm2(host, vm):
     g = host.guest(2)
-    assert vm.ping(g.ip) and g.ping(GATEWAY)
+    assert vm.reaches(g.ip) and g.reaches(GATEWAY)
     return g
 
 
@@ -219,7 +219,7 @@ def test_vlans(host, vm, vm2):
     host.sh("bridge vlan add dev br7 vid 10 self pvid untagged")
     host.ask("icmp", GATEWAY)
     host.sh("bridge vlan add dev vnet2 vid 10 pvid untagged")
-    assert vm.ping(vm2.ip)
+    assert vm.reaches(vm2.ip)
     host.ask("icmp", vm2.ip)
     host.sh("bridge vlan del dev vnet1 vid 10")
     assert host.ask("icmp", vm2.ip, code=REFUSED).predicted[0]["hops"][-1]["reason"] == "VLAN_FILTER"
@@ -249,7 +249,7 @@ def test_routed(host, vm):
     """No translation: somebody out there knows the way back."""
     host.sh("nft flush ruleset")
     host.world.internet.run("sh", "-ec", f"ip addr add 10.99.0.1/32 dev lo; ip route add 10.7.0.0/24 via {UPLINK}")
-    assert vm.ping("10.99.0.1")
+    assert vm.reaches("10.99.0.1")
     told = host.ask("icmp", "10.99.0.1")
     assert told.hops(0) == ["vm-out", "bridge-in", "route", "uplink-out"]
     assert told.hops(1) == ["uplink-in", "route", "bridge-fwd", "tap-queued"]
@@ -260,7 +260,7 @@ def test_bridged(host, vm):
     host.sh("nft flush ruleset; ip addr flush dev eth0; ip link set eth0 master br7; ip addr flush dev br7; ip addr add 203.0.113.2/24 dev br7;"
             "ip route replace default via 203.0.113.1; busybox ping -q -c 1 203.0.113.1")
     vm.ns.run("sh", "-ec", "ip addr add 203.0.113.77/24 dev eth0; ip route replace default via 203.0.113.1")
-    assert vm.ping("203.0.113.1")
+    assert vm.reaches("203.0.113.1")
     host.who = ["--mac", vm.mac, "--source", "203.0.113.77"]
     told = host.ask("icmp", "203.0.113.1")
     assert told.hops(0) == ["vm-out", "bridge-fwd", "uplink-out"] and told.hops(1) == ["uplink-in", "bridge-fwd", "tap-queued"]
@@ -273,7 +273,7 @@ def vm6(host, vm):
             "nft 'table ip6 theirs { chain post { type nat hook postrouting priority 100; oifname eth0 snat to 2001:db8:113::2; }; }'")
     vm.ns.run("sh", "-ec", "ip addr add fd00:7::11/64 dev eth0 nodad; ip route add default via fd00:7::1")
     host.who = ["--mac", vm.mac, "--source", "fd00:7::11"]
-    assert vm.ping("fd00:7::1", count=2) and vm.ping(INTERNET6, count=3)
+    assert vm.reaches("fd00:7::1", count=2) and vm.reaches(INTERNET6, count=3)
     host.sh(f"ip neigh replace 2001:db8:113::1 lladdr 52:54:00:99:00:01 dev eth0 nud permanent; ip neigh replace fd00:7::11 lladdr {vm.mac} dev br7 nud permanent")
     return vm
 
@@ -299,7 +299,7 @@ def test_ipv6_fault(host, vm6, fault, code):
 def test_our_nat_network(world, vmlaned, guest):
     g = guest("web1")
     g.dhcp()
-    assert g.ping(INTERNET) and g.ping("192.168.122.1")
+    assert g.reaches(INTERNET) and g.reaches("192.168.122.1")
     for what in (("icmp", INTERNET), OUT, ("udp", f"{INTERNET}:53"), ("icmp", "192.168.122.1")):
         told = explain(world.host, "web1", *what, "--socket", vmlaned.socket)
         assert told.code == PASSES and told.comparison["same"], told.text
@@ -310,7 +310,7 @@ def test_our_nat_network(world, vmlaned, guest):
 def test_our_guests(world, vmlaned, guest):
     a, b = guest("web1"), guest("web2")
     a.dhcp(), b.dhcp()
-    assert a.ping(b.ip) and a.ping("192.168.122.1") and b.ping("192.168.122.1")
+    assert a.reaches(b.ip) and a.reaches("192.168.122.1") and b.reaches("192.168.122.1")
     told = explain(world.host, "web1", "icmp", b.ip, "--socket", vmlaned.socket)
     assert told.code == PASSES and told.predicted[0]["end"] == f"would get to {b.show()['tap']}"
 
@@ -346,7 +346,7 @@ def test_our_isolated_networks(world, daemon, guest):
     p = guest("p1", d=d, network="private")
     a.dhcp(), b.dhcp()
     p.ns.run("ip", "addr", "add", "192.168.9.11/24", "dev", "eth0")
-    assert a.ping("192.168.8.1") and b.ping("192.168.8.1") and a.ping(b.ip)
+    assert a.reaches("192.168.8.1") and b.reaches("192.168.8.1") and a.reaches(b.ip)
     for who, what, code in (("hosts1", "192.168.8.1", PASSES), ("hosts1", b.ip, PASSES), ("hosts1", INTERNET, REFUSED)):
         told = explain(world.host, who, "icmp", what, "--socket", d.socket)
         assert told.code == code, told.text
@@ -404,7 +404,7 @@ def test_flowtable(host, vm):
                        "chain ways { type filter hook forward priority 0; ct state established flow add @ft; }; }\n")
     if done.returncode:
         pytest.skip(f"this kernel has no flowtables: {done.stderr.splitlines()[0]}")
-    assert vm.ping(INTERNET)
+    assert vm.reaches(INTERNET)
     told = host.ask(*OUT, probe=False, code=None)
     assert told.code == PASSES or "flow" in told.hop("UNKNOWN")["text"], told.text
 
