@@ -214,6 +214,31 @@ int BPF_PROG(on_route6, const void *net, const struct fib6_result *res, struct f
 }
 
 /*
+ * Whether @skb, at the current packet's address, is that packet still, and not another that has got its
+ * memory: its source or its destination may have been translated.
+ */
+static __always_inline bool is_current(const struct cpu *cpu, const struct sk_buff *skb)
+{
+	const unsigned char *l3 = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header);
+	const struct path_seen *s = &cpu->current;
+	__u8 src[16] __attribute__((aligned(4))) = {}, dst[16] __attribute__((aligned(4))) = {};
+	__u16 id = 0;
+
+	if (BPF_CORE_READ(skb, protocol) != bpf_htons(s->ethertype) ||
+	    is_zero(BPF_CORE_READ(skb, skb_iif)) == cpu->came_in)
+		return false;
+	if (s->ethertype == ETH_P_IP) {
+		bpf_probe_read_kernel(&id, 2, l3 + 4);
+		return id == bpf_htons(s->ip_id);
+	}
+	if (s->ethertype != ETH_P_IPV6)
+		return false;
+	bpf_probe_read_kernel(src, 16, l3 + 8);
+	bpf_probe_read_kernel(dst, 16, l3 + 24);
+	return !differ(src, s->src) || !differ(dst, s->dst);
+}
+
+/*
  * The current packet is the last in the queue of a neighbour whose MAC is not known: it waits there. What
  * is sent to neighbours whose MAC is known does not come here.
  */
@@ -230,6 +255,9 @@ int BPF_PROG(on_neigh, const struct neighbour *n, int rc)
 	if (!cpu || (__u64)BPF_CORE_READ(n, arp_queue.prev) != *current_of_cpu())
 		return 0;
 	dev = BPF_CORE_READ(n, dev);
+	if (BPF_CORE_READ(dev, nd_net.net, ns.inum) != config.netns ||
+	    !is_current(cpu, BPF_CORE_READ(n, arp_queue.prev)))
+		return 0;
 	e.family = BPF_CORE_READ(n, tbl, family);
 	bpf_probe_read_kernel(e.addr, e.family == AF_INET ? 4 : 16, &n->primary_key);
 	head_fill(&e.head, PATH_NEIGH, *current_of_cpu(), cpu->packet, config.netns,

@@ -53,34 +53,61 @@ KINDS = {
 }
 
 
+class Vm:
+    """This process is the VMM behind vnet1, on one processor, so that memory is used again at once; and there is a trace."""
+
+    def __init__(self, world):
+        make_host(world)
+        world.host.run("sh", "-ec", "ip tuntap add vnet1 mode tap vnet_hdr; ip link set vnet1 master br7 up;"
+                       "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding")
+        with world.host.enter():
+            self.tap = open_tap("vnet1")
+        self.log, self.before = f"{world.tmp}/trace.json", os.sched_getaffinity(0)
+        with open(self.log, "wb") as out:
+            self.t = world.host.start(program("vmlane"), "-o", "json", "trace", "--port", "vnet1", stdout=out, log=f"{world.tmp}/trace.log")
+        wait_for("the trace", lambda: os.path.getsize(self.log) or not self.t.alive())
+        os.sched_setaffinity(0, {min(self.before)})
+
+    def send(self, frame):
+        os.write(self.tap, bytes(10) + frame)
+
+    def sent(self):
+        """The trace is over: the guest's packets, and all that was told."""
+        os.sched_setaffinity(0, self.before)
+        self.t.p.send_signal(signal.SIGINT)
+        assert self.t.wait() == 0, self.t.text()
+        os.close(self.tap)
+        with open(self.log, encoding="utf-8") as f:
+            lines = [json.loads(line) for line in f]
+        return [p for p in lines if p["event"] == "packet" and p["hops"] and hops(p)[0] == "vm-out"], lines
+
+
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_memory_is_used_again(world, kind):
-    """This process is the VMM, and what sends for the host: one right after the other, on one processor."""
-    make_host(world)
-    world.host.run("sh", "-ec", "ip tuntap add vnet1 mode tap vnet_hdr; ip link set vnet1 master br7 up;"
-                   "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding")
     guests, hosts = KINDS[kind]
-    with world.host.enter():
-        tap = open_tap("vnet1")
-    uplink, log, before = Wire(world.host), f"{world.tmp}/trace.json", os.sched_getaffinity(0)
-    with open(log, "wb") as out:
-        t = world.host.start(program("vmlane"), "-o", "json", "trace", "--port", "vnet1", stdout=out, log=f"{world.tmp}/trace.log")
-    wait_for("the trace", lambda: os.path.getsize(log) or not t.alive())
-    os.sched_setaffinity(0, {min(before)})
-    try:
-        for _ in range(ROUNDS):
-            os.write(tap, bytes(10) + guests)
-            for _ in range(4):
-                uplink.send(hosts)
-    finally:
-        os.sched_setaffinity(0, before)
-        uplink.close()
-    t.p.send_signal(signal.SIGINT)
-    assert t.wait() == 0, t.text()
-    os.close(tap)
-    with open(log, encoding="utf-8") as f:
-        lines = [json.loads(line) for line in f]
-    sent = [p for p in lines if p["event"] == "packet" and hops(p)[0] == "vm-out"]
+    vm, uplink = Vm(world), Wire(world.host)
+    for _ in range(ROUNDS):
+        vm.send(guests)
+        for _ in range(4):
+            uplink.send(hosts)
+    uplink.close()
+    sent, _ = vm.sent()
     assert len(sent) == ROUNDS
     wrong = [p for p in sent if "uplink-out" in hops(p)]
+    assert not wrong, (len(wrong), [h["text"] for h in wrong[0]["hops"]])
+
+
+@pytest.mark.parametrize("where", ["host", "internet"])
+def test_another_packet_waits_for_its_neighbour(world, where):
+    """The host's own, or one of another namespace."""
+    vm = Vm(world)
+    with getattr(world, where).enter():
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for i in range(100):
+        vm.send(arp(MAC, "10.7.0.11", "10.7.0.99"))
+        s.sendto(b"x", (f"203.0.113.{100 + i}", 9))
+    s.close()
+    sent, lines = vm.sent()
+    assert len(sent) == 100
+    wrong = [p for p in lines if p["event"] == "packet" and "neigh" in hops(p)]
     assert not wrong, (len(wrong), [h["text"] for h in wrong[0]["hops"]])
