@@ -178,10 +178,10 @@ static int on_cmp_value(const struct nlattr *attr, void *ctx)
 	if (mnl_attr_get_type(attr) != NFTA_DATA_VALUE)
 		return MNL_CB_OK;
 	if ((r->key != NFT_META_IIFNAME && r->key != NFT_META_OIFNAME) || len > IFNAMSIZ ||
-	    strnlen(mnl_attr_get_payload(attr), len) == len)
+	    strnlen(mnl_attr_get_payload(attr), len) == len || to[0])
 		r->changed = true; /* a prefix, too */
 	else
-		memcpy(to, mnl_attr_get_payload(attr), len);
+		strcpy(to, mnl_attr_get_payload(attr));
 	return MNL_CB_OK;
 }
 
@@ -225,10 +225,11 @@ static void take_comment(struct reading *r, const struct match *m)
 	memcpy(text, m->info, size_min(m->size, sizeof(text) - 1));
 	if (strncmp(text, COMMENT, strlen(COMMENT)) != 0)
 		return;
+	r->changed = r->changed || r->ours;
 	r->ours = true;
 	if (strlen(text + strlen(COMMENT)) >= sizeof(r->a.network))
 		r->changed = true;
-	else
+	else if (!r->a.network[0])
 		strcpy(r->a.network, text + strlen(COMMENT));
 }
 
@@ -474,7 +475,19 @@ static int run(struct mnl_socket *socket, struct nlmsghdr *nlh, mnl_cb_t fn, voi
 	return 0;
 }
 
-static int chain_exists(struct mnl_socket *socket, const struct fw_place *p, bool *ret)
+static int on_chain_part(const struct nlattr *attr, void *ctx)
+{
+	return take_u32(attr, NFTA_CHAIN_USE, ctx);
+}
+
+static int on_chain(const struct nlmsghdr *nlh, void *ctx)
+{
+	return mnl_attr_parse(nlh, sizeof(struct nfgenmsg), on_chain_part, ctx);
+}
+
+/* @ret_use: how many rules are in it, and how many lead to it, together. */
+static int chain_exists(struct mnl_socket *socket, const struct fw_place *p, bool *ret,
+			uint32_t *ret_use)
 {
 	char buf[512];
 	struct nlmsghdr *nlh = begin(buf, NFT_MSG_GETCHAIN, NLM_F_ACK, p);
@@ -482,7 +495,7 @@ static int chain_exists(struct mnl_socket *socket, const struct fw_place *p, boo
 
 	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, TABLE);
 	mnl_attr_put_strz(nlh, NFTA_CHAIN_NAME, p->chain);
-	r = run(socket, nlh, NULL, NULL);
+	r = run(socket, nlh, on_chain, ret_use);
 	*ret = r == 0;
 	return r == -ENOENT ? 0 : r;
 }
@@ -512,11 +525,20 @@ int accepts_look(struct mnl_socket *socket, const struct fw_place *p, const stru
 {
 	struct fw_place_diff d = {0};
 	struct walk w = {.want = want, .n = n, .d = &d};
-	int r = chain_exists(socket, p, &d.present);
+	uint32_t use = 0;
+	int r = chain_exists(socket, p, &d.present, &use);
 
 	if (r == 0 && d.present) {
 		w.have = calloc(n + 1, sizeof(*w.have));
 		r = w.have ? dump(socket, p, &w) : -ENOMEM;
+	}
+	/* Nothing leads there: it is about to go, or to be filled. Ours must not be in the way. */
+	if (r == 0 && d.present && use <= w.rules) {
+		d.present = false;
+		d.n_del = 0;
+		memset(w.have, 0, n * sizeof(*w.have));
+		w.n = w.next = w.rules = n = 0;
+		r = dump(socket, p, &w);
 	}
 	for (size_t i = 0; r == 0 && w.have && i < n; i++) {
 		w.have[i] = !w.have[i];

@@ -52,7 +52,7 @@ extern const struct fw_place fw_places[FW_PLACE_COUNT];
 
 /**
  * struct fw_place_diff - what is to be done to one place
- * @present:	the chain is there; else all else is 0
+ * @present:	the chain is there, and rules lead to it; else only rules of ours are to go
  * @add:	for each of the rules that were asked for, whether it is missing; owned
  * @n_add:	how many are
  * @del:	handles of rules of ours that are not wanted, @n_del of them; owned

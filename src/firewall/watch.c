@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -87,7 +88,9 @@ void fw_watch_take(const void *data, size_t len, struct fw_change *c, fw_change_
 	const struct nlmsghdr *nlh = data;
 	int left = (int)len;
 
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+	/* mnl_nlmsg_ok() takes a length above INT_MAX for a short one. */
+	for (; mnl_nlmsg_ok(nlh, left) && nlh->nlmsg_len <= INT_MAX;
+	     nlh = mnl_nlmsg_next(nlh, &left)) {
 		if (NFNL_SUBSYS_ID(nlh->nlmsg_type) != NFNL_SUBSYS_NFTABLES ||
 		    mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg))
 			continue;

@@ -171,6 +171,18 @@ def test_peers_and_inbound(world, daemon):
     assert not any("-i eth0 -o vl-b" in r for r in found)
 
 
+def test_a_chain_that_nothing_leads_to(world, daemon):
+    """Who deletes a chain empties it first, and cannot delete it when something is in it again."""
+    docker(world)
+    d = daemon()
+    assert placed(world) == OURS
+    world.host.run("iptables-nft", "-D", "FORWARD", "-j", "DOCKER-USER")
+    wait_for("the accepts to go", lambda: placed(world) == [] and places(d) == {})
+    world.host.run("sh", "-ec", "iptables-nft -F DOCKER-USER; iptables-nft -X DOCKER-USER; iptables-nft -N DOCKER-USER")
+    world.host.run("iptables-nft", "-I", "FORWARD", "-j", "DOCKER-USER")
+    wait_for("the accepts", lambda: placed(world) == OURS)
+
+
 def test_a_rule_of_ours_that_somebody_changed(world, daemon):
     docker(world)
     d = daemon()

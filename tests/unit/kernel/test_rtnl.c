@@ -498,6 +498,10 @@ static void test_monitor(void **state)
 	run("bridge link set dev port7 isolated on");
 	assert_int_equal(rtnl_monitor_read(m), 0);
 	assert_true(h.n[RTNL_EVENT_PORT] >= 1);
+	h.n[RTNL_EVENT_TC] = 0;
+	run("tc qdisc add dev port7 root handle 7: pfifo");
+	assert_int_equal(rtnl_monitor_read(m), 0);
+	assert_true(h.n[RTNL_EVENT_TC] >= 1);
 	h.n[RTNL_EVENT_CONF] = 0;
 	ok(sysctl_write("net/ipv4/conf/vl-br/forwarding", "1", e));
 	assert_int_equal(rtnl_monitor_read(m), 0);
