@@ -56,6 +56,7 @@ in_namespaces()
 		mount -t tmpfs -o mode=755 tmpfs /run
 		mkdir -p /run/netns /run/bench
 		mount -t sysfs sysfs /sys
+		mount -t bpf bpf /sys/fs/bpf
 		# What libvirtd and others write outside of the directories they are told stays in here.
 		for d in etc var; do
 			mkdir -p /run/over/$d /run/over/$d.aside

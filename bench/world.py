@@ -89,7 +89,7 @@ class Ns:
     def daemon(self, argv, log, env=None):
         """A long-running program that sees this namespace's /sys too."""
         with self.enter(), open(log, "ab") as out:
-            return subprocess.Popen(["unshare", "--mount", "sh", "-c", 'mount -t sysfs sysfs /sys && exec "$@"', "sh"] +
+            return subprocess.Popen(["unshare", "--mount", "sh", "-c", 'mount -t sysfs sysfs /sys && mount -t bpf bpf /sys/fs/bpf && exec "$@"', "sh"] +
                                     argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                     env={**os.environ, **(env or {})})
 

@@ -22,12 +22,13 @@ MAY = {
     "model": {"base", "wire"},
     "bpf": set(),
     "api": BELOW_SIBLINGS | SIBLINGS,
-    "inspect": BELOW_SIBLINGS | {"api", "kernel", "path"},
-    "daemon": BELOW_SIBLINGS | SIBLINGS | {"api", "inspect"},
+    "inspect": BELOW_SIBLINGS | {"api", "bpf", "kernel", "path"},
+    "daemon": BELOW_SIBLINGS | SIBLINGS | {"api", "bpf", "inspect"},
     "cli": BELOW_SIBLINGS | {"api", "inspect", "kernel", "path"},
 }
 MAY.update({sibling: set(BELOW_SIBLINGS) for sibling in SIBLINGS})
-MAY["path"].add("bpf")  # the event header that programs and decoder share
+MAY["path"].add("bpf")  # the event header that programs and decoder share, and what guards decide by
+MAY["kernel"].add("bpf")  # the guards' program and what it is told
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]*)"')
 

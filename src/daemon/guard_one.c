@@ -1,111 +1,66 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * guard_one.c - see guard.h: one guest that comes or goes, one lease that begins or ends. None of it
- * looks at the other guests; what cannot be done so is done by a reconciliation.
+ * looks at the other guests.
  */
 #include "daemon/guard.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <net/if.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/guard_ports.h"
 
-#define TEXT_MAX (16 * 1024 * 1024)
-
 /* ---- guests ---- */
 
-/* From what @port has to what @part says; there may be nothing to do. */
-static int change_port(struct manager *m, const char *port, const struct fw_ruleset *part,
-		       struct err *e)
+static int guard_tap(struct manager *m, const struct network_config *c, const struct state_guest *g,
+		     struct err *e)
 {
-	struct fw_ruleset old, new = *part;
-	struct buf text = BUF_INIT(TEXT_MAX);
-	int r = fw_guard_of(&m->guard, port, &old);
-
-	if (r < 0)
-		return err_set(e, r, "memory", port, "%s", strerror(-r));
-	/* The chains stay as they are. */
-	new.skeleton = m->guard.skeleton;
-	r = fw_ruleset_delta(&old, &new, &text);
-	if (r > 0)
-		r = guard_commit(m, buf_str(&text), e);
-	if (r == 0 && (old.n_elements || part->n_elements))
-		r = fw_guard_merge(&m->guard, port, part);
-	if (r < 0)
-		m->guard_generation = 0;
-	free(old.elements);
-	buf_done(&text);
-	return r < 0 ? r : 0;
-}
-
-static int one_port(struct manager *m, const struct network_rt *n, const struct state_guest *g,
-		    struct guard_ports *p, struct err *e)
-{
-	const struct guest_config *known = network_guest_find(n->config, g->name);
+	unsigned int ifindex = if_nametoindex(g->tap);
 	struct guard_leases leases;
-	int r = guard_ports_init(p, 1, 1 + (known ? known->n_macs : 0));
+	struct port_facts facts;
+	int r;
 
-	if (r < 0)
-		return err_set(e, r, "memory", g->name, "%s", strerror(-r));
-	r = guard_leases(m, n->config, &leases, e);
+	if (!ifindex)
+		return err_set(e, -ENODEV, "kernel", g->tap, "%s is not there", g->tap);
+	r = guard_leases(m, c, &leases, e);
 	if (r == 0)
-		guard_ports_add(m, n->config, g, leases.table, p);
+		r = guard_facts(m, c, g, leases.table, &facts);
 	guard_leases_done(&leases);
+	if (r == 0)
+		r = guard_put(m, g->tap, (int)ifindex, &facts, e);
+	if (r < 0 && !e->code[0])
+		err_set(e, r, "kernel", g->tap, "%s cannot be guarded: %s", g->name, strerror(-r));
 	return r;
 }
 
-int guard_plug(struct manager *m, struct network_rt *n, const struct state_guest *g, struct err *e)
+int guard_plug(struct manager *m, const struct network_rt *n, const struct state_guest *g,
+	       struct err *e)
 {
-	struct guard_ports p = {0};
-	struct fw_ruleset part = {0};
-	int r = one_port(m, n, g, &p, e);
+	return guard_tap(m, n->config, g, e);
+}
 
-	if (r == 0)
-		r = fw_guard_build(p.v, p.n, &part);
-	if (r < 0 && !e->code[0])
-		err_set(e, r, "firewall", g->tap, "the guards of %s could not be made: %s", g->name,
-			strerror(-r));
-	if (r == 0 && part.n_elements) {
-		m->guard_used = true;
-		/* The first guest, or one with a choice of guards that no other has, or rules changed. */
-		if (guard_known(m) && fw_guard_has_chains(&m->guard, &part))
-			r = change_port(m, g->tap, &part, e);
-		else
-			r = reconcile_guards(m, g, e);
-	}
-	fw_ruleset_done(&part);
-	guard_ports_done(&p);
-	return r;
+int guard_enslave(struct work *w, const char *tap, struct err *e)
+{
+	const struct guest_rt *g = manager_guest_by_tap(w->m, tap);
+	size_t of = g ? work_find(w, w->by_name, g->g.network) : w->target->n;
+
+	return of == w->target->n ? 0 : guard_tap(w->m, w->target->networks[of].config, &g->g, e);
 }
 
 void guard_unplug(struct manager *m, const char *tap)
 {
-	const struct fw_ruleset none = {.table = FW_GUARD_TABLE};
-	struct fw_ruleset of = {0};
-	uint32_t before = 0;
+	const struct guard_port *p = guard_port_find(m, tap);
 	struct err e = {0};
-	bool has, last;
-	int r;
 
-	if (!m->guard.skeleton || fw_guard_of(&m->guard, tap, &of) < 0)
+	if (!p || !m->guard)
 		return;
-	has = of.n_elements != 0;
-	last = of.n_elements == m->guard.n_elements;
-	free(of.elements);
-	if (!has)
-		return;
-	if (last || !guard_known(m)) {
-		r = reconcile_guards(m, NULL, &e);
-	} else {
-		r = change_port(m, tap, &none, &e);
-		if (r == 0 && nft_generation(m->nft, &before) == 0)
-			manager_committed(m, before, nft_guard_forget(m->nft, tap));
-	}
-	if (r < 0)
+	if (portguard_remove(m->guard, p->ifindex, &e) < 0)
 		log_warning("the guard of %s is left over: %s", tap, e.message);
+	else if (guard_port_note(m, tap, 0) < 0)
+		log_error("out of memory");
 }
 
 /* ---- leases ---- */
@@ -128,59 +83,39 @@ static const struct guest_rt *guest_of(struct manager *m, const struct network_r
 
 static void arm(struct manager *m, int64_t at_s);
 
-/* @pair was brought into the kernel, or out of it. */
-static int note_pair(struct manager *m, uint32_t before, const char *line, bool bound)
+/* Brought to what @facts say by now. */
+static void follow(struct manager *m, const struct guest_rt *g, int ifindex,
+		   const struct port_facts *facts)
 {
-	int r = fw_guard_line(&m->guard, line, bound);
+	int r = portguard_update(m->guard, ifindex, facts);
 
 	if (r < 0)
-		m->guard_generation = 0;
-	else
-		manager_committed(m, before, 1);
-	return r;
+		log_warning("the guard of %s does not know its lease: %s", g->g.name, strerror(-r));
 }
 
-static int set_pair(struct manager *m, const struct fw_guard_port *port,
-		    const struct fw_guard_pair *pair, bool bound)
+static bool is_configured(const struct guest_config *known, struct in_addr addr)
 {
-	char line[FW_GUARD_LINE_MAX];
-	uint32_t before = 0;
-	int r;
-
-	fw_guard_pair(port, pair, line, sizeof(line));
-	if (fw_guard_has_line(&m->guard, line) == bound)
-		return 0;
-	if (nft_generation(m->nft, &before) < 0)
-		before = 0;
-	r = nft_guard_pair(m->nft, port, pair, bound);
-	return r < 0 ? r : note_pair(m, before, line, bound);
+	return known && known->has_ipv4 && ip4_equal(known->ipv4, addr);
 }
 
 void guard_lease(struct manager *m, struct network_rt *n, const struct mac *mac,
 		 struct in_addr addr, int64_t until_s)
 {
 	const struct guest_rt *g = guest_of(m, n, mac);
-	const struct guest_config *known = g ? network_guest_find(n->config, g->g.name) : NULL;
-	const struct fw_guard_pair pair = {*mac, addr};
-	struct guard_ports p = {0};
-	struct err e = {0};
-	int r;
+	const struct guard_port *p = g ? guard_port_find(m, g->g.tap) : NULL;
+	struct port_facts facts;
+	unsigned int before;
 
 	if (until_s)
 		arm(m, until_s);
 	/* What is configured is allowed without a lease. */
-	if (!g || !guards_of(n->config, known) ||
-	    (known && known->has_ipv4 && ip4_equal(known->ipv4, addr)))
+	if (!p || !m->guard || is_configured(network_guest_find(n->config, g->g.name), addr) ||
+	    portguard_facts(m->guard, p->ifindex, &facts) < 0)
 		return;
-	r = guard_ports_init(&p, 1, 1 + (known ? known->n_macs : 0));
-	if (r == 0) {
-		guard_ports_add(m, n->config, &g->g, NULL, &p);
-		r = guard_known(m) ? set_pair(m, &p.v[0], &pair, until_s != 0) : -ESTALE;
-	}
-	guard_ports_done(&p);
-	/* Somebody has changed rules, maybe these: all of them are looked at. */
-	if (r < 0 && reconcile_guards(m, NULL, &e) < 0)
-		log_warning("the guard of %s does not know its lease: %s", g->g.name, e.message);
+	before = facts.n_pairs;
+	if (until_s ? port_facts_pair(&facts, mac, addr) == 0 && facts.n_pairs != before
+		    : port_facts_unpair(&facts, mac, addr))
+		follow(m, g, p->ifindex, &facts);
 }
 
 /* ---- leases that end ---- */

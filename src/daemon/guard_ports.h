@@ -1,26 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* guard_ports.h - shared by guard.c (the whole table) and guard_one.c (one guest, one lease). */
+/* guard_ports.h - shared by guard.c (all ports), guard_one.c (one guest, one lease) and guard_ports.c. */
 #ifndef VMLANE_DAEMON_GUARD_PORTS_H
 #define VMLANE_DAEMON_GUARD_PORTS_H
 
-#include "daemon/manager.h"
-
-/* struct guard_ports - ports, and the MACs and addresses that they point to; owned. */
-struct guard_ports {
-	struct fw_guard_port *v;
-	size_t n;
-	struct mac *macs;
-	size_t n_macs;
-	struct fw_guard_pair *pairs;
-	size_t n_pairs;
-};
-
-/* guard_ports_init() - room for @guests with @macs in all; -ENOMEM. guard_ports_done() always. */
-int guard_ports_init(struct guard_ports *p, size_t guests, size_t macs) __must_check;
-void guard_ports_done(struct guard_ports *p);
-/* guard_ports_add() - that of @g on @c; @leases: of @c, NULL for none. @g and @c have to live on. */
-void guard_ports_add(struct manager *m, const struct network_config *c, const struct state_guest *g,
-		     const struct lease_table *leases, struct guard_ports *p);
+#include "daemon/guard.h"
 
 /* struct guard_leases - @table: the DHCP server's, or one read from the store (@own, owned) */
 struct guard_leases {
@@ -33,9 +16,25 @@ int guard_leases(struct manager *m, const struct network_config *c, struct guard
 		 struct err *e) __must_check;
 void guard_leases_done(struct guard_leases *l);
 
-/* guard_known() - m->guard is what the kernel has. */
-bool guard_known(struct manager *m);
-/* guard_commit() - @text, of ours alone. */
-int guard_commit(struct manager *m, const char *text, struct err *e) __must_check;
+/* guard_facts() - of @g's port on @c; @leases: of @c, or NULL. Without a guard that is on, @guards is 0. */
+int guard_facts(struct manager *m, const struct network_config *c, const struct state_guest *g,
+		const struct lease_table *leases, struct port_facts *ret) __must_check;
+
+/* struct guard_port - a port that is guarded, as far as we know; found by its tap's name */
+struct guard_port {
+	char tap[IFNAMSIZ];
+	int ifindex;
+	UT_hash_handle hh;
+};
+
+struct guard_port *guard_port_find(struct manager *m, const char *tap);
+/* guard_port_note() - @tap is guarded, or not (@ifindex 0). */
+int guard_port_note(struct manager *m, const char *tap, int ifindex) __must_check;
+
+/* guard_open() - m->guard, opened when it is first needed. */
+int guard_open(struct manager *m, struct err *e) __must_check;
+/* guard_put() - @f holds at @tap, which is @ifindex; with no guard on it is not guarded. */
+int guard_put(struct manager *m, const char *tap, int ifindex, const struct port_facts *f,
+	      struct err *e) __must_check;
 
 #endif

@@ -416,7 +416,7 @@ static int on_state_sysctl(const struct sysctl_state *v, void *ctx)
 	return sysctls_add(ctx, v);
 }
 
-/* Two hexadecimal numbers, as table.c and guard.c write them; anything else means that nothing is known. */
+/* Two hexadecimal numbers, as table.c writes them; anything else means that nothing is known. */
 static void load_table(const char *text, uint64_t *ret_skeleton, uint64_t *ret_listing)
 {
 	unsigned long long skeleton, listing;
@@ -436,7 +436,7 @@ static void load_table(const char *text, uint64_t *ret_skeleton, uint64_t *ret_l
 
 static int load_state(struct manager *m, struct err *e)
 {
-	_cleanup_(freep) char *firewall = NULL, *guard = NULL;
+	_cleanup_(freep) char *firewall = NULL;
 	int r = state_networks(m->state, on_state_network, m, e);
 
 	if (r == 0)
@@ -447,10 +447,6 @@ static int load_state(struct manager *m, struct err *e)
 		r = state_meta_get(m->state, "firewall", &firewall, e);
 	if (r == 0 && firewall)
 		load_table(firewall, &m->fw_skeleton, &m->fw_listing);
-	if (r == 0)
-		r = state_meta_get(m->state, "guard", &guard, e);
-	if (r == 0 && guard)
-		load_table(guard, &m->guard_skeleton, &m->guard_listing);
 	return r;
 }
 

@@ -12,6 +12,7 @@
 #include "daemon/accepts.h"
 #include "daemon/bridged.h"
 #include "daemon/events.h"
+#include "daemon/guard.h"
 #include "daemon/files.h"
 #include "daemon/firewalld.h"
 #include "daemon/forwards.h"
@@ -230,16 +231,12 @@ void manager_committed(struct manager *m, uint32_t before, unsigned int n)
 	remember_own(m, before, after);
 	if (m->fw_generation == before)
 		m->fw_generation = after;
-	if (m->guard_generation == before)
-		m->guard_generation = after;
 }
 
 void manager_unrelated(struct manager *m, uint32_t generation)
 {
 	if (m->fw_generation && m->fw_generation + 1 == generation)
 		m->fw_generation = generation;
-	if (m->guard_generation && m->guard_generation + 1 == generation)
-		m->guard_generation = generation;
 }
 
 static int bring_up(struct manager *m)
@@ -265,8 +262,8 @@ int manager_new(const struct options *o, sd_event *loop, struct manager **ret, s
 	m->options = o;
 	m->loop = loop;
 	m->started_us = clock_boot_us();
-	m->rates_used = true; /* by an earlier run */
-	m->guard_used = true; /* likewise */
+	m->rates_used = true;	/* by an earlier run */
+	m->guard_before = true; /* likewise */
 	host_id_load(m);
 	r = open_kernel(m, e);
 	if (r == 0)
@@ -313,7 +310,7 @@ void manager_free(struct manager *m)
 	rtnl_free(m->rtnl);
 	nft_free(m->nft);
 	fw_ruleset_done(&m->fw);
-	fw_ruleset_done(&m->guard);
+	guard_done(m);
 	free(m->saved);
 	free(m);
 }

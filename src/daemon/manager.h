@@ -123,6 +123,8 @@ struct takeover_rt;
 struct guardian;
 struct accepts;
 struct firewalld;
+struct portguard;
+struct guard_port;
 
 /**
  * struct manager - see the head of this file
@@ -137,9 +139,9 @@ struct firewalld;
  *		elements. Both are in the state too, so that the next run knows the table again.
  * @fw_lifetimes: why the table is without lifetimes for guests' connections; code "" when it has them
  * @rates_used: there may be limits of guests' rates in the kernel (rates.c)
- * @guard:	the table of guards that our last transaction left in the kernel, if @guard_generation
- *		is still the kernel's count of rulesets; @guard_skeleton, @guard_listing: as those of
- *		@fw. @guard_used: there may be one; @guard_expiry: armed for the next lease's end
+ * @guard:	the guards' program and maps, NULL while nobody has needed them; @guard_ports: the ports that
+ *		have it; @guard_before: an earlier run may have left some
+ * @guard_expiry: armed for the next lease's end
  * @host_id:	the machine id, for stable MACs; NULL when there is none
  * @config_errors: what was wrong in the files at the last look (start, check, diff, apply), and
  *		what could not be written at start
@@ -175,11 +177,9 @@ struct manager {
 	uint64_t fw_listing;
 	struct err fw_lifetimes;
 	bool rates_used;
-	struct fw_ruleset guard;
-	uint32_t guard_generation;
-	uint64_t guard_skeleton;
-	uint64_t guard_listing;
-	bool guard_used;
+	struct portguard *guard;
+	struct guard_port *guard_ports;
+	bool guard_before;
 	sd_event_source *guard_expiry;
 	uint8_t host_id_bytes[16];
 	const uint8_t *host_id;

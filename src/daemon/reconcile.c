@@ -45,8 +45,7 @@ static void work_done(struct work *w)
 	plan_done(&w->plan);
 	fw_ruleset_done(&w->fw);
 	buf_done(&w->fw_text);
-	fw_ruleset_done(&w->guard);
-	buf_done(&w->guard_text);
+	guard_work_done(w);
 	fw_rates_done(&w->rates);
 	fw_rates_done(&w->rates_now);
 	free(w->fw_nets);
@@ -202,20 +201,17 @@ static int serve_all(struct work *w)
 static int carry_out(struct work *w)
 {
 	bool follow_only = w->follow_only;
-	struct err e = {0};
-	int r, one, guarded;
+	int r, one;
 
 	if (!follow_only)
 		advertise_farewell(w);
 	r = steps_do(w, true, follow_only);
-	guarded = guard_do(w, &e);
-	if (guarded < 0)
-		err_list_push(w->errs, &e);
-	r = r ? r : guarded;
+	one = guard_do(w);
+	r = r ? r : one;
 	one = table_do(w);
 	r = r ? r : one;
-	/* Without its filters a network is not put into service, nor a guest without its guards. */
-	if (one == 0 && guarded == 0) {
+	/* Without its filters a network is not put into service. */
+	if (one == 0) {
 		one = steps_do(w, false, follow_only);
 		r = r ? r : one;
 	}
@@ -287,26 +283,6 @@ int reconcile(struct manager *m, const struct target *target, enum reconcile_sco
 		r = nics ? nics : w.refused;
 	work_done(&w);
 	target_done(&runtime);
-	return r;
-}
-
-int reconcile_guards(struct manager *m, const struct state_guest *extra, struct err *e)
-{
-	struct work w = {.m = m, .guard_extra = extra};
-	struct target runtime = {0};
-	int r = target_runtime(m, &runtime);
-
-	w.target = &runtime;
-	if (r == 0)
-		r = make_indexes(&w);
-	if (r == 0)
-		r = guard_look(&w, e);
-	if (r == 0)
-		r = guard_do(&w, e);
-	work_done(&w);
-	target_done(&runtime);
-	if (r < 0 && !e->code[0])
-		err_set(e, r, "firewall", FW_GUARD_TABLE, "%s", strerror(-r));
 	return r;
 }
 

@@ -49,11 +49,4 @@ int reconcile(struct manager *m, const struct target *target, enum reconcile_sco
 /* reconcile_later() - follow changed routes and links soon; many changes make one look. */
 void reconcile_later(struct manager *m);
 
-/*
- * reconcile_guards() - the table of guards alone, with that of @extra (NULL: nobody), a guest that is
- * about to be plugged in.
- */
-int reconcile_guards(struct manager *m, const struct state_guest *extra,
-		     struct err *e) __must_check;
-
 #endif

@@ -69,11 +69,12 @@ int service_guest_detach(void *ctx, const struct peer *p, const char *name, json
 int view_snapshot(struct manager *m, struct actual *ret, struct err_list *errs) __must_check;
 /* view_forwards() - the forwards of @n, of @guest only unless that is NULL; a new reference. */
 json_t *view_forwards(const struct network_rt *n, const char *guest);
-/* view_guard_drops() - ports' names to what each guard dropped there, for view_guard(). */
-json_t *view_guard_drops(struct manager *m);
-/* view_guard() - the guards of guest @known (may be NULL) of @c, at @tap (NULL: not plugged in). */
-json_t *view_guard(const struct network_config *c, const struct guest_config *known,
-		   const char *tap, const json_t *drops);
+/*
+ * view_guard() - the guards of guest @known (may be NULL) of @c, and what they dropped at @tap (NULL: not
+ * plugged in).
+ */
+json_t *view_guard(struct manager *m, const struct network_config *c,
+		   const struct guest_config *known, const char *tap);
 /* view_addresses() - what the configuration has as `addresses` of a guest; @known may be NULL. */
 json_t *view_addresses(const struct guest_config *known);
 int view_status(void *ctx, json_t **ret, struct err_list *errs) __must_check;

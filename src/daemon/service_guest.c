@@ -186,6 +186,8 @@ static int plug(struct manager *m, const struct network_rt *n, const struct stat
 	if (r == 0 && network_mtu(n) != NETWORK_MTU_DEFAULT)
 		r = rtnl_link_set_mtu(m->rtnl, s->tap, network_mtu(n), e);
 	if (r == 0)
+		r = guard_plug(m, n, s, e);
+	if (r == 0)
 		r = rtnl_link_enslave(m->rtnl, s->tap, n->config->bridge, e);
 	strcpy(port.name, s->tap);
 	strcpy(port.bridge, n->config->bridge);
@@ -222,9 +224,7 @@ int service_guest_attach(void *ctx, const struct peer *p, const struct guest_req
 		r = guest_register(m, &s, &guest, &e);
 	if (r < 0)
 		return give(errs, r, &e);
-	r = guard_plug(m, n, &s, &e);
-	if (r == 0)
-		r = tap_create(s.tap, s.queues, s.owner_uid, &e);
+	r = tap_create(s.tap, s.queues, s.owner_uid, &e);
 	if (r == 0) {
 		r = plug(m, n, &s, &e);
 		if (r < 0 && rtnl_link_delete(m->rtnl, s.tap, NULL) < 0)
@@ -266,9 +266,7 @@ int service_guest_open(void *ctx, const struct peer *p, const struct guest_reque
 		r = tap_open(s.tap, s.queues, fds, &e);
 	if (r < 0)
 		return give(errs, r, &e);
-	r = guard_plug(m, n, &s, &e);
-	if (r == 0)
-		r = plug(m, n, &s, &e);
+	r = plug(m, n, &s, &e);
 	if (r == 0)
 		r = guest_register(m, &s, &guest, &e);
 	if (r < 0) {

@@ -3,6 +3,7 @@
  * steps.c - links, addresses and sysctls: the plan's steps told and carried out. Next on the walk:
  * model/plan.c decides the steps, kernel/rtnl_write.c writes.
  */
+#include "daemon/guard.h"
 #include "daemon/work.h"
 
 #include <errno.h>
@@ -166,6 +167,16 @@ static int do_tap_create(struct work *w, const struct plan_step *s, struct err *
 	return r < 0 ? r : rtnl_link_set_alias(w->m->rtnl, s->ifname, s->alias, e);
 }
 
+/* Not before it is guarded. */
+static int do_tap_enslave(struct work *w, const struct plan_step *s, struct err *e)
+{
+	int r = s->bridge[0] ? guard_enslave(w, s->ifname, e) : 0;
+
+	if (r < 0)
+		return r;
+	return rtnl_link_enslave(w->m->rtnl, s->ifname, s->bridge[0] ? s->bridge : NULL, e);
+}
+
 static int do_step(struct work *w, const struct plan_step *s, struct err *e)
 {
 	struct rtnl *r = w->m->rtnl;
@@ -219,13 +230,12 @@ static int do_step(struct work *w, const struct plan_step *s, struct err *e)
 	case STEP_TAP_CREATE:
 		return do_tap_create(w, s, e);
 	case STEP_TAP_ENSLAVE:
-		return rtnl_link_enslave(r, s->ifname, s->bridge[0] ? s->bridge : NULL, e);
+		return do_tap_enslave(w, s, e);
 	case STEP_KIND_COUNT:
 		break;
 	}
 	return -EINVAL;
 }
-
 /* A tap that ended with its VMM since we looked needs nothing any more. */
 static bool is_gone(const struct work *w, const struct plan_step *s, int r)
 {

@@ -299,7 +299,6 @@ int view_network_show(void *ctx, const char *name, json_t **ret, struct err_list
 /**
  * struct guest_view - a guest to be shown, plugged in (@rt) or only configured (@known)
  * @seen:	who was seen with which IPv6 address
- * @drops:	view_guard_drops()
  */
 struct guest_view {
 	const char *name;
@@ -307,7 +306,6 @@ struct guest_view {
 	const struct guest_rt *rt;
 	const struct guest_config *known;
 	const struct neighbours *seen;
-	const json_t *drops;
 };
 
 static bool guest_address(const struct guest_view *v, const struct mac *mac, struct in_addr *ret,
@@ -389,7 +387,7 @@ static json_t *rate_json(const struct guest_config *c)
 			 bits_json(c->rate.down));
 }
 
-static json_t *guest_json(const struct guest_view *v, const struct actual *a)
+static json_t *guest_json(struct manager *m, const struct guest_view *v, const struct actual *a)
 {
 	const struct mac *mac = v->rt ? &v->rt->g.mac : NULL;
 	const char *bridge = v->network ? v->network->config->bridge : "";
@@ -412,8 +410,8 @@ static json_t *guest_json(const struct guest_view *v, const struct actual *a)
 	json_object_set_new(j, "rate", rate_json(v->known));
 	json_object_set_new(j, "allowed_addresses", view_addresses(v->known));
 	json_object_set_new(j, "guard",
-			    view_guard(v->network ? v->network->config : NULL, v->known,
-				       v->rt ? v->rt->g.tap : NULL, v->drops));
+			    view_guard(m, v->network ? v->network->config : NULL, v->known,
+				       v->rt ? v->rt->g.tap : NULL));
 	json_object_set_new(j, "problem",
 			    v->rt && v->rt->problem.code[0] ? err_json(&v->rt->problem)
 							    : json_null());
@@ -476,7 +474,7 @@ static void add_configured(struct manager *m, const struct actual *a, const stru
 				.name = c->name, .network = n, .known = c, .seen = seen};
 
 			if (!manager_guest(m, c->name))
-				json_array_append_new(list, guest_json(&v, a));
+				json_array_append_new(list, guest_json(m, &v, a));
 		}
 	}
 }
@@ -486,22 +484,19 @@ int view_guest_list(void *ctx, json_t **ret, struct err_list *errs)
 	struct manager *m = ctx;
 	struct actual a = {0};
 	struct neighbours seen;
-	json_t *list, *drops;
+	json_t *list;
 	int r = view_snapshot(m, &a, errs);
 
 	if (r < 0)
 		return r;
 	view_ipv6_neighbours(m, &seen);
-	drops = view_guard_drops(m);
 	list = json_array();
 	for (const struct guest_rt *g = m->guests; g; g = g->hh.next) {
 		struct guest_view v = view_of(m, g, &seen);
 
-		v.drops = drops;
-		json_array_append_new(list, guest_json(&v, &a));
+		json_array_append_new(list, guest_json(m, &v, &a));
 	}
 	add_configured(m, &a, &seen, list);
-	json_decref(drops);
 	free(seen.v);
 	actual_done(&a);
 	return give(json_pack("{s:o}", "guests", list), ret);
@@ -533,7 +528,7 @@ int view_guest_show(void *ctx, const char *name, json_t **ret, struct err_list *
 	struct neighbours seen;
 	struct guest_view v;
 	struct actual a = {0};
-	json_t *j, *drops;
+	json_t *j;
 	int r;
 
 	if (!find_guest(m, name, &v))
@@ -545,10 +540,7 @@ int view_guest_show(void *ctx, const char *name, json_t **ret, struct err_list *
 		return r;
 	view_ipv6_neighbours(m, &seen);
 	v.seen = &seen;
-	drops = view_guard_drops(m);
-	v.drops = drops;
-	j = guest_json(&v, &a);
-	json_decref(drops);
+	j = guest_json(m, &v, &a);
 	free(seen.v);
 	actual_done(&a);
 	if (j && v.rt && v.rt->g.kind == GUEST_ATTACHED)

@@ -2,40 +2,57 @@
 /* view_guard.c - guests' guards as JSON: which are on, what they have dropped; see service.h. */
 #include "daemon/service.h"
 
-static void add_drops(const char *ifname, enum guard g, uint64_t packets, void *ctx)
-{
-	json_t *all = ctx, *of = json_object_get(all, ifname);
+#include <netinet/in.h>
 
-	if (!of) {
-		of = json_object();
-		json_object_set_new(all, ifname, of);
-	}
-	json_object_set_new(of, guard_name(g), json_integer((json_int_t)packets));
+#include "base/clock.h"
+#include "daemon/guard.h"
+
+#define ETHERTYPE_IP6 0x86dd
+#define NS_PER_S 1000000000
+
+/* The sender's address as text, or NULL where the frame had none. */
+static const char *source(const struct port_last *l, char buf[static IP6_STRLEN])
+{
+	struct in6_addr six;
+	struct in_addr four;
+
+	memcpy(&four, l->src, sizeof(four));
+	memcpy(&six, l->src, sizeof(six));
+	if (l->ethertype == ETHERTYPE_IP6)
+		return ip6_format(&six, buf);
+	return l->ethertype == 0x0800 || l->ethertype == 0x0806 ? ip4_format(four, buf) : NULL;
 }
 
-json_t *view_guard_drops(struct manager *m)
+static json_t *last_json(const struct port_last *l)
 {
-	json_t *all = json_object();
-	struct err e = {0};
+	int64_t ago_s = (int64_t)(clock_boot_us() / 1000000) - (int64_t)(l->time_ns / NS_PER_S);
+	char mac[MAC_STRLEN], address[IP6_STRLEN], type[8];
+	const char *src = source(l, address);
+	struct mac smac;
 
-	/* Of a table that somebody has just taken away there is nothing to tell. */
-	if (all && m->guard.n_elements && nft_guard_drops(m->nft, add_drops, all, &e) < 0)
-		json_object_clear(all);
-	return all;
+	if (!l->time_ns)
+		return json_null();
+	memcpy(smac.b, l->smac, sizeof(smac.b));
+	snprintf(type, sizeof(type), "0x%04x", l->ethertype);
+	return json_pack("{s:I, s:s, s:s?, s:s}", "time",
+			 (json_int_t)(clock_wall_s() - (ago_s > 0 ? ago_s : 0)), "mac",
+			 mac_format(&smac, mac), "address", src, "ethertype", type);
 }
 
-json_t *view_guard(const struct network_config *c, const struct guest_config *known,
-		   const char *tap, const json_t *drops)
+json_t *view_guard(struct manager *m, const struct network_config *c,
+		   const struct guest_config *known, const char *tap)
 {
 	uint16_t on = c ? guards_of(c, known) : 0;
-	const json_t *of = tap ? json_object_get(drops, tap) : NULL;
+	struct port_drops drops = {0};
 	json_t *j = json_object();
 
+	if (!tap || !guard_drops(m, tap, &drops))
+		drops = (struct port_drops){0};
 	for (enum guard g = 0; g < GUARD_COUNT; g++)
-		json_object_set_new(
-			j, guard_name(g),
-			json_pack("{s:b, s:I}", "on", on >> g & 1, "dropped",
-				  json_integer_value(json_object_get(of, guard_name(g)))));
+		json_object_set_new(j, guard_name(g),
+				    json_pack("{s:b, s:I, s:o}", "on", on >> g & 1, "dropped",
+					      (json_int_t)drops.dropped[g], "last",
+					      last_json(&drops.last[g])));
 	return j;
 }
 

@@ -42,10 +42,8 @@ struct target_index {
  * @fw_nets:	one for each running network that is filtered, as the firewall wants them; @n_fw_nets;
  *		@fw_ways has the names of those ways out that are not @uplinks
  * @rates:	what guests may send, as it should be; @rates_now: as it is
- * @guard:	the table of guards as it should be; @guard_text: the transaction that leads there, in
- *		@guard_changes changes; @guard_full: it replaces the table as a whole; @guard_seen: as
- *		@fw_seen
- * @guard_extra: a guest that is about to be plugged in, or NULL
+ * @guards:	ports whose guards are not as they should be, @n_guards of them; @guard_table: there is
+ *		the table that older versions had for them
  * @failed:	@failed[i]: target network i had a step fail; the rest of its steps is left out
  * @bridges:	@bridges[i]: the ifindex of its bridge, which has not been touched since; or 0
  * @changes:	told to whoever asked, or NULL; @errs: likewise
@@ -95,12 +93,9 @@ struct work {
 	bool fw_relist;
 	struct fw_rates rates;
 	struct fw_rates rates_now;
-	struct fw_ruleset guard;
-	struct buf guard_text;
-	int guard_changes;
-	bool guard_full;
-	uint32_t guard_seen;
-	const struct state_guest *guard_extra;
+	struct guard_change *guards;
+	size_t n_guards;
+	bool guard_table;
 	bool *failed;
 	int *bridges;
 	bool only_look;

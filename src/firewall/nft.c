@@ -16,8 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "firewall/guard_send.h"
-
 /**
  * struct nft - a libnftables context whose output and errors are kept in memory
  * @ctx:		owned
@@ -153,72 +151,6 @@ int nft_list_rates(struct nft *n, struct buf *out, struct err *e)
 int nft_list_guard(struct nft *n, struct buf *out, struct err *e)
 {
 	return list_table(n, "list table bridge vmlane", out, e);
-}
-
-int nft_guard_pair(struct nft *n, const struct fw_guard_port *p, const struct fw_guard_pair *pair,
-		   bool add)
-{
-	n->transactions++;
-	return guard_send_pair(n->gen_socket, p, pair, add);
-}
-
-unsigned int nft_guard_forget(struct nft *n, const char *ifname)
-{
-	unsigned int done = guard_send_forget(n->gen_socket, ifname);
-
-	n->transactions += done;
-	return done;
-}
-
-/* {"elem": {"val": "vl-web1", "counter": {"packets": 5, ...}}} */
-static void take_drops(const json_t *set, enum guard g, nft_drops_fn fn, void *ctx)
-{
-	const json_t *item;
-	size_t i;
-
-	json_array_foreach (json_object_get(set, "elem"), i, item) {
-		const json_t *elem = json_object_get(item, "elem");
-		const char *port = json_string_value(json_object_get(elem, "val"));
-		const json_t *counter = json_object_get(elem, "counter");
-
-		if (port && counter)
-			fn(port, g,
-			   (uint64_t)json_integer_value(json_object_get(counter, "packets")), ctx);
-	}
-}
-
-static int drops_of(struct nft *n, enum guard g, nft_drops_fn fn, void *ctx, struct err *e)
-{
-	char command[64];
-	json_error_t why;
-	json_t *root;
-	int r;
-
-	snprintf(command, sizeof(command), "list set bridge vmlane dropped_%s", guard_name(g));
-	r = run(n, command, NFT_CTX_OUTPUT_JSON, "list what guards dropped", e);
-	if (r < 0)
-		return r;
-	root = json_loads(nft_ctx_get_output_buffer(n->ctx), 0, &why);
-	if (!root)
-		return err_set(e, -EBADMSG, "firewall", "table bridge vmlane",
-			       "nftables' list of a set is not JSON: %s", why.text);
-	for (size_t i = 0; i < json_array_size(json_object_get(root, "nftables")); i++)
-		take_drops(json_object_get(json_array_get(json_object_get(root, "nftables"), i),
-					   "set"),
-			   g, fn, ctx);
-	json_decref(root);
-	return 0;
-}
-
-int nft_guard_drops(struct nft *n, nft_drops_fn fn, void *ctx, struct err *e)
-{
-	for (enum guard g = 0; g < GUARD_COUNT; g++) {
-		int r = drops_of(n, g, fn, ctx, e);
-
-		if (r < 0)
-			return r == -ENOENT ? 0 : r;
-	}
-	return 0;
 }
 
 /* "table ip filter {" and "chain FORWARD {": what is between the first word and the brace. */

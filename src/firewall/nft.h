@@ -10,7 +10,6 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "firewall/accepts.h"
-#include "firewall/guard.h"
 #include "firewall/lifetime.h"
 #include "firewall/ruleset.h"
 
@@ -41,19 +40,8 @@ int nft_lifetimes(struct nft *n, const uint32_t seconds[static FW_STATE_COUNT]) 
 int nft_list(struct nft *n, struct buf *out, struct err *e) __must_check;
 /* nft_list_rates() - the same of the table `netdev vmlane`; see rates.h. */
 int nft_list_rates(struct nft *n, struct buf *out, struct err *e) __must_check;
-/* nft_list_guard() - the same of the table `bridge vmlane`; see guard.h. */
+/* nft_list_guard() - the table `bridge vmlane`, which versions before this had guards in. */
 int nft_list_guard(struct nft *n, struct buf *out, struct err *e) __must_check;
-/*
- * nft_guard_pair() - @pair holds at @p from now on (@add), or does not any more (-ENOENT: it did
- * not). One transaction, whose time does not depend on how many guests there are.
- */
-int nft_guard_pair(struct nft *n, const struct fw_guard_port *p, const struct fw_guard_pair *pair,
-		   bool add) __must_check;
-/* nft_guard_forget() - what was dropped at @ifname is not counted any more; returns transactions. */
-unsigned int nft_guard_forget(struct nft *n, const char *ifname);
-typedef void (*nft_drops_fn)(const char *ifname, enum guard g, uint64_t packets, void *ctx);
-/* nft_guard_drops() - of each port that something was dropped at, how much; nothing without table. */
-int nft_guard_drops(struct nft *n, nft_drops_fn fn, void *ctx, struct err *e) __must_check;
 /* nft_accepts_look(), nft_accepts_send() - accepts_look() and _send(), see accepts.h. */
 int nft_accepts_look(struct nft *n, const struct fw_place *p, const struct fw_accept *want,
 		     size_t count, struct fw_place_diff *ret) __must_check;

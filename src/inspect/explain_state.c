@@ -16,14 +16,18 @@
 #include "kernel/conntrack.h"
 #include "kernel/iptables_legacy.h"
 #include "kernel/listener.h"
+#include "kernel/portguard.h"
 #include "kernel/rtnl_detail.h"
 #include "kernel/sysctl.h"
 #include "path/nft_fib.h"
 #include "path/tcx.h"
 
+#define TCX_PROGRAMS_MAX 64 /* BPF_MPROG_MAX */
+
 /**
  * struct explain_state - see explain_state.h
  * @listeners:	read when the first is asked for
+ * @guard:	what guards go by, or NULL: there are none, or they may not be read
  */
 struct explain_state {
 	struct rtnl *rtnl;
@@ -35,6 +39,7 @@ struct explain_state {
 	size_t n_listeners;
 	bool listened;
 	struct explain_others others;
+	struct portguard *guard;
 	struct explain_host host;
 };
 
@@ -57,25 +62,53 @@ static int ask_route(const struct route_question *q, struct route_answer *ret, v
 	return rtnl_lookup(s->rtnl, q, ret, NULL);
 }
 
-static bool ask_program(int ifindex, bool egress, char *ret, size_t size, void *ctx)
+static bool is_guards(const struct explain_state *s, uint32_t id)
 {
-	struct explain_state *s = ctx;
-	struct filter_state *filters = NULL;
-	uint32_t id = 0, n_ids = 1;
-	size_t n = 0;
-	int r = bpf_prog_query(ifindex, (enum bpf_attach_type)(TCX_INGRESS + egress), 0, NULL, &id,
-			       &n_ids);
+	return s->guard && portguard_is(s->guard, id);
+}
 
-	if ((r == 0 || r == -ENOSPC) && n_ids > 0) {
-		explain_bpf_name(id, ret, size);
-		return true;
-	}
+static bool ask_filter(struct explain_state *s, int ifindex, bool egress, char *ret, size_t size)
+{
+	struct filter_state *filters = NULL;
+	size_t n = 0, i = 0;
+
 	if (rtnl_filter_dump(s->rtnl, ifindex, egress, &filters, &n, NULL) < 0)
 		return false;
-	if (n)
-		snprintf(ret, size, "%s (pref %u)", filters[0].kind, filters[0].pref);
+	while (i < n && filters[i].program && is_guards(s, filters[i].program))
+		i++;
+	if (i < n)
+		snprintf(ret, size, "%s (pref %u)", filters[i].kind, filters[i].pref);
 	free(filters);
-	return n > 0;
+	return i < n;
+}
+
+static bool ask_program(int ifindex, bool egress, char *ret, size_t size, void *ctx)
+{
+	uint32_t ids[TCX_PROGRAMS_MAX], n = TCX_PROGRAMS_MAX, i = 0;
+	struct explain_state *s = ctx;
+
+	/* A kernel without TCX has none. */
+	if (bpf_prog_query(ifindex, (enum bpf_attach_type)(TCX_INGRESS + egress), 0, NULL, ids,
+			   &n) < 0)
+		n = 0;
+	while (i < n && is_guards(s, ids[i]))
+		i++;
+	if (i == n)
+		return ask_filter(s, ifindex, egress, ret, size);
+	explain_bpf_name(ids[i], ret, size);
+	return true;
+}
+
+static enum guard ask_guard(int ifindex, const uint8_t *b, size_t len, int tci, void *ctx)
+{
+	struct explain_state *s = ctx;
+	struct port_facts facts;
+	struct port_window w;
+
+	if (!s->guard || portguard_look(s->guard, ifindex, &facts) < 0)
+		return GUARD_COUNT;
+	port_window_of(b, len, tci, &w);
+	return port_judge(&facts, &w);
 }
 
 static enum explain_legacy ask_legacy(int family, const char *table, unsigned int hook, void *ctx)
@@ -175,6 +208,8 @@ static int read_all(struct explain_state *s, struct err *e)
 		r = explain_others_read(&s->others, e);
 	if (r < 0)
 		return r;
+	if (portguard_find(&s->guard) < 0)
+		s->guard = NULL;
 	/* Without the rules' texts their handles have to do. */
 	if (rules_live_new(&s->live, NULL) == 0 &&
 	    rules_live_get(s->live, &s->host.texts, NULL) < 0)
@@ -201,6 +236,7 @@ int explain_state_new(struct path_view *view, struct explain_state **ret, struct
 	s->host.sysctl = ask_sysctl;
 	s->host.route = ask_route;
 	s->host.program = ask_program;
+	s->host.guard = ask_guard;
 	s->host.legacy = ask_legacy;
 	s->host.listener = ask_listener;
 	s->host.taken = ask_taken;
@@ -222,6 +258,7 @@ void explain_state_free(struct explain_state *s)
 	nftfib_close(s->fib);
 	rules_live_free(s->live);
 	free(s->listeners);
+	portguard_free(s->guard);
 	rtnl_free(s->rtnl);
 	free(s);
 }

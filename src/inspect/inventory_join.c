@@ -310,7 +310,8 @@ static void add_macs(const struct join *j, const struct link_state *l, struct in
 			continue;
 		if (!g->has_mac || !mac_equal(&g->mac, &e->mac))
 			n++;
-		if (!e->is_static && (g->seen_s < 0 || e->age_s < g->seen_s))
+		/* A pinned one is renewed by frames as a learned one is; it begins when it is pinned. */
+		if ((!e->is_static || e->sticky) && (g->seen_s < 0 || e->age_s < g->seen_s))
 			g->seen_s = e->age_s;
 		if (!best || e->age_s < best->age_s)
 			best = e;

@@ -51,6 +51,7 @@ struct network {
  * @check:	the one that is
  * @ear:	at the guest's port
  * @wanted:	what answers are looked for; @got: there was one, @answer
+ * @only_offered: the guest's address is the one that DHCP offers
  * @gateway:	when @has_gateway; @gateway_here: it is this host
  * @resolver:	when @has_resolver
  * @router:	when @has_router: who sent router advertisements
@@ -67,6 +68,7 @@ struct all {
 	bool got;
 	struct answer answer;
 	uint32_t nonce;
+	bool only_offered;
 	bool has_gateway;
 	bool gateway_here;
 	struct in_addr gateway;
@@ -257,6 +259,7 @@ static void take_offer(struct all *a)
 	if (!guest_addr(a, AF_INET) && a->s->n_addrs < PATH_ADDRS_MAX) {
 		a->s->addrs[a->s->n_addrs] = (struct path_address){.family = AF_INET};
 		memcpy(a->s->addrs[a->s->n_addrs++].addr, &m->yiaddr, sizeof(m->yiaddr));
+		a->only_offered = true;
 	}
 	came_out(a, CHECK_PASSED, "%s is offered by %s", ip4_format(m->yiaddr, addr),
 		 ip4_format(a->answer.addr, server));
@@ -697,6 +700,17 @@ static const char *in_the_way(const struct all *a, bool shut)
 	return NULL;
 }
 
+/* What is asked in the name of an address that is offered, and not leased yet, says nothing of the way. */
+static void judge_offered(struct all *a)
+{
+	if (!a->only_offered || a->check.state != CHECK_FAILED || !a->check.explained ||
+	    strcmp(a->check.why.code, "guard") != 0)
+		return;
+	came_out(a, CHECK_NOT_TRIED,
+		 "the guest has no address yet; its guards let it send as the one that is offered "
+		 "once it has taken it");
+}
+
 static void run_all(struct all *a, check_fn fn, void *ctx, unsigned int *ret)
 {
 	bool shut = false;
@@ -709,6 +723,7 @@ static void run_all(struct all *a, check_fn fn, void *ctx, unsigned int *ret)
 			came_out(a, CHECK_NOT_TRIED, "%s", why);
 		else
 			checks[i].run(a);
+		judge_offered(a);
 		shut |= i == 0 && a->check.state == CHECK_FAILED;
 		a->check.explained &= a->check.state == CHECK_FAILED;
 		ret[a->check.state]++;

@@ -37,10 +37,8 @@ const char *guard_what(enum guard g)
 
 uint16_t guards_of(const struct network_config *n, const struct guest_config *g)
 {
-	uint16_t on = 0;
+	uint16_t on = (uint16_t)((GUARDS_ALL & ~n->guard.given) | (n->guard.on & n->guard.given));
 
-	if (n->guard.given)
-		on = (uint16_t)((GUARDS_ALL & ~n->guard.given) | (n->guard.on & n->guard.given));
 	if (g)
 		on = (uint16_t)((on & ~g->guard.given) | (g->guard.on & g->guard.given));
 	return on;

@@ -53,8 +53,8 @@ struct guest_prefix {
 };
 
 /*
- * guards_of() - the guards of guest @g (NULL: not configured) of @n that are on. None in a network that says
- * nothing of guards, unless the guest does; in one that does, all that it does not switch off.
+ * guards_of() - the guards of guest @g (NULL: not configured) of @n that are on: all that neither of them
+ * switches off.
  */
 uint16_t guards_of(const struct network_config *n, const struct guest_config *g);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * diagnose_guard.c - drops by the guards at a guest's port (table `bridge vmlane`, whose chains
- * `drop_NAME` tell which guard it was): what it was that is not the guest's, and how it gets leave.
+ * diagnose_guard.c - drops by the guards at a guest's port (guard_mark.h tells which one): what it was
+ * that is not the guest's, and how it gets leave.
  */
 #include "path/diagnose_internal.h"
 
@@ -9,26 +9,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "model/guard.h"
+#include "path/guard_mark.h"
 
 #define ETHERTYPE_ARP 0x0806
-#define CHAIN "drop_"
-
-static enum guard guard_of(const struct path_decision *p)
-{
-	enum guard g = 0;
-
-	if (strcmp(p->family, "bridge") != 0 || strcmp(p->table, "vmlane") != 0 ||
-	    strncmp(p->chain, CHAIN, strlen(CHAIN)) != 0)
-		return GUARD_COUNT;
-	while (g < GUARD_COUNT && strcmp(guard_name(g), p->chain + strlen(CHAIN)) != 0)
-		g++;
-	return g;
-}
 
 bool is_guard(const struct look *l)
 {
-	return l->drop->decision.drops && guard_of(&l->drop->decision) < GUARD_COUNT;
+	return guard_mark_of(&l->drop->decision) < GUARD_COUNT;
 }
 
 /* struct port - the guest's; @guest, @network: names by the links' aliases, NULL when not known. */
@@ -128,7 +115,7 @@ void tell_guard_by_hand(const struct look *l, struct diagnosis *d)
 
 void tell_guard(const struct look *l, struct diagnosis *d)
 {
-	enum guard g = guard_of(&l->drop->decision);
+	enum guard g = guard_mark_of(&l->drop->decision);
 	struct port p = port_of(l);
 	struct address_str a = {.text = ""};
 	const char *who = p.guest ? p.guest : "the guest";
@@ -138,8 +125,6 @@ void tell_guard(const struct look *l, struct diagnosis *d)
 
 	memcpy(smac.b, l->drop->seen.smac, sizeof(smac.b));
 	mac_format(&smac, mac);
-	diagnosis_saw(d, "rule", "bridge vmlane %s handle %llu", l->drop->decision.chain,
-		      (unsigned long long)l->drop->decision.handle);
 	diagnosis_saw(d, "guard", "%s", guard_name(g));
 	diagnosis_saw(d, "source", "%s%s%s", mac, address ? " " : "", a.text);
 	diagnosis_cause(d, "guard `%s` at %s's port drops %s%s%s", guard_name(g), who,

@@ -34,10 +34,12 @@ static const char *const reasons[] = {
 	"MAC_INVALID_SOURCE",
 	"VLAN_FILTER",
 	"INVALID_PROTO",
+	"TC_INGRESS",
 };
 
 static const char *const functions[] = {
 	NULL,
+	"__netif_receive_skb_core",
 	"__udp4_lib_rcv",
 	"arp_process",
 	"br_dev_queue_push_xmit",

@@ -11,6 +11,7 @@
 #define VMLANE_PATH_EXPLAIN_H
 
 #include "model/detail.h"
+#include "model/guard.h"
 #include "path/journey.h"
 #include "path/nft_eval.h"
 #include "path/rules.h"
@@ -50,7 +51,9 @@ struct explain_hook {
  * @sysctl:	value of @path below /proc/sys; false: there is none
  * @route:	asks the kernel; -errno when it cannot be asked
  * @program:	the name of a tc filter or BPF program at @ifindex that sees what comes in, or goes out
- *		(@egress); false: none
+ *		(@egress), other than the guards' that @guard answers for; false: none
+ * @guard:	the guard at @ifindex that drops the frame @b of @len bytes, from which a VLAN tag with
+ *		the value @tci (-1: none) was taken; GUARD_COUNT: none does
  * @legacy:	table @table of iptables-legacy (@family AF_INET, AF_INET6) at @hook, NF_INET_*
  * @listener:	whether a socket takes what comes to @addr and @port
  * @taken:	whether conntrack has a connection whose answers have the tuple @t
@@ -70,6 +73,7 @@ struct explain_host {
 	bool (*sysctl)(const char *path, char *ret, size_t size, void *ctx);
 	int (*route)(const struct route_question *q, struct route_answer *ret, void *ctx);
 	bool (*program)(int ifindex, bool egress, char *ret, size_t size, void *ctx);
+	enum guard (*guard)(int ifindex, const uint8_t *b, size_t len, int tci, void *ctx);
 	enum explain_legacy (*legacy)(int family, const char *table, unsigned int hook, void *ctx);
 	enum explain_answer (*listener)(int family, uint8_t l4, const uint8_t addr[16],
 					uint16_t port, void *ctx);

@@ -17,6 +17,8 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
+#include "bpf/port_facts.h"
+
 #define ARP_REQUEST 1
 #define ICMP_ECHO_REQUEST 8
 #define ICMP6_ECHO_REQUEST 128
@@ -40,6 +42,17 @@ static bool programs(struct walk *w, const struct link_detail *l, bool egress)
 		return true;
 	return walk_unknown(w, "tc program %s at %s %s", name, l->name,
 			    egress ? "egress" : "ingress");
+}
+
+static bool guarded(struct walk *w, const struct link_detail *l)
+{
+	int tci = w->pkt.has_vlan ? w->pkt.vlan_tci : -1;
+	enum guard g = w->h->guard(l->ifindex, w->pkt.bytes, w->pkt.len, tci, w->h->ctx);
+
+	if (g == GUARD_COUNT)
+		return true;
+	w->pkt.mark = PORT_GUARD_MARK | g;
+	return walk_drop(w, l->ifindex, "TC_INGRESS", "__netif_receive_skb_core");
 }
 
 /* A macvlan's parent gives away frames for it; other kinds take all. */
@@ -91,7 +104,7 @@ void device_receive(struct walk *w, const struct link_detail *l)
 		walk_unknown(w, "XDP program %u at %s", l->xdp, l->name);
 		return;
 	}
-	if (!programs(w, l, false) || !walk_hook_all(w, &ingress, l->ifindex))
+	if (!guarded(w, l) || !programs(w, l, false) || !walk_hook_all(w, &ingress, l->ifindex))
 		return;
 	if (strcmp(l->slave_kind, "bridge") == 0 && first) {
 		bridge_receive(w, l);

@@ -23,7 +23,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wsign-conversion"
-#include "path/inject.skel.h"
+#include "bpf/inject.skel.h"
 #pragma GCC diagnostic pop
 
 #define NFT_DEVICES_MAX 256u /* NFT_NETDEVICE_MAX */

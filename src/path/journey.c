@@ -20,6 +20,7 @@
 #include <uthash.h>
 
 #include "base/text.h"
+#include "path/guard_mark.h"
 
 #define SETTLE_NS (8 * 1000000ull)
 #define SILENT_NS (40 * 1000000ull)
@@ -523,7 +524,8 @@ static void on_drop(struct journeys *j, struct journey *g, const struct path_see
 		return;
 	}
 	h = hop_add_seen(g, HOP_DROP, s);
-	if (h && g->has_decision && g->last_decision.drops)
+	if (h && !guard_mark_decision(s->mark, &h->decision) && g->has_decision &&
+	    g->last_decision.drops)
 		h->decision = g->last_decision;
 	g->end = JOURNEY_DROPPED;
 }

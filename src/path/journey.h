@@ -124,10 +124,11 @@ struct flow {
 };
 
 #define RULE_TEXT_MAX 256
+#define PATH_GUARD_FAMILY "tc" /* of decisions by a guard: @chain is its name, @base "guard" */
 
 /**
  * struct path_decision - what one base chain made of a packet
- * @hook:	"forward", ...; @family: "inet", "ip", ...
+ * @hook:	"forward", ...; @family: "inet", "ip", ..., or PATH_GUARD_FAMILY
  * @chain:	where the rule stands that decided; the base chain's own for a policy
  * @base:	the base chain
  * @handle:	the rule's, 0 for the chain's policy

@@ -445,6 +445,11 @@ static void drop_text(const struct hop *h, const struct journey_words *w, struct
 	const char *function = w->function ? w->function(h->seen.location, w->ctx) : NULL;
 	char name[IFNAMSIZ];
 
+	if (h->decision.drops && strcmp(h->decision.family, PATH_GUARD_FAMILY) == 0) {
+		buf_printf(out, "by guard `%s` at %s", h->decision.chain,
+			   device_name(w->view, h->ifindex, name));
+		return;
+	}
 	if (h->decision.drops) {
 		buf_puts(out, "by the firewall's rule, ");
 		decision_text(&h->decision, out);

@@ -13,8 +13,8 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wsign-conversion"
-#include "path/path.skel.h"
-#include "path/rest.skel.h"
+#include "bpf/path.skel.h"
+#include "bpf/rest.skel.h"
 #include "path/tcx.h"
 #pragma GCC diagnostic pop
 

@@ -17,7 +17,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wsign-conversion"
-#include "path/path.skel.h"
+#include "bpf/path.skel.h"
 #pragma GCC diagnostic pop
 #include "base/test_refuse.h"
 #include "path/kernel_btf.h"

@@ -10,8 +10,9 @@ import socket
 import struct
 
 BPF = {"x86_64": 321, "aarch64": 280}.get(platform.machine(), 280)
-LOAD, PIN, QUERY, LINK = 5, 6, 16, 28  # BPF_PROG_LOAD, BPF_OBJ_PIN, BPF_PROG_QUERY, BPF_LINK_CREATE
-SCHED_CLS, TCX_EGRESS = 3, 47
+LOAD, PIN, GET, ATTACH, DETACH, QUERY, LINK = 5, 6, 7, 8, 9, 16, 28  # BPF_PROG_LOAD, BPF_OBJ_PIN...
+SCHED_CLS, TCX_INGRESS, TCX_EGRESS = 3, 46, 47
+REPLACE = 4  # BPF_F_REPLACE
 NETFILTER, AT_NETFILTER = 32, 45  # BPF_PROG_TYPE_NETFILTER, BPF_NETFILTER
 NEXT, PASS, DROP = -1, 0, 2  # TCX_*
 libc = ctypes.CDLL(None, use_errno=True)
@@ -32,6 +33,24 @@ def load(verdict, name="theirs"):
     attr = struct.pack("=IIQQIIQII16s", SCHED_CLS, 2, ctypes.addressof(code), ctypes.addressof(words), 0, 0, 0, 0, 0,
                        name.encode())
     return bpf(LOAD, attr)
+
+
+def get(path):
+    """A descriptor of the program pinned at @path."""
+    words = ctypes.create_string_buffer(path.encode())
+    return bpf(GET, struct.pack("=QII", ctypes.addressof(words), 0, 0))
+
+
+def take_off(ns, dev, fd):
+    """Program @fd, which is not there by a link, off what comes in by @dev."""
+    with ns.enter():
+        bpf(DETACH, struct.pack("=IIIIIIQ", socket.if_nametoindex(dev), fd, TCX_INGRESS, 0, 0, 0, 0))
+
+
+def put_on(ns, dev, fd, old=0):
+    """Program @fd, to what comes in by @dev, in the place of @old if that is a descriptor."""
+    with ns.enter():
+        bpf(ATTACH, struct.pack("=IIIIIIQ", socket.if_nametoindex(dev), fd, TCX_INGRESS, REPLACE if old else 0, old, 0, 0))
 
 
 def pin(verdict, path):
@@ -64,11 +83,11 @@ def attach_netfilter(ns, hook, verdict=1, family=2, name="theirs"):
     return link
 
 
-def attached(ns, dev):
+def attached(ns, dev, way=TCX_EGRESS):
     """How many programs TCX has there."""
     ids = ctypes.create_string_buffer(4 * 64)
     with ns.enter():
-        buf = ctypes.create_string_buffer(struct.pack("=IIIIQI", socket.if_nametoindex(dev), TCX_EGRESS, 0, 0,
+        buf = ctypes.create_string_buffer(struct.pack("=IIIIQI", socket.if_nametoindex(dev), way, 0, 0,
                                                       ctypes.addressof(ids), 64), 128)
         if libc.syscall(BPF, QUERY, buf, 128) < 0:
             return 0

@@ -46,6 +46,11 @@ class Guest:
         self.ns.run("ip", "route", "add", "default", "via", gateway)
         self.ip = address
 
+    def allowed(self, *addresses):
+        """Its guards let it send as one of @addresses too."""
+        self.d.vmlane("network", "set", self.network, f"guests.{self.name}.addresses=[{', '.join(addresses)}]")
+        return self
+
     def slaac(self, prefix):
         """The address that the kernel has made of @prefix, "fd00:a::/64", once it may be used."""
         net = ipaddress.ip_network(prefix)

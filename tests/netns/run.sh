@@ -35,6 +35,7 @@ exec $still unshare --net --mount --uts --pid --fork --kill-child --mount-proc b
 	mknod -m 666 /run/tun c 10 200
 	mount --bind /run/tun /dev/net/tun
 	mount -t sysfs sysfs /sys
+	mount -t bpf bpf /sys/fs/bpf
 	ip link set lo up
 	cd "$1"
 	shift

@@ -5,13 +5,16 @@ Each attack is a frame with a mark in it, sent from guest `mallory`; behind it g
 another mark. That one has to arrive at the victim, and tells that no more will come: the attack is either
 seen before it, or was dropped. With the guard's switch off the same frame has to arrive.
 """
+import ipaddress
 import json
+import os
 import re
 import select
 import shutil
 import signal
 import struct
 import subprocess
+import time
 
 import pytest
 from scapy.layers.dhcp import BOOTP, DHCP
@@ -24,7 +27,8 @@ from scapy.layers.inet6 import (ICMPv6MLReport2, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv
 from scapy.layers.l2 import ARP, LLC, STP, Dot1AD, Dot1Q, Dot3, Ether
 from scapy.packet import Raw
 
-from daemon import DEFAULT
+import bpfprog
+from daemon import DEFAULT, HOOKS
 from guest import stop_stream
 from packet import BROADCAST, DhcpPeer, Wire
 from world import INTERNET, wait_for
@@ -35,6 +39,7 @@ ROUTER, ROUTER6 = "192.168.122.1", "fd00:a::1"
 STRANGER = "02:00:00:00:00:77"
 EVIL = b"an attack, 7e57"
 END = b"the end, 7e57"
+PIN_DIR = "/sys/fs/bpf/vmlane"
 TO_ALL6 = {"dst": "33:33:00:00:00:01"}
 
 
@@ -256,8 +261,8 @@ def test_bpdu(net):
 
 
 def test_spanning_tree_has_its_root(daemon, guest):
-    """Where the bridge takes part in it, it hears BPDUs before any rule does."""
-    d = daemon({"default.yaml": GUARDED + "switch: { stp: on }\nguests:\n  trusted: { guard: { bpdu: off } }\n"})
+    """Where the bridge takes part in it, too: what guards drop it never hears."""
+    d = daemon({"default.yaml": GUARDED + "switch: { stp: on }\nguests:\n  trusted: { guard: { bpdu: off, ethertype: off } }\n"})
     m, t = guest("mallory", d=d), guest("trusted", d=d)
 
     def root():
@@ -271,14 +276,19 @@ def test_spanning_tree_has_its_root(daemon, guest):
     for g in (m, t):
         wait_for("forwarding", lambda g=g: any(p["guest"] == g.name and p["state"] == "forwarding" for p in d.get("/v1/ports")["ports"]))
     mine = root()
-    wire = Wire(m.ns)
+    wires = {g: Wire(g.ns) for g in (m, t)}
 
-    def shut():
-        wire.send(better(m))
-        return any(p["guest"] == "mallory" and p["state"] != "forwarding" for p in d.get("/v1/ports")["ports"])
+    def heard():
+        wires[m].send(better(m))
+        return dropped(d, "mallory")["bpdu"]
 
-    wait_for("the port to be shut", shut)
-    assert root() == mine
+    wait_for("the drop", heard)
+    assert root() == mine and all(p["state"] == "forwarding" for p in d.get("/v1/ports")["ports"] if p["guest"] == "mallory")
+
+    wires[t].send(better(t))
+    # What comes behind it has been looked at, so it has too.
+    assert t.ping(ROUTER) if t.dhcp() else False
+    assert not any(dropped(d, "trusted").values())
     ports = {p["ifname"]: p["root_block"] for p in json.loads(d.world.host.run("bridge", "-d", "-j", "link", "show"))
              if p["ifname"].startswith("vl-")}
     assert ports == {"vl-mallory": True, "vl-trusted": False}
@@ -332,6 +342,10 @@ def test_a_drop_is_explained(net):
     assert offline_probe(d, "mallory", "--source", "192.168.122.201", "tcp", f"{INTERNET}:80") is None
     cause = offline_probe(d, "mallory", "--source", ROUTER, "tcp", f"{INTERNET}:80")
     assert cause["code"] == "guard" and not cause["mend"] and "router" in cause["advice"]
+    # Without sending anything, too.
+    done = d.world.host.run(*d.argv("-o", "json", "explain", "mallory", "--source", "192.168.122.202", "tcp", f"{INTERNET}:80"), check=False)
+    said = [x["diagnosis"] for x in map(json.loads, done.stdout.splitlines()) if x.get("diagnosis")]
+    assert said and said[0]["code"] == "guard" and "192.168.122.202" in said[0]["cause"], done.stdout
     # A real packet in a trace, of another guard.
     p = d.world.host.start(*d.argv("-o", "json", "trace", "mallory", "--count", "1", "udp"), stdout=subprocess.PIPE,
                            log=f"{m.tmp}/trace.log")
@@ -407,10 +421,16 @@ def test_lease_that_ends(daemon, guest):
     told = m.dhcp()
     assert ip_passes(a, m, m.ip)
     told["client"].p.end(signal.SIGKILL)
-    elements = lambda: d.world.host.run("nft", "list", "set", "bridge", "vmlane", "fast4")  # noqa: E731
-    assert m.ip in elements()
-    wait_for("the lease's end", lambda: m.ip not in elements(), timeout=90, step=0.2)
-    assert a.ip in elements() and a.ping(ROUTER)
+    wire = Wire(m.ns)
+    frame = Ether(src=m.mac, dst=a.mac) / IP(src=m.ip, dst=a.ip) / UDP(sport=9, dport=9) / EVIL
+
+    def drops():
+        wire.send(frame)
+        return dropped(d, "mallory")["ip"]
+
+    assert drops() == 0
+    wait_for("the lease's end", drops, timeout=90, step=0.2)
+    assert a.ping(ROUTER) and ip_passes(m, a, a.ip)
     assert d.vmlane("diff")["changes"] == []
 
 
@@ -506,64 +526,165 @@ def test_without_the_daemon_and_across_its_restart(net):
     assert unhurt(stream)
 
 
-def test_rules_that_others_change(daemon, guest):
-    """Whatever is missing or too many is put right by `apply`, and when a guest comes."""
+class Pins:
+    """What vmlane keeps in the BPF filesystem for the host's namespace, and the maps behind it."""
+
+    def __init__(self, host):
+        self.host = host
+        self.inode = host.run("stat", "-Lc", "%i", "/proc/self/ns/net").strip()
+
+    def names(self):
+        return sorted(p for p in (os.listdir(PIN_DIR) if os.path.isdir(PIN_DIR) else []) if p.startswith(self.inode + "-"))
+
+    def path(self, name):
+        return f"{PIN_DIR}/{self.inode}-1-{name}"
+
+    def program(self):
+        return next(f"{PIN_DIR}/{n}" for n in self.names() if "-program-" in n)
+
+    def at(self, tap):
+        """How many programs are at the ingress of @tap."""
+        return bpfprog.attached(self.host, tap, bpfprog.TCX_INGRESS)
+
+
+def test_what_others_change(daemon, guest):
+    """Whatever is missing is put right by `apply`: nobody tells when a program is taken off."""
     net = Net(daemon({"default.yaml": SIX}, args=["--no-guardian"]), guest)
     d, a, m = net.d, net.alice, net.mallory
-    host = d.world.host
-    for how in (["delete", "table", "bridge", "vmlane"], ["flush", "set", "bridge", "vmlane", "fast4"],
-                ["flush", "chain", "bridge", "vmlane", "drop_ip"], ["flush", "ruleset"],
-                ["add", "element", "bridge", "vmlane", "fast4", f'{{ "vl-mallory" . {m.mac} . {ROUTER} }}'],
-                ["add", "rule", "bridge", "vmlane", "known4", "drop"]):
-        host.run("nft", *how)
-        assert d.vmlane("diff")["changes"] != [], how
+    pins = Pins(d.world.host)
+    index = d.world.host.links()["vl-mallory"]["ifindex"]
+    key = [f"0x{b:02x}" for b in struct.pack("=I", index)]
+    facts = pins.path("facts")
+
+    def change_facts():
+        lines = json.loads(d.world.host.run("bpftool", "-j", "map", "lookup", "pinned", facts, "key", *key))
+        value = lines["value"]
+        value[:2] = ["0x00", "0x00"]
+        d.world.host.run("bpftool", "map", "update", "pinned", facts, "key", *key, "value", *value)
+
+    def delete_facts():
+        d.world.host.run("bpftool", "map", "delete", "pinned", facts, "key", *key)
+
+    def take_off():
+        fd = bpfprog.get(pins.program())
+        bpfprog.take_off(d.world.host, "vl-mallory", fd)
+        os.close(fd)
+
+    for how in (change_facts, delete_facts, take_off):
+        how()
+        assert "~ vl-mallory: guard" in [c["text"] for c in d.vmlane("diff")["changes"]], how
         d.vmlane("apply")
         assert d.vmlane("diff")["changes"] == [], how
         assert arrives(a, m, *spoofs(m, a)) == set(), how
         assert m.ping(ROUTER) and m.http()
-    host.run("nft", "flush", "ruleset")
-    d.vmlane("guest", "attach", "late", "--network", "default")
+    d.world.host.run("nft", "flush", "ruleset")
     assert arrives(a, m, *spoofs(m, a)) == set()
-    host.run("nft", "add", "table", "netdev", "others")
-    d.vmlane("guest", "detach", "late")
-    assert "vl-late" not in host.run("nft", "list", "table", "bridge", "vmlane")
+
+
+# As versions before the programs had it: all guests' guards in one table.
+OLD_TABLE = """table bridge vmlane {
+	set known { type ifname . ether_addr; elements = { "vl-mallory" . 02:00:00:00:00:01 } }
+	chain prerouting {
+		type filter hook prerouting priority -300; policy accept;
+		iifname "vl-mallory" iifname . ether saddr != @known drop
+	}
+}
+"""
 
 
 def test_guests_of_before_are_upgraded_in_place(daemon, guest):
-    """As with a daemon that knew no guards: no table, MACs not pinned, guests and leases there."""
+    """Those of a daemon that knew no guards, and those of one that had them as rules."""
     d = daemon({"default.yaml": DEFAULT + "guard: off\n"})
     a, m = guest("alice", d=d), guest("mallory", d=d, tap=True)
     a.dhcp()
     m.dhcp()
+    pins = Pins(d.world.host)
     assert len(arrives(a, m, *spoofs(m, a)[1:])) == 3
-    assert "bridge" not in d.world.host.run("nft", "list", "tables")
+    assert pins.names() == [] and pins.at("vl-mallory") == 0
     d.kill9()
     d.write("default.yaml", GUARDED)
-    stream = m.stream()
+    d.world.host.run("nft", "-f", "-", stdin=OLD_TABLE)
     d.start()
     d.vmlane("apply")
-    assert arrives(a, m, *spoofs(m, a)) == set()
+    assert "bridge" not in d.world.host.run("nft", "list", "tables")
+    stream = m.stream()
+    assert arrives(a, m, *spoofs(m, a)) == set() and pins.at("vl-mallory") == 1
     assert unhurt(stream) and a.ping(m.ip)
     d.write("default.yaml", DEFAULT + "guard: off\n")
     d.vmlane("apply")
     assert d.vmlane("diff")["changes"] == []
-    assert "bridge" not in d.world.host.run("nft", "list", "tables")
+    assert pins.names() == [] and pins.at("vl-mallory") == 0
+    assert len(arrives(a, m, *spoofs(m, a)[1:])) == 3
+
+
+def test_an_older_program_is_replaced(net):
+    """In one step at each port, with what it has counted."""
+    d, a, m = net.d, net.alice, net.mallory
+    host, pins = d.world.host, Pins(d.world.host)
+    arrives(a, m, *spoofs(m, a))
+    counted = dropped(d, "mallory")
+    d.kill9()
+    own, path = bpfprog.get(pins.program()), pins.path("program-00000000000000aa")
+    os.unlink(pins.program())
+    bpfprog.pin(bpfprog.NEXT, path)
+    old = bpfprog.get(path)
+    bpfprog.put_on(host, "vl-mallory", old, own)
+    # Not the spoofed ARP, which alice would believe.
+    assert len(arrives(a, m, spoofs(m, a)[1], spoofs(m, a)[3])) == 2
+    stream = a.stream()
+    d.start()
+    assert arrives(a, m, *spoofs(m, a)) == set()
+    assert pins.at("vl-mallory") == 1 and len([n for n in pins.names() if "-program-" in n]) == 1
+    assert dropped(d, "mallory")["dhcp"] > counted["dhcp"]
+    assert unhurt(stream) and d.vmlane("diff")["changes"] == []
+    for fd in (own, old):
+        os.close(fd)
+
+
+def test_filter_list(net):
+    """What was dropped, of whom, and the last of it; for one guest, for a network, for nobody."""
+    d, a, m = net.d, net.alice, net.mallory
+    begin = int(time.time())
+    net.attack("ip", Ether(src=m.mac, dst=a.mac) / IP(src="192.168.122.77", dst=a.ip) / UDP(sport=9, dport=9))
+    net.attack("mac", Ether(src=STRANGER, dst=a.mac) / IP(src=m.ip, dst=a.ip) / UDP(sport=9, dport=9))
+    net.attack("arp", Ether(src=m.mac, dst=BROADCAST) / ARP(op=2, hwsrc=m.mac, psrc=ROUTER))
+    net.attack("nd", Ether(src=m.mac, **TO_ALL6) / IPv6(src=local(m.mac), dst="ff02::1", hlim=255) / ICMPv6ND_NA(tgt=ROUTER6))
+    net.attack("ethertype", Ether(src=m.mac, dst=a.mac, type=0x88B5))
+    net.switch("bpdu", "off")
+    rows = d.vmlane("filter", "list", "mallory")["filters"]
+    assert [r["guard"] for r in rows] == ["mac", "ip", "arp", "nd", "dhcp", "ra", "ethertype", "bpdu"]
+    assert {r["guard"] for r in rows if not r["on"]} == {"bpdu"}
+    last = {r["guard"]: r["last"] for r in rows}
+    assert last["bpdu"] is None and all(begin - 1 <= x["time"] <= time.time() + 1 for x in last.values() if x)
+    assert {g: (x["mac"], x["address"], x["ethertype"]) for g, x in last.items() if x} == {
+        "ip": (m.mac, "192.168.122.77", "0x0800"), "mac": (STRANGER, m.ip, "0x0800"), "arp": (m.mac, ROUTER, "0x0806"),
+        "nd": (m.mac, str(ipaddress.ip_address(local(m.mac))), "0x86dd"), "ethertype": (m.mac, None, "0x88b5")}
+    assert len(d.vmlane("filter", "list", "default")["filters"]) == 16 == len(d.vmlane("filter", "list")["filters"])
+    table = d.vmlane("filter", "list", "mallory", json_out=False)
+    assert re.search(r"mallory +ip +on +1 +\d+s ago from " + m.mac + ", 192.168.122.77", table), table
+    assert "there is no guest 'nobody'" in d.errors("filter", "list", "nobody")[1]
 
 
 def test_all_goes_with_the_guest(net):
     """And the next one of that name starts anew."""
     d, a, m = net.d, net.alice, net.mallory
     host = d.world.host
+    pins = Pins(host)
     arrives(a, m, *spoofs(m, a))
     assert dropped(d, "mallory")["dhcp"]
+
+    def ports():
+        return len(json.loads(host.run("bpftool", "-j", "map", "dump", "pinned", pins.path("facts"))))
+
+    assert ports() == 2
     m.off()
     d.vmlane("guest", "detach", "mallory")
-    assert "vl-mallory" not in host.run("nft", "list", "table", "bridge", "vmlane")
+    assert ports() == 1
     d.vmlane("guest", "attach", "mallory", "--network", "default")
-    assert set(dropped(d, "mallory").values()) == {0}
+    assert set(dropped(d, "mallory").values()) == {0} and ports() == 2
     d.vmlane("guest", "detach", "mallory")
     a.off()
-    wait_for("the table's end", lambda: "bridge" not in host.run("nft", "list", "tables"))
+    wait_for("the end of it all", lambda: pins.names() == [])
     assert d.vmlane("diff")["changes"] == []
 
 
@@ -573,13 +694,56 @@ def test_ports_that_are_made_anew_are_guarded(net):
     d.kill9()
     m.off()
     d.world.host.run("ip", "link", "delete", "vl-mallory")
-    d.world.host.run("nft", "delete", "table", "bridge", "vmlane")
     d.start()
     m.ns = d.world.ns("g-mallory2")
     m.on()
     m.ns.run("ip", "addr", "add", f"{m.ip}/24", "dev", "eth0")
     assert arrives(a, m, *spoofs(m, a)) == set() and ip_passes(a, m, m.ip)
     assert d.vmlane("diff")["changes"] == []
+
+
+@pytest.mark.skipif(not HOOKS, reason="a kernel without TCX is played by builds with -Dtest_hooks=true only")
+def test_as_a_tc_filter(daemon, guest, monkeypatch):
+    """Where the kernel has no TCX: there, dead and alive, explained, and gone with its switch."""
+    monkeypatch.setenv("VMLANE_TEST_REFUSE", "tcx")
+    net = Net(daemon({"default.yaml": SIX}), guest)
+    d, a, m = net.d, net.alice, net.mallory
+    host, pins = d.world.host, Pins(net.d.world.host)
+
+    def filters():
+        return [f for f in json.loads(host.run("tc", "-j", "filter", "show", "dev", "vl-mallory", "ingress")) if "options" in f]
+
+    assert pins.at("vl-mallory") == 0 and len(filters()) == 1
+    stream = m.stream()
+    assert arrives(a, m, *spoofs(m, a)) == set()
+    d.kill9()
+    assert arrives(a, m, *spoofs(m, a)) == set()
+    d.start()
+    assert len(filters()) == 1 and d.vmlane("diff")["changes"] == []
+    cause = offline_probe(d, "mallory", "--source", "192.168.122.201", "tcp", f"{INTERNET}:80")
+    assert cause["code"] == "guard" and "`ip`" in cause["cause"]
+    host.run("tc", "filter", "del", "dev", "vl-mallory", "ingress", "pref", "1")
+    assert "~ vl-mallory: guard" in [c["text"] for c in d.vmlane("diff")["changes"]]
+    d.vmlane("apply")
+    assert arrives(a, m, *spoofs(m, a)) == set() and unhurt(stream)
+    d.vmlane("network", "set", "default", "guard=off")
+    assert filters() == [] and pins.names() == []
+    assert len(arrives(a, m, spoofs(m, a)[1], spoofs(m, a)[3])) == 2
+
+
+def test_without_bpffs_nobody_is_plugged_in(daemon, guest):
+    """Not without its guards; what to do is said."""
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/sys/fs/bpf"], check=True)
+    try:
+        d = daemon({"default.yaml": GUARDED + "guests:\n  trusted: { guard: off }\n"})
+        error = d.errors("guest", "attach", "web1", "--network", "default")
+        assert "mount -t bpf bpf /sys/fs/bpf" in str(error), error
+        assert "vl-web1" not in d.world.host.links()
+        d.vmlane("guest", "attach", "trusted", "--network", "default")
+    finally:
+        subprocess.run(["umount", "/sys/fs/bpf"], check=True)
+    d.vmlane("guest", "attach", "web1", "--network", "default")
+    assert Pins(d.world.host).at("vl-web1") == 1
 
 
 # ---- real clients ----

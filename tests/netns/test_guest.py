@@ -137,8 +137,8 @@ def test_inventory_switch_and_mac_table(world, vmlaned, guest):
         assert 0 < port["rx_packets"] <= stats["rx"]["packets"]
         assert 0 < port["rx_bytes"] <= stats["rx"]["bytes"]
     macs = {(m["mac"], m["kind"]): m for m in vmlaned.vmlane("mac", "list")["macs"]}
-    assert macs[(web.mac, "learned")]["port"] == "vl-web1" and macs[(web.mac, "learned")]["guest"] == "web1"
-    assert macs[(db.mac, "learned")]["age_s"] is not None
+    assert macs[(web.mac, "static")]["port"] == "vl-web1" and macs[(web.mac, "static")]["guest"] == "web1"
+    assert macs[(db.mac, "static")]["age_s"] is None
     bridge = world.host.links()["vl-default"]["address"]
     assert any(m["kind"] == "local" and m["mac"] == bridge for m in macs.values())
     for noun in ("guest", "port", "mac", "lease", "network"):

@@ -66,7 +66,7 @@ def test_address_of_the_lan(router, lan, guest, client, tap):
     # It is no one but itself out there: no translation, and no address of the host's.
     assert g.http(ROUTER)["address"] == g.ip
     assert g.ping(UPLINK) and lan.get("/v1/leases")["leases"] == []
-    assert {m["mac"]: m["port"] for m in lan.vmlane("mac", "list")["macs"] if m["kind"] == "learned"}[g.mac] == "vl-web1"
+    assert {m["mac"]: m["port"] for m in lan.vmlane("mac", "list")["macs"] if m["kind"] == "static"}[g.mac] == "vl-web1"
 
 
 def test_guests_host_and_lan_reach_each_other(world, router, lan, guest):

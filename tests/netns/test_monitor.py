@@ -57,6 +57,7 @@ def test_life_of_a_guest(world, vmlaned, guest):
 
 
 def test_a_mac_that_moves(world, vmlaned, guest):
+    vmlaned.vmlane("network", "set", "default", "guard=off")
     a, b = guest("a"), guest("b")
     a.dhcp()
     b.dhcp()

@@ -215,6 +215,7 @@ def test_tcp_lifetimes_of_a_connection(world, web1):
 
 def raw_tcp(g, sport, flags, **kw):
     """A segment of nobody's: of an address of the subnet that no kernel answers for."""
+    g.allowed("192.168.122.77")
     return Ether(src=g.mac, dst=gateway_mac(g)) / IP(src="192.168.122.77", dst=INTERNET) \
         / TCP(sport=sport, dport=9000, flags=flags, **kw)
 

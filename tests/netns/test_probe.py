@@ -175,7 +175,7 @@ def learned(host):
 
 def test_neighbours_are_forgotten(world, guest, probe):
     """Those that it made, and no others: what was known before is known afterwards."""
-    g = guest("web1")
+    g = guest("web1").allowed("192.168.122.10", "192.168.122.66")
     g.static("192.168.122.10")
     assert g.ping("192.168.122.1")
     world.host.run("ip", "neigh", "flush", "dev", "eth0")
@@ -195,6 +195,7 @@ def test_a_silent_guests_mac_is_forgotten(world, guest, probe):
     """Its frame teaches the bridge where it is, which is not so for long; what the host would ask it, it is
     taken to have answered."""
     g = guest("web1", tap=True)
+    g.d.vmlane("network", "set", "default", "guard=off")  # which would pin its MAC
     g.ns.run("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6")  # silent it shall be
     world.host.run("bridge", "fdb", "del", g.about["mac"], "dev", g.about["tap"], "master", check=False)
     before = learned(world.host)
@@ -204,7 +205,7 @@ def test_a_silent_guests_mac_is_forgotten(world, guest, probe):
 
 def test_nothing_is_left_after_kill(world, guest, stopped_by):
     """Whatever moment it is killed at."""
-    g = guest("web1")
+    g = guest("web1").allowed("192.168.122.10")
     g.static("192.168.122.10")
     assert g.ping("192.168.122.1")
     p = world.host.start(program("vmlane"), "-o", "json", "probe", "web1", "icmp", "203.0.113.99", log=f"{g.tmp}/probe.log")
@@ -231,7 +232,7 @@ def bpffs(tmp):
 
 @pytest.fixture
 def web1(guest):
-    g = guest("web1")
+    g = guest("web1").allowed("192.168.122.10")
     g.static("192.168.122.10")
     assert g.ping("192.168.122.1")
     return g
@@ -364,8 +365,12 @@ def test_all_of_a_healthy_guest(world, guest, usual):
 
 
 def test_all_of_a_guest_without_a_lease(guest, usual):
-    """It is asked in the name of the offered address; no lease comes of it."""
+    """It is asked in the name of the offered address; no lease comes of it. Its guards know only of those."""
     g = guest("web1")
+    checks = usual("web1", "--to", INTERNET, "--mac", g.mac, "--socket", g.d.socket)
+    assert {n for n, r in results(checks).items() if r == "pass"} == {"port", "dhcp"}
+    assert "is offered by 192.168.122.1" in checks["dhcp"]["text"] and "once it has taken it" in checks["ping"]["text"]
+    g.d.vmlane("network", "set", "default", "guard=off")
     checks = usual("web1", "--to", INTERNET, "--mac", g.mac, "--socket", g.d.socket)
     assert results(checks)["ping"] == "pass" and "is offered by 192.168.122.1" in checks["dhcp"]["text"]
     assert g.d.get("/v1/leases")["leases"] == []

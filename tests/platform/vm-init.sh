@@ -19,6 +19,7 @@ first()
 	$bb mkdir -p /proc /sys /dev /lower /upper /root
 	$bb mount -t proc proc /proc
 	$bb mount -t sysfs sys /sys
+	$bb mount -t bpf bpf /sys/fs/bpf
 	$bb mount -t devtmpfs dev /dev
 	while read -r m; do
 		$bb insmod "/modules/$m" || echo "module $m does not load"

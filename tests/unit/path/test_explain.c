@@ -48,6 +48,7 @@ struct lab {
 	const char *program;
 	const char *others;
 	unsigned int others_hook;
+	int guarded;
 	enum explain_answer listens;
 	char text[2048];
 	enum journey_end end;
@@ -78,6 +79,13 @@ static int ask_route(const struct route_question *q, struct route_answer *ret, v
 	else
 		*ret = l->route;
 	return 0;
+}
+
+static enum guard ask_guard(int ifindex, const uint8_t *b, size_t len, int tci, void *ctx)
+{
+	const struct lab *l = ctx;
+
+	return ifindex == l->guarded && tci < 0 && len >= 14 && b[12] == 8 ? GUARD_IP : GUARD_COUNT;
 }
 
 static bool ask_program(int ifindex, bool egress, char *ret, size_t size, void *ctx)
@@ -190,6 +198,7 @@ static void fill_host(struct lab *l)
 	l->host.route = ask_route;
 	l->host.program = ask_program;
 	l->host.others = ask_others;
+	l->host.guard = ask_guard;
 	l->host.legacy = ask_legacy;
 	l->host.listener = ask_listener;
 	l->host.taken = ask_taken;
@@ -398,6 +407,15 @@ static void programs_are_not_guessed(void **state)
 	expect(l, &c, JOURNEY_UNKNOWN, "vm-out tap; UNKNOWN XDP program 12 at tap");
 }
 
+static void guards_at_the_port(void **state)
+{
+	struct lab *l = *state;
+	struct craft c = ping(&bridge_mac, 0xc6336407);
+
+	l->guarded = TAP;
+	expect(l, &c, JOURNEY_DROPPED, "vm-out tap; DROP by guard `ip` at tap");
+}
+
 static void to_the_host(void **state)
 {
 	struct lab *l = *state;
@@ -564,6 +582,7 @@ int main(void)
 		CASE(neighbours),
 		CASE(others_are_not_guessed),
 		CASE(programs_are_not_guessed),
+		CASE(guards_at_the_port),
 		CASE(to_the_host),
 		CASE(in_the_bridge),
 		CASE(a_port_that_is_locked),
