@@ -23,6 +23,7 @@ guest detach:
 run:--network --name --mac --queues --model
 port list:--network
 mac list:--network
+filter list:
 scan:--subnet --rate
 forward list:--network
 lease list:--network
@@ -110,6 +111,7 @@ _vmlane_argument() {
 	'guest show 1' | 'guest detach 1' | 'guest attach 1' | 'trace 1' | 'probe 1' | 'explain 1' | 'capture 1')
 		_vmlane_reply -W "$(_vmlane_values name guest list)"
 		;;
+	'filter list 1') _vmlane_reply -W "$(_vmlane_values name network list) $(_vmlane_values name guest list)" ;;
 	'guest find 1') _vmlane_reply -W "$(_vmlane_values name guest list) $(_vmlane_values tap guest list) $(_vmlane_values mac guest list)" ;;
 	'scan 1' | 'doctor 1') _vmlane_reply -W "$(_vmlane_values name network list) $(ls -d /sys/class/net/*/bridge 2>/dev/null | cut -d/ -f5)" ;;
 	'lease release 2')

@@ -32,10 +32,10 @@ static const struct noun noun_demo = {
 
 /* The order of the help. */
 static const struct noun *const nouns[] = {
-	&noun_status,  &noun_network, &noun_guest,	 &noun_run,	&noun_port,  &noun_mac,
-	&noun_scan,    &noun_forward, &noun_lease,	 &noun_monitor, &noun_trace, &noun_probe,
-	&noun_explain, &noun_capture, &noun_apply,	 &noun_confirm, &noun_diff,  &noun_check,
-	&noun_doctor,  &noun_demo,    &noun_help_itself,
+	&noun_status, &noun_network, &noun_guest,   &noun_run,	       &noun_port,    &noun_mac,
+	&noun_filter, &noun_scan,    &noun_forward, &noun_lease,       &noun_monitor, &noun_trace,
+	&noun_probe,  &noun_explain, &noun_capture, &noun_apply,       &noun_confirm, &noun_diff,
+	&noun_check,  &noun_doctor,  &noun_demo,    &noun_help_itself,
 };
 
 static const struct noun *noun_find(const char *name)

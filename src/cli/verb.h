@@ -93,6 +93,7 @@ extern const struct noun noun_guest;
 extern const struct noun noun_run;
 extern const struct noun noun_port;
 extern const struct noun noun_mac;
+extern const struct noun noun_filter;
 extern const struct noun noun_forward;
 extern const struct noun noun_scan;
 extern const struct noun noun_lease;
