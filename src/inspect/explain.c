@@ -19,6 +19,7 @@ enum { THERE = 1, BACK = 2 };
  * @x:		what is carried from the packet to its reply
  * @got:	the journey that was asked for last was given, and ended as @end says
  * @wrong:	whoever shows it found something wrong with it
+ * @strange:	a reply that comes from another than was asked
  * @left:	it got to where it would leave the host, device @at, and looked like @last there
  */
 struct explaining {
@@ -35,6 +36,7 @@ struct explaining {
 	enum journey_end end;
 	bool wrong;
 	bool left;
+	bool strange;
 	struct path_seen last;
 	int at;
 	struct explain_outcome *outcome;
@@ -64,12 +66,17 @@ static void note(const struct journey *j, bool over, void *ctx)
 
 	a->got = true;
 	a->end = j->end;
-	for (size_t i = 0; i < j->n_hops && !reply; i++) {
+	a->strange = false;
+	for (size_t i = 0; i < j->n_hops; i++) {
 		const struct hop *h = &j->hops[i];
 
 		if (h->kind != HOP_UPLINK_OUT && h->kind != HOP_BRIDGE_FWD &&
 		    h->kind != HOP_TAP_QUEUED)
 			continue;
+		if (reply) {
+			a->strange = !probe_is_from_asked(a->s, a->request, &h->seen);
+			continue;
+		}
 		a->left = true;
 		a->last = h->seen;
 		a->at = h->kind == HOP_BRIDGE_FWD ? h->ports[0] : h->ifindex;
@@ -111,9 +118,14 @@ static bool reply_of(struct explaining *a, struct craft *c, int *where, struct e
 	if (!a->x->local) {
 		*c = probe_answer(&a->request->frame, &a->last);
 		*where = a->at;
-		if (a->left)
+		if (a->left && probe_answer_directly(a->s, a->request, a->at, c))
 			return true;
-		ret->result = EXPLAIN_UNKNOWN;
+		ret->result = a->left ? EXPLAIN_NO_WAY_BACK : EXPLAIN_UNKNOWN;
+		if (a->left) {
+			snprintf(ret->what, sizeof(ret->what),
+				 "it comes back to the guest itself, from its own address");
+			return false;
+		}
 		snprintf(ret->what, sizeof(ret->what),
 			 "where its reply would come in is not known");
 		return false;
@@ -160,9 +172,15 @@ static int both_ways(struct explaining *a, struct explain_outcome *ret, struct e
 	if (!reply_of(a, &c, &where, ret))
 		return 0;
 	r = walk(a, &c, where, where ? a->request->mark : 0, BACK, e);
-	if (r == 0)
-		ret->result = result_of(a, true);
-	return r;
+	if (r < 0)
+		return r;
+	ret->result = result_of(a, true);
+	if (ret->result == EXPLAIN_PASSES && a->strange) {
+		ret->result = EXPLAIN_NO_WAY_BACK;
+		snprintf(ret->what, sizeof(ret->what),
+			 "the answer comes from another address than was asked");
+	}
+	return 0;
 }
 
 int explain_run_in(struct explain_state *state, struct subject *s,

@@ -12,7 +12,6 @@
 #include "inspect/footprint.h"
 #include "inspect/probe_request.h"
 #include "kernel/conntrack.h"
-#include "path/diagnose_words.h"
 #include "path/inject.h"
 
 #define FRAME_ROOM 65550
@@ -115,14 +114,6 @@ static int judge(struct asking *a, int which)
 	return r;
 }
 
-static bool is_own_port(const struct asking *a, int ifindex)
-{
-	for (size_t i = 0; i < a->s->n_ports; i++)
-		if (a->s->ports[i] == ifindex)
-			return !a->p->from_outside;
-	return false;
-}
-
 /* The first packet is the probe, the second its reply, which the host may give at once. */
 static void note(const struct journey *j, bool over, void *ctx)
 {
@@ -137,7 +128,7 @@ static void note(const struct journey *j, bool over, void *ctx)
 	 * its own forwarded ports, the reply comes from it.
 	 */
 	if (which == BACK && j->to_guest == a->p->from_outside &&
-	    !is_own_port(a, a->ways[THERE].at))
+	    (a->p->from_outside || !probe_is_guests(a->s, a->ways[THERE].at)))
 		return;
 	*w = (struct way){.got = true, .end = j->end};
 	for (size_t i = 0; i < j->n_hops; i++) {
@@ -271,54 +262,6 @@ static bool arrives(const struct way *w)
 	return w->got && w->end == JOURNEY_DELIVERED && w->egress != EGRESS_DROPS;
 }
 
-/* The host has @addr in a network of its own on the bridge that @port is a port of. */
-static bool is_neighbour_at(const struct asking *a, int port, int family, const uint8_t *addr)
-{
-	const struct path_view *v = &a->s->view;
-	const struct path_device *d = path_device_find(v, port);
-	unsigned int bits = family == AF_INET ? 32 : 128;
-
-	for (size_t i = 0; i < v->n_locals && d && d->master; i++) {
-		const struct path_address *l = &v->locals[i];
-
-		if (l->family == family && l->ifindex == d->master && l->len < bits &&
-		    address_in(l->addr, l->len, addr))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Who answers a guest of the same bridge sends it there, by whatever router the question came: what was
- * translated on the way there only is not translated back. False: the question has come back to the guest
- * that asked, with its own address as sender, which no guest takes.
- */
-static bool answer_directly(struct asking *a)
-{
-	const struct craft *c = &a->request.frame;
-	struct craft *r = &a->reply;
-	size_t len = c->family == AF_INET ? 4 : 16;
-
-	if (a->p->from_outside || c->kind == CRAFT_ARP_REQUEST ||
-	    memcmp(r->dst, c->src, len) != 0 ||
-	    !is_neighbour_at(a, a->ways[THERE].at, c->family, r->dst))
-		return true;
-	r->eth_dst = c->eth_src;
-	return !is_own_port(a, a->ways[THERE].at);
-}
-
-/* It comes from where the question was sent to, as far as the guest knows. */
-static bool is_from_asked(const struct asking *a, const struct way *back)
-{
-	const struct craft *c = &a->request.frame;
-	size_t len = c->family == AF_INET ? 4 : 16;
-
-	if (a->p->from_outside || !back->left || (c->kind != CRAFT_UDP && c->kind != CRAFT_TCP) ||
-	    back->last.l4 != (c->kind == CRAFT_TCP ? IPPROTO_TCP : IPPROTO_UDP))
-		return true;
-	return memcmp(back->last.src, c->dst, len) == 0 && back->last.sport == c->dport;
-}
-
 static int way_back(struct asking *a, enum probe_answer *ret, struct err *e)
 {
 	const struct way *there = &a->ways[THERE], *back = &a->ways[BACK];
@@ -328,7 +271,7 @@ static int way_back(struct asking *a, enum probe_answer *ret, struct err *e)
 	if (there->left && !a->p->send) {
 		a->reply = probe_answer(&a->request.frame, &there->last);
 		*ret = PROBE_NO_WAY_BACK;
-		if (!answer_directly(a))
+		if (!probe_answer_directly(a->s, &a->request, there->at, &a->reply))
 			return 0;
 		r = send_frame(a, there->at, &a->reply, e);
 		if (r < 0)
@@ -337,7 +280,8 @@ static int way_back(struct asking *a, enum probe_answer *ret, struct err *e)
 	r = await(a, BACK, REPLY_PATIENCE_MS, e);
 	if (r < 0)
 		return r;
-	if (!arrives(back) || back->wrong || !is_from_asked(a, back))
+	if (!arrives(back) || back->wrong ||
+	    (back->left && !probe_is_from_asked(a->s, &a->request, &back->last)))
 		*ret = PROBE_NO_WAY_BACK;
 	else if (there->egress == EGRESS_UNKNOWN || back->egress == EGRESS_UNKNOWN)
 		*ret = PROBE_NOT_KNOWN;

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "path/diagnose_words.h"
 #include "path/inject.h"
 
 #define TTL 64
@@ -209,6 +210,56 @@ int probe_request_make(struct subject *s, const struct probe *p, struct probe_re
 	if (r == 0)
 		*ret = made;
 	return r;
+}
+
+bool probe_is_guests(const struct subject *s, int ifindex)
+{
+	for (size_t i = 0; i < s->n_ports; i++)
+		if (s->ports[i] == ifindex)
+			return true;
+	return false;
+}
+
+/* The host has @addr in a network of its own on the bridge that @port is a port of. */
+static bool is_neighbour_at(const struct path_view *v, int port, int family, const uint8_t *addr)
+{
+	const struct path_device *d = path_device_find(v, port);
+	unsigned int bits = family == AF_INET ? 32 : 128;
+
+	for (size_t i = 0; i < v->n_locals && d && d->master; i++) {
+		const struct path_address *l = &v->locals[i];
+
+		if (l->family == family && l->ifindex == d->master && l->len < bits &&
+		    address_in(l->addr, l->len, addr))
+			return true;
+	}
+	return false;
+}
+
+bool probe_answer_directly(const struct subject *s, const struct probe_request *request, int at,
+			   struct craft *reply)
+{
+	const struct craft *c = &request->frame;
+	size_t len = c->family == AF_INET ? 4 : 16;
+
+	if (!probe_is_guests(s, request->where) || c->kind == CRAFT_ARP_REQUEST ||
+	    memcmp(reply->dst, c->src, len) != 0 ||
+	    !is_neighbour_at(&s->view, at, c->family, reply->dst))
+		return true;
+	reply->eth_dst = c->eth_src;
+	return !probe_is_guests(s, at);
+}
+
+bool probe_is_from_asked(const struct subject *s, const struct probe_request *request,
+			 const struct path_seen *seen)
+{
+	const struct craft *c = &request->frame;
+	size_t len = c->family == AF_INET ? 4 : 16;
+
+	if (!probe_is_guests(s, request->where) || (c->kind != CRAFT_UDP && c->kind != CRAFT_TCP) ||
+	    seen->l4 != (c->kind == CRAFT_TCP ? IPPROTO_TCP : IPPROTO_UDP))
+		return true;
+	return memcmp(seen->src, c->dst, len) == 0 && seen->sport == c->dport;
 }
 
 struct craft probe_answer(const struct craft *request, const struct path_seen *seen)

@@ -28,6 +28,21 @@ int probe_request_make(struct subject *s, const struct probe *p, struct probe_re
 /* probe_answer() - what whoever gets @seen, which was @request, would answer. */
 struct craft probe_answer(const struct craft *request, const struct path_seen *seen);
 
+/* probe_is_guests() - @ifindex is one of the guest's own ports. */
+bool probe_is_guests(const struct subject *s, int ifindex);
+
+/*
+ * probe_answer_directly() - who answers a guest of the same bridge, behind its port @at, sends @reply to it,
+ * by whatever router the question came: what was translated on the way there only is not translated back.
+ * false: the question has come back to the guest that asked, from its own address, which no guest takes.
+ */
+bool probe_answer_directly(const struct subject *s, const struct probe_request *request, int at,
+			   struct craft *reply);
+
+/* probe_is_from_asked() - a reply that was last @seen comes from where the guest has sent its question. */
+bool probe_is_from_asked(const struct subject *s, const struct probe_request *request,
+			 const struct path_seen *seen);
+
 /* probe_mark() - a fwmark for a probe: random, and none that another is likely to have. */
 uint32_t probe_mark(void);
 
