@@ -103,8 +103,7 @@ def test_nothing_leaks(vmlaned, guest):
         vmlaned.api("DELETE", "/v1/networks/lab")
 
     def descriptors():
-        path = f"/proc/{vmlaned.p.pid}/fd"
-        return sorted(os.readlink(f"{path}/{fd}").split(":")[0] for fd in os.listdir(path))
+        return os.listdir(f"/proc/{vmlaned.p.pid}/fd")
 
     once(0)
     before = descriptors()
