@@ -130,6 +130,11 @@ void guardian_mend(struct guardian *g)
 	if (!errs || !changes) {
 		log_error("out of memory: what others changed is not put right");
 	} else {
+		/* First, as guests' packets are neither filtered nor translated meanwhile. */
+		if (table_restore(g->m))
+			json_array_append_new(changes, json_pack("{s:s, s:s, s:s}", "op", "create",
+								 "object", "inet vmlane", "text",
+								 "+ firewall table inet vmlane"));
 		if (reconcile(g->m, NULL, RECONCILE_MEND, changes, errs) < 0 ||
 		    g->complaint.code[0])
 			complain(g, errs);

@@ -351,6 +351,27 @@ static int commit_firewall(struct work *w, struct err *e)
 	return 0;
 }
 
+bool table_restore(struct manager *m)
+{
+	struct buf text = BUF_INIT(FW_TEXT_MAX);
+	uint32_t before = 0, now = 0, ours = 1;
+	int r;
+
+	if (!m->fw_generation || nft_generation(m->nft, &before) < 0 || !nft_table_gone(m->nft))
+		return false;
+	fw_ruleset_full(&m->fw, &text);
+	r = text.error ? text.error : nft_run(m->nft, buf_str(&text), NULL);
+	buf_done(&text);
+	m->fw_generation = 0;
+	if (r < 0)
+		return false;
+	ours += set_lifetimes(m);
+	manager_committed(m, before, ours);
+	if (nft_generation(m->nft, &now) == 0 && now == before + ours)
+		m->fw_generation = now;
+	return true;
+}
+
 int table_do(struct work *w)
 {
 	struct manager *m = w->m;

@@ -185,6 +185,11 @@ void sysctls_forget(struct work *w);
 /* table_diff() - fill @w->fw and the transaction that leads there; nothing is written. */
 int table_diff(struct work *w, struct err *e) __must_check;
 void table_say(struct work *w);
+/*
+ * table_restore() - where the table is gone as a whole, put there what was in it last: before anything
+ * else is looked at, which takes its time with many networks. True when that was so.
+ */
+bool table_restore(struct manager *m);
 /* table_do() - commit it. */
 int table_do(struct work *w) __must_check;
 

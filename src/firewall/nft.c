@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <jansson.h>
 #include <libmnl/libmnl.h>
+#include <netinet/in.h> /* before linux/netfilter.h, which knows of it then */
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <nftables/libnftables.h>
@@ -221,6 +223,26 @@ int nft_generation(struct nft *n, uint32_t *ret)
 		return -EBADMSG;
 	*ret = gen;
 	return 0;
+}
+
+bool nft_table_gone(struct nft *n)
+{
+	char buf[4096];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct nfgenmsg *nfg;
+	ssize_t len;
+
+	nlh->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE;
+	nlh->nlmsg_flags = NLM_F_REQUEST;
+	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
+	nfg->nfgen_family = NFPROTO_INET;
+	nfg->version = NFNETLINK_V0;
+	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, "vmlane");
+	if (mnl_socket_sendto(n->gen_socket, nlh, nlh->nlmsg_len) < 0)
+		return false;
+	/* Either the table or an error is the only answer. */
+	len = mnl_socket_recvfrom(n->gen_socket, buf, sizeof(buf));
+	return len > 0 && mnl_cb_run(buf, (size_t)len, 0, 0, NULL, NULL) < 0 && errno == ENOENT;
 }
 
 uint64_t nft_transactions(const struct nft *n)

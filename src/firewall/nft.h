@@ -57,6 +57,8 @@ int nft_forward_drop(struct nft *n, char *ret, size_t size, struct err *e) __mus
  * transaction of anybody's counts it up by one (NFT_MSG_GETGEN).
  */
 int nft_generation(struct nft *n, uint32_t *ret) __must_check;
+/* nft_table_gone() - there is no table `inet vmlane`. */
+bool nft_table_gone(struct nft *n);
 /* nft_transactions() - how many transactions that write were sent. */
 uint64_t nft_transactions(const struct nft *n);
 
