@@ -99,6 +99,7 @@ static void emit_head(const struct network_config *n, struct buf *out)
 		buf_printf(out, "mtu: %u\n", n->mtu);
 	emit_switch(n, out);
 	guard_emit(&n->guard, "", out);
+	limits_emit(&n->limits, "", out);
 	emit_access(n, out);
 }
 
@@ -176,7 +177,7 @@ static bool guest_is_plain(const struct guest_config *g)
 {
 	return !g->has_mac && !g->has_ipv4 && !g->isolate && !g->pinned && g->n_macs == 0 &&
 	       !has_rate(g) && g->vlan == 0 && g->n_forwards == 0 && !g->guard.given &&
-	       g->n_addresses == 0;
+	       !g->limits.has_connections && !g->limits.has_new && g->n_addresses == 0;
 }
 
 static void emit_macs(const struct guest_config *g, struct buf *out)
@@ -236,6 +237,7 @@ static void emit_guest(const struct guest_config *g, struct buf *out)
 		emit_rate(&g->rate, out);
 	emit_forwards(g, out);
 	guard_emit(&g->guard, "    ", out);
+	limits_emit(&g->limits, "    ", out);
 	guard_emit_addresses(g, out);
 }
 
@@ -253,6 +255,7 @@ void network_config_emit(const struct network_config *n, struct buf *out)
 		emit_dhcp(n, out);
 	emit_dns(n, out);
 	emit_peers(n, out);
+	policy_emit(&n->policy, out);
 	if (n->n_guests)
 		buf_puts(out, "guests:\n");
 	for (size_t i = 0; i < n->n_guests; i++)
@@ -295,7 +298,7 @@ static bool guest_equal(const struct guest_config *a, const struct guest_config 
 	       (!a->has_ipv4 || ip4_equal(a->ipv4, b->ipv4)) && a->isolate == b->isolate &&
 	       a->vlan == b->vlan && a->rate.up == b->rate.up && a->rate.down == b->rate.down &&
 	       macs_equal(a, b) && guard_equal(&a->guard, &b->guard) &&
-	       guard_addresses_equal(a, b) &&
+	       limits_equal(&a->limits, &b->limits) && guard_addresses_equal(a, b) &&
 	       forwards_equal(a->forwards, a->n_forwards, b->forwards, b->n_forwards);
 }
 
@@ -347,5 +350,6 @@ bool network_config_equal(const struct network_config *a, const struct network_c
 {
 	return link_equal(a, b) && ipv4_equal(a, b) && config_ipv6_equal(&a->ipv6, &b->ipv6) &&
 	       dhcp_equal(a, b) && dns_equal(a, b) && access_equal(a, b) && peers_equal(a, b) &&
+	       policy_equal(&a->policy, &b->policy) && limits_equal(&a->limits, &b->limits) &&
 	       guests_equal(a, b);
 }

@@ -43,6 +43,8 @@ static const struct mode_key mode_keys[] = {
 	{"dhcp", WITH_SUBNET, "leave it out: the LAN's router gives the guests their addresses"},
 	{"dns", WITH_SUBNET, "leave it out: the LAN's router tells the guests of it"},
 	{"mtu", WITH_SUBNET, "leave it out: it is the uplink's"},
+	{"policy", WITH_SUBNET, "leave it out: frames are switched there, not routed"},
+	{"limits", WITH_SUBNET, "leave it out: frames are switched there, not routed"},
 	{"switch", WITH_SUBNET, "leave it out: the bridge is taken as it is"},
 };
 
@@ -58,7 +60,7 @@ static const char *mend_of(const struct mode_key *k, enum network_mode mode)
 /* A network without the host has no addresses, so that none can be given. */
 static void check_private(struct reader *r, const struct node *root)
 {
-	static const char *const blocks[] = {"ipv4", "ipv6", "dhcp", "dns"};
+	static const char *const blocks[] = {"ipv4", "ipv6", "dhcp", "dns", "policy", "limits"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(blocks); i++) {
 		const struct node *v = find_node(root, blocks[i]);
@@ -320,6 +322,7 @@ void config_finish(struct reader *r)
 	config_finish_ipv6(r);
 	finish_claims(r);
 	config_forward_finish(r);
+	config_policy_finish(r);
 	if (r->n->n_guests)
 		qsort(r->n->guests, r->n->n_guests, sizeof(*r->n->guests), guest_cmp);
 }

@@ -408,6 +408,7 @@ static const struct key guest_keys[] = {
 	{"guard", NODE_MAP, false, CONFIG_GUARD_EXPECTED, config_guard_set, .or_text = true},
 	{"addresses", NODE_LIST, false, "a list such as [ \"192.168.122.40\", \"fd00:8::/64\" ]",
 	 config_addresses_set},
+	{"limits", NODE_MAP, false, CONFIG_LIMITS_EXPECTED, config_limits_set},
 };
 
 static const struct key guest_key = {
@@ -580,6 +581,9 @@ static const struct key network_keys[] = {
 	{"mtu", NODE_TEXT, false, "a number from 576 to 65521", set_mtu},
 	{"switch", NODE_MAP, false, "a block with `stp`, `learning` and `ageing`", set_switch},
 	{"guard", NODE_MAP, false, CONFIG_GUARD_EXPECTED, config_guard_set, .or_text = true},
+	{"policy", NODE_MAP, false, "a block with `host`, `metadata`, `rules` and `sets`",
+	 config_policy_set},
+	{"limits", NODE_MAP, false, CONFIG_LIMITS_EXPECTED, config_limits_set},
 	{"access", NODE_LIST, false, "a list such as [ \"user:alice\", \"group:students\" ]",
 	 set_access},
 	{"ipv4", NODE_MAP, false, CONFIG_IPV4_EXPECTED, set_ipv4},

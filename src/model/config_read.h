@@ -58,6 +58,7 @@ struct key {
 #define KEYS_MAX 20
 
 #define CONFIG_GUARD_EXPECTED "`on`, `off`, or a block such as { arp: off }"
+#define CONFIG_LIMITS_EXPECTED "a block such as { connections: 1000, new: 100/s }"
 #define CONFIG_IPV4_EXPECTED "a block with `subnet`, such as ipv4: { subnet: 192.168.122.0/24 }"
 
 /* config_not_expected() - the mistake that @key's value @v is not what it should be. */
@@ -91,6 +92,13 @@ void config_forward_finish(struct reader *r);
 void config_guard_set(struct reader *r, const struct key *key, const struct node *v);
 /* config_addresses_set() - the setter of a guest's `addresses`. */
 void config_addresses_set(struct reader *r, const struct key *key, const struct node *v);
+
+/* config_policy_set() - the setter of `policy` (config_policy.c). */
+void config_policy_set(struct reader *r, const struct key *key, const struct node *v);
+/* config_limits_set() - the setter of `limits`, a guest's or the network's. */
+void config_limits_set(struct reader *r, const struct key *key, const struct node *v);
+/* config_policy_finish() - the guests and sets that rules speak of are there. */
+void config_policy_finish(struct reader *r);
 
 /* ---- config_ipv6.c: the block `ipv6` ---- */
 

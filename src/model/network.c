@@ -105,6 +105,7 @@ void network_config_free(struct network_config *n)
 		free(n->guests[i].addresses);
 	}
 	free(n->guests);
+	policy_done(&n->policy);
 	free(n);
 }
 

@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "model/forward.h"
 #include "model/guard.h"
+#include "model/policy.h"
 
 #define NAME_MAX_LEN 32 /* of networks and guests, without the NUL */
 #define NETWORK_GUESTS_MAX 10000
@@ -97,6 +98,7 @@ const char *rate_format(uint64_t bits, char buf[static RATE_STRLEN]);
  * @pinned:	`static`: its MAC is behind its own port and nowhere else, for ever
  * @macs:	further MACs behind its port, of VMs inside it; @n_macs of them, pinned too
  * @guard:	which guards it has other than its network
+ * @limits:	those that it has other than its network
  * @addresses:	what it may use beside @ipv4 and what DHCP gives it; owned, @n_addresses of them
  * @rate:	its limits
  * @vlan:	bridged: the VLAN of the LAN that it is in; 0: it is where the host is
@@ -114,6 +116,7 @@ struct guest_config {
 	struct mac macs[GUEST_MACS_MAX];
 	size_t n_macs;
 	struct guard_switches guard;
+	struct guest_limits limits;
 	struct guest_prefix *addresses;
 	size_t n_addresses;
 	struct guest_rate rate;
@@ -177,6 +180,8 @@ struct network_ipv6 {
  * @learning:	the bridge learns which MAC is behind which guest's port; else it is told
  * @ageing_s:	for how long the bridge remembers where a MAC is; 0 leaves that to the kernel
  * @guard:	what is watched at its guests' ports, where they do not say otherwise
+ * @policy:	what its guests may reach, and who may reach them
+ * @limits:	of its guests, where they do not say otherwise
  * @dhcp:	the DHCP server runs
  * @range_first: first dynamic address, inclusive
  * @range_last:	last dynamic address, inclusive
@@ -214,6 +219,8 @@ struct network_config {
 	bool learning;
 	uint32_t ageing_s;
 	struct guard_switches guard;
+	struct network_policy policy;
+	struct guest_limits limits;
 	bool dhcp;
 	struct in_addr range_first;
 	struct in_addr range_last;

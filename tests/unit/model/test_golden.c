@@ -182,7 +182,7 @@ static void test_manual(void **state)
 		block = end;
 		found++;
 	}
-	assert_int_equal(found, 9);
+	assert_int_equal(found, 10);
 	free(page);
 }
 
