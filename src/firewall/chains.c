@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * chains.c - see chains.h. Only for text that ruleset.c writes: a chain goes from a line "\tchain
- * NAME {" to a line "\t}", and nothing else begins or ends so.
+ * chains.c - see chains.h. Only for text that this folder writes: a chain goes from a line "\tchain
+ * NAME {" to a line "\t}", and nothing else ends so; a set, map or counter is one line.
  */
 #include "firewall/chains.h"
 
@@ -10,94 +10,120 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHAIN_BEGIN "\tchain "
 #define CHAIN_END "\n\t}\n"
 
-/* struct chain - one of a skeleton; @text with its first and last line. Neither is owned. */
-struct chain {
+static const char *const kinds[] = {"chain", "set", "map", "counter"};
+
+#define IS_CHAIN(p) ((p)->kind == kinds[0])
+
+/* struct piece - one of a skeleton; @text with its first and last line; @kind one of kinds[]. */
+struct piece {
+	const char *kind;
 	const char *name;
 	size_t name_len;
 	const char *text;
 	size_t len;
 };
 
-/* struct chains - all of a skeleton in its order, and @sorted by name; both owned. */
-struct chains {
-	struct chain *v;
-	struct chain *sorted;
+/* struct pieces - all of a skeleton in its order, and @sorted by kind and name; both owned. */
+struct pieces {
+	struct piece *v;
+	struct piece *sorted;
 	size_t n;
 };
 
-static void chains_done(struct chains *c)
+static void pieces_done(struct pieces *p)
 {
-	free(c->v);
-	free(c->sorted);
+	free(p->v);
+	free(p->sorted);
 }
 
-static int compare_chains(const void *a, const void *b)
+static int compare_pieces(const void *a, const void *b)
 {
-	const struct chain *x = a, *y = b;
-	int order =
-		strncmp(x->name, y->name, x->name_len < y->name_len ? x->name_len : y->name_len);
+	const struct piece *x = a, *y = b;
+	size_t len = x->name_len < y->name_len ? x->name_len : y->name_len;
+	int order = strcmp(x->kind, y->kind);
 
+	order = order ? order : strncmp(x->name, y->name, len);
 	return order ? order : (x->name_len > y->name_len) - (x->name_len < y->name_len);
 }
 
-/* The first chain at or behind @text. */
-static bool find_chain(const char *text, struct chain *ret)
+/* The piece that begins with the line @line, if one does. */
+static bool is_piece(const char *line, struct piece *ret)
 {
-	const char *begin = strstr(text, CHAIN_BEGIN),
-		   *end = begin ? strstr(begin, CHAIN_END) : NULL;
+	for (size_t i = 0; line[0] == '\t' && i < ARRAY_SIZE(kinds); i++) {
+		size_t len = strlen(kinds[i]);
+		const char *end;
 
-	if (!end)
-		return false;
-	ret->text = begin;
-	ret->len = (size_t)(end - begin) + strlen(CHAIN_END);
-	ret->name = begin + strlen(CHAIN_BEGIN);
-	ret->name_len = strcspn(ret->name, " ");
-	return true;
+		if (strncmp(line + 1, kinds[i], len) != 0 || line[1 + len] != ' ')
+			continue;
+		end = i == 0 ? strstr(line, CHAIN_END) : strchr(line, '\n');
+		if (!end)
+			return false;
+		end += i == 0 ? strlen(CHAIN_END) : 1;
+		ret->kind = kinds[i];
+		ret->name = line + len + 2;
+		ret->name_len = strcspn(ret->name, " ");
+		ret->text = line;
+		ret->len = (size_t)(end - line);
+		return true;
+	}
+	return false;
 }
 
-static int chains_read(const char *text, struct chains *ret)
+/* The first piece at or behind @line, the beginning of a line. */
+static bool find_piece(const char *line, struct piece *ret)
 {
-	struct chains c = {0};
-	struct chain one;
+	while (*line) {
+		const char *end = strchrnul(line, '\n');
+
+		if (is_piece(line, ret))
+			return true;
+		line = *end ? end + 1 : end;
+	}
+	return false;
+}
+
+static int pieces_read(const char *text, struct pieces *ret)
+{
+	struct pieces p = {0};
+	struct piece one;
 	size_t max = 0;
 
-	for (const char *p = text; find_chain(p, &one); p = one.text + one.len)
+	for (const char *t = text; find_piece(t, &one); t = one.text + one.len)
 		max++;
-	c.v = calloc(max + 1, sizeof(*c.v));
-	c.sorted = calloc(max + 1, sizeof(*c.sorted));
-	if (!c.v || !c.sorted) {
-		chains_done(&c);
+	p.v = calloc(max + 1, sizeof(*p.v));
+	p.sorted = calloc(max + 1, sizeof(*p.sorted));
+	if (!p.v || !p.sorted) {
+		pieces_done(&p);
 		return -ENOMEM;
 	}
-	for (const char *p = text; c.n < max && find_chain(p, &one); p = one.text + one.len)
-		c.v[c.n++] = one;
-	memcpy(c.sorted, c.v, c.n * sizeof(*c.v));
-	qsort(c.sorted, c.n, sizeof(*c.sorted), compare_chains);
-	*ret = c;
+	for (const char *t = text; p.n < max && find_piece(t, &one); t = one.text + one.len)
+		p.v[p.n++] = one;
+	memcpy(p.sorted, p.v, p.n * sizeof(*p.v));
+	qsort(p.sorted, p.n, sizeof(*p.sorted), compare_pieces);
+	*ret = p;
 	return 0;
 }
 
-static const struct chain *chains_find(const struct chains *c, const struct chain *wanted)
+static const struct piece *pieces_find(const struct pieces *p, const struct piece *wanted)
 {
-	if (c->n == 0)
+	if (p->n == 0)
 		return NULL;
-	return bsearch(wanted, c->sorted, c->n, sizeof(*c->sorted), compare_chains);
+	return bsearch(wanted, p->sorted, p->n, sizeof(*p->sorted), compare_pieces);
 }
 
-/* Of what stands between chains @text has the same as @other, in the same order. */
-static bool same_besides(const char *text, const struct chains *c, const char *other,
-			 const struct chains *d)
+/* Of what stands between pieces @text has the same as @other, in the same order. */
+static bool same_besides(const char *text, const struct pieces *p, const char *other,
+			 const struct pieces *q)
 {
 	size_t i = 0, j = 0;
 
 	for (;;) {
-		while (i < c->n && text == c->v[i].text)
-			text += c->v[i++].len;
-		while (j < d->n && other == d->v[j].text)
-			other += d->v[j++].len;
+		while (i < p->n && text == p->v[i].text)
+			text += p->v[i++].len;
+		while (j < q->n && other == q->v[j].text)
+			other += q->v[j++].len;
 		if (*text != *other)
 			return false;
 		if (!*text)
@@ -108,55 +134,66 @@ static bool same_besides(const char *text, const struct chains *c, const char *o
 }
 
 /* A chain with a hook sees packets as soon as it is there: that is for a full replacement. */
-static bool is_base(const struct chain *c)
+static bool is_base(const struct piece *p)
 {
-	return memmem(c->text, c->len, " hook ", strlen(" hook ")) != NULL;
+	return IS_CHAIN(p) && memmem(p->text, p->len, " hook ", strlen(" hook ")) != NULL;
 }
 
-/* 1: @c is in @other too; 0: it is not; -ESTALE: it is, and says something else, or is a base chain. */
-static int in_both(const struct chains *other, const struct chain *c)
+enum piece_fate {
+	PIECE_NEW, /* @other does not have it */
+	PIECE_SAME,
+	PIECE_CHANGED, /* a chain that says something else there */
+};
+
+/* What @p is to @other; -ESTALE where that cannot be done piece by piece. */
+static int fate_of(const struct pieces *other, const struct piece *p)
 {
-	const struct chain *same = chains_find(other, c);
+	const struct piece *same = pieces_find(other, p);
 
 	if (!same)
-		return is_base(c) ? -ESTALE : 0;
-	return same->len == c->len && memcmp(same->text, c->text, c->len) == 0 ? 1 : -ESTALE;
+		return is_base(p) ? -ESTALE : PIECE_NEW;
+	if (same->len == p->len && memcmp(same->text, p->text, p->len) == 0)
+		return PIECE_SAME;
+	return IS_CHAIN(p) && !is_base(p) && !is_base(same) ? PIECE_CHANGED : -ESTALE;
 }
 
-static int added(const char *table, const struct chains *from, const struct chains *to,
+static int added(const char *table, const struct pieces *from, const struct pieces *to,
 		 struct buf *out)
 {
 	int count = 0;
 
 	for (size_t i = 0; i < to->n; i++) {
-		int r = in_both(from, &to->v[i]);
+		const struct piece *p = &to->v[i];
+		int fate = fate_of(from, p);
 
-		if (r < 0)
-			return r;
-		if (r)
+		if (fate < 0)
+			return fate;
+		if (fate == PIECE_SAME)
 			continue;
+		if (fate == PIECE_CHANGED)
+			buf_printf(out, "flush chain %s %.*s\n", table, (int)p->name_len, p->name);
 		buf_printf(out, "table %s {\n", table);
-		buf_append(out, to->v[i].text, to->v[i].len);
+		buf_append(out, p->text, p->len);
 		buf_puts(out, "}\n");
 		count++;
 	}
 	return count;
 }
 
-static int deleted(const char *table, const struct chains *from, const struct chains *to,
+static int deleted(const char *table, const struct pieces *from, const struct pieces *to,
 		   struct buf *out)
 {
 	int count = 0;
 
 	for (size_t i = from->n; i-- > 0;) {
-		const struct chain *c = &from->v[i];
-		int r = in_both(to, c);
+		const struct piece *p = &from->v[i];
+		int fate = fate_of(to, p);
 
-		if (r < 0)
-			return r;
-		if (r)
+		if (fate < 0)
+			return fate;
+		if (fate != PIECE_NEW)
 			continue;
-		buf_printf(out, "delete chain %s %.*s\n", table, (int)c->name_len, c->name);
+		buf_printf(out, "delete %s %s %.*s\n", p->kind, table, (int)p->name_len, p->name);
 		count++;
 	}
 	return count;
@@ -165,14 +202,14 @@ static int deleted(const char *table, const struct chains *from, const struct ch
 int chains_diff(const char *table, const char *from, const char *to, struct buf *add,
 		struct buf *del)
 {
-	_cleanup_(chains_done) struct chains f = {0}, t = {0};
+	_cleanup_(pieces_done) struct pieces f = {0}, t = {0};
 	int gone = 0, r;
 
 	if (strcmp(from, to) == 0)
 		return 0;
-	r = chains_read(from, &f);
+	r = pieces_read(from, &f);
 	if (r == 0)
-		r = chains_read(to, &t);
+		r = pieces_read(to, &t);
 	if (r < 0)
 		return r;
 	if (!same_besides(from, &f, to, &t))

@@ -8,7 +8,7 @@
  *             intervals can neither shift ports nor is it a hash.
  *   forward   `forwarded` has the guests' ends (address . protocol . port). A translated connection
  *             to one of them is let in from outside (to_guest), and from guests of other networks
- *             (visit), where these get out at all: `visitors`. What somebody else's table
+ *             (visit), where these get out at all: `visitors`, as far as the policies let them. What somebody else's table
  *             translates to another port of a guest is refused as ever.
  *   postrouting  turn_LEN, by the guest's bridge: what comes from the guest's own subnet has to go
  *             back through the host, and what comes from 127.0.0.0/8 needs an address to go back
@@ -40,9 +40,13 @@
 	"	set forwarded { type ipv4_addr . inet_proto . inet_service; }\n"                         \
 	"	set forwarding { type ifname; }\n"                                                       \
 	"	set visitors { type ifname; }\n"                                                         \
+	"	chain visitor {\n"                                                                       \
+	"		ct state new jump new_out\n"                                                            \
+	"		accept\n"                                                                               \
+	"	}\n"                                                                                     \
 	"	chain visit {\n"                                                                         \
 	"		iifname @forwarding ct direction reply accept\n"                                        \
-	"		iifname @visitors " FORWARDS_TARGET " accept\n"                            \
+	"		iifname @visitors " FORWARDS_TARGET " goto visitor\n"                      \
 	"		counter name refused_out reject with icmpx admin-prohibited\n"                          \
 	"	}\n"                                                                                     \
 	"	chain loopback {\n"                                                                      \

@@ -3,7 +3,9 @@
  * listing.c - from nft's listing of our table back to its elements and its skeleton.
  *
  * The listing has sets and maps as blocks with at most one `elements = { ... }`, which may go over
- * several lines. Names are in double quotes, and nothing else in a listing of ours is.
+ * several lines. Names are in double quotes, and nothing else in a listing of ours is but rules'
+ * comments. Sets that rules fill (`flags dynamic`) are none of ours to compare: what is in them is
+ * left out.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -14,7 +16,7 @@
 #include "firewall/ruleset.h"
 
 #define LISTING_MAX (64 * 1024 * 1024)
-#define SET_NAME_MAX 64
+#define SET_NAME_MAX 128 /* with a network's and a guest's name in it */
 
 /* The name in "set NAME {" or "map NAME {", at the start of a line; false when it is neither. */
 static bool set_name(const char *line, char ret[static SET_NAME_MAX])
@@ -73,20 +75,26 @@ static const char *read_elements(const char *p, const char *set, struct lines *o
 
 static int read_listing(const char *p, struct lines *elements, struct buf *rest)
 {
+	struct lines ignored = {0};
 	char set[SET_NAME_MAX] = "";
+	bool dynamic = false;
 
 	while (*p) {
 		size_t len = strcspn(p, "\n");
 		const char *word = p + strspn(p, "\t ");
 
 		if (strncmp(word, "elements = {", 12) == 0 && set[0]) {
-			p = read_elements(word + 12, set, elements);
+			p = read_elements(word + 12, set, dynamic ? &ignored : elements);
+			lines_done(&ignored);
 			if (!p)
 				return -EBADMSG;
 			p += strspn(p, "\n");
 			continue;
 		}
-		set_name(p, set);
+		if (set_name(p, set))
+			dynamic = false;
+		if (strncmp(word, "flags ", 6) == 0 && memmem(word, len, "dynamic", 7))
+			dynamic = true;
 		buf_append(rest, p, len);
 		buf_puts(rest, "\n");
 		p += len + (p[len] == '\n');

@@ -259,6 +259,9 @@ static const struct {
 	{"refused_in", offsetof(struct fw_counters, refused_in)},
 	{"refused_out", offsetof(struct fw_counters, refused_out)},
 	{"invalid", offsetof(struct fw_counters, invalid)},
+	{"refused_host", offsetof(struct fw_counters, refused_host)},
+	{"metadata", offsetof(struct fw_counters, metadata)},
+	{"limited", offsetof(struct fw_counters, limited)},
 	{"closed", offsetof(struct fw_counters, closed)},
 };
 _Static_assert(ARRAY_SIZE(counter_fields) * sizeof(uint64_t) == sizeof(struct fw_counters),
@@ -296,5 +299,86 @@ int nft_counters(struct nft *n, struct fw_counters *ret, struct err *e)
 		take_counter(json_object_get(item, "counter"), &c);
 	json_decref(root);
 	*ret = c;
+	return 0;
+}
+
+/* @command's JSON; a new reference. */
+static int list_json(struct nft *n, const char *command, json_t **ret, struct err *e)
+{
+	json_error_t why;
+	int r = run(n, command, NFT_CTX_OUTPUT_JSON, "list the rules", e);
+
+	if (r < 0)
+		return r;
+	*ret = json_loads(nft_ctx_get_output_buffer(n->ctx), 0, &why);
+	return *ret ? 0
+		    : err_set(e, -EBADMSG, "firewall", "table inet vmlane",
+			      "nftables' listing is not JSON: %s", why.text);
+}
+
+static uint64_t number_of(const json_t *counter, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(counter, key));
+}
+
+#define RULE_COUNTER "rule/"
+
+int nft_rule_counters(struct nft *n, nft_rule_fn fn, void *ctx, struct err *e)
+{
+	json_t *root, *item;
+	size_t i;
+	int r = list_json(n, "list counters table inet vmlane", &root, e);
+
+	if (r < 0)
+		return r;
+	json_array_foreach (json_object_get(root, "nftables"), i, item) {
+		const json_t *c = json_object_get(item, "counter");
+		const char *name = json_string_value(json_object_get(c, "name"));
+
+		if (name && strncmp(name, RULE_COUNTER, strlen(RULE_COUNTER)) == 0)
+			fn(name + strlen(RULE_COUNTER), number_of(c, "packets"),
+			   number_of(c, "bytes"), ctx);
+	}
+	json_decref(root);
+	return 0;
+}
+
+/* {"elem": {"val": {"concat": ["vl-lab", "52:54:..."]}, "counter": {"packets": 5, ...}}} */
+static void take_limited(const json_t *set, enum fw_limit which, nft_limited_fn fn, void *ctx)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (json_object_get(set, "elem"), i, item) {
+		const json_t *elem = json_object_get(item, "elem");
+		const json_t *key = json_object_get(json_object_get(elem, "val"), "concat");
+		const json_t *c = json_object_get(elem, "counter");
+		const char *bridge = json_string_value(json_array_get(key, 0));
+		const char *mac = json_string_value(json_array_get(key, 1));
+
+		if (bridge && mac && c)
+			fn(which, bridge, mac, number_of(c, "packets"), number_of(c, "bytes"), ctx);
+	}
+}
+
+int nft_limited(struct nft *n, nft_limited_fn fn, void *ctx, struct err *e)
+{
+	static const char *const commands[] = {
+		[FW_LIMIT_CONNECTIONS] = "list set inet vmlane limited_connections",
+		[FW_LIMIT_NEW] = "list set inet vmlane limited_new",
+	};
+	_Static_assert(ARRAY_SIZE(commands) == FW_LIMIT_COUNT, "a limit that is not read");
+
+	for (enum fw_limit which = 0; which < FW_LIMIT_COUNT; which++) {
+		json_t *root, *item;
+		size_t i;
+		int r = list_json(n, commands[which], &root, e);
+
+		if (r < 0)
+			return r;
+		json_array_foreach (json_object_get(root, "nftables"), i, item)
+			take_limited(json_object_get(item, "set"), which, fn, ctx);
+		json_decref(root);
+	}
 	return 0;
 }

@@ -62,12 +62,31 @@ bool nft_table_gone(struct nft *n);
 /* nft_transactions() - how many transactions that write were sent. */
 uint64_t nft_transactions(const struct nft *n);
 
+/*
+ * nft_rule_counters() - tell of the counter of each rule of a policy; @name: "NETWORK/ID", see
+ * firewall/policy.h. nft_limited() - of each guest whose connections were beyond a limit.
+ */
+typedef void (*nft_rule_fn)(const char *name, uint64_t packets, uint64_t bytes, void *ctx);
+int nft_rule_counters(struct nft *n, nft_rule_fn fn, void *ctx, struct err *e) __must_check;
+
+enum fw_limit {
+	FW_LIMIT_CONNECTIONS,
+	FW_LIMIT_NEW,
+	FW_LIMIT_COUNT,
+};
+typedef void (*nft_limited_fn)(enum fw_limit which, const char *bridge, const char *mac,
+			       uint64_t packets, uint64_t bytes, void *ctx);
+int nft_limited(struct nft *n, nft_limited_fn fn, void *ctx, struct err *e) __must_check;
+
 /* struct fw_counters - packets refused or dropped, from the table's named counters. */
 struct fw_counters {
 	uint64_t spoofed;     /* guests' packets with a source that is not theirs */
 	uint64_t refused_in;  /* new connections from outside */
 	uint64_t refused_out; /* guests' packets with no permitted way out */
 	uint64_t invalid;
+	uint64_t refused_host; /* guests' packets to services of the host */
+	uint64_t metadata;     /* guests' packets to the cloud's metadata service */
+	uint64_t limited;      /* connections of guests that have too many */
 	uint64_t closed; /* IPv6 between other interfaces, which only we made the host forward */
 };
 /* nft_counters() - -ENOENT when there is no table. */

@@ -11,11 +11,13 @@
  *             to a bridge   -> to_guest: replies and what belongs to them; new connections only
  *             by a permitted way in. -> shut_in where nothing of the outside gets in: replies to
  *             what got out before it was so do not pass either.
- *             Peers' bridges are ways out of each other.
+ *             Peers' bridges are ways out of each other. A connection's first packet meets the
+ *             networks' policies on its way; see policy.h.
  *   input     from a bridge -> host_LEN: forged sources do not reach the host itself either.
  *             0.0.0.0 may: it is the DHCP client without an address. Where the host is not in the
  *             network -> shut_out: the bridge has no address, but the host would answer for each
  *             other one of its own.
+ *             What is let so far goes on to to_host, where the network's policy has its say.
  *   postrouting  bridge . uplink -> snat_MIN_MAX, in mode nat; translate.c has those chains.
  *   prerouting, output  the host's own addresses -> port forwards; see forwards.h.
  *
@@ -47,6 +49,7 @@
 #include "firewall/forwards.h"
 #include "firewall/ipv6.h"
 #include "firewall/lines.h"
+#include "firewall/policy.h"
 #include "firewall/translate.h"
 
 #define TABLE "inet vmlane"
@@ -111,7 +114,7 @@ static int check_network(const struct fw_network *n)
 		if (!fw_ifname_quotable(n->uplinks6[i]) || strcmp(n->uplinks6[i], n->bridge) == 0)
 			return -EINVAL;
 	if (!fw_forwards_possible(n, is_shut(n)) || fw_ipv6_check(n) < 0 ||
-	    (is_shut(n) && n->n_uplinks6))
+	    fw_policy_check(n) < 0 || (is_shut(n) && n->n_uplinks6))
 		return -EINVAL;
 	return n->mode == NETWORK_NAT ? fw_translate_check(n) : 0;
 }
@@ -138,6 +141,7 @@ static void network_elements(const struct fw_network *n, struct lines *out)
 
 	source_elements(n, out);
 	fw_ipv6_elements(n, out);
+	fw_policy_elements(n, out);
 	lines_add(out, "bridges\t\"%s\" : goto %s", n->bridge, is_shut(n) ? "shut_in" : "to_guest");
 	lines_add(out, "bridged\t\"%s\" . \"%s\"", n->bridge, n->bridge);
 	if (n->isolates)
@@ -163,18 +167,19 @@ static void network_elements(const struct fw_network *n, struct lines *out)
 	"		iifname . oifname @bridged iifname . ether daddr @turned"                               \
 	" ct status & dnat == 0 counter name refused_out drop\n"
 
-static const char table_head[] =
-	"table " TABLE " {\n"
-	"	counter spoofed { }\n"
-	"	counter refused_in { }\n"
-	"	counter refused_out { }\n"
-	"	counter invalid { }\n"
-	"	counter closed { }\n"
-	"	set bridged { type ifname . ifname; }\n"
-	"	set sources { type ifname . ipv4_addr; }\n"
-	"	set turned { type ifname . ether_addr; }\n"
-	"	set ways_out { type ifname . ifname; }\n"
-	"	set ways_in { type ifname . ifname; }\n" FORWARDS_SETS
+static const char table_head[] = "table " TABLE " {\n"
+				 "	counter spoofed { }\n"
+				 "	counter refused_in { }\n"
+				 "	counter refused_out { }\n"
+				 "	counter invalid { }\n"
+				 "	counter closed { }\n"
+				 "	set bridged { type ifname . ifname; }\n"
+				 "	set sources { type ifname . ipv4_addr; }\n"
+				 "	set turned { type ifname . ether_addr; }\n"
+				 "	set ways_out { type ifname . ifname; }\n"
+				 "	set ways_in { type ifname . ifname; }\n";
+
+static const char table_ways[] = FORWARDS_SETS
 	"	chain refuse_out {\n" TURNED
 	"		iifname . oifname @bridged accept\n" FORWARDS_VISIT
 	"		counter name refused_out reject with icmpx admin-prohibited\n"
@@ -184,10 +189,12 @@ static const char table_head[] =
 	"	}\n"
 	"	chain way_out {\n"
 	"		ct state invalid,untracked counter name invalid drop\n" CLAMP
+	"		ct state new jump new_out\n"
 	"		accept\n"
 	"	}\n"
 	"	chain to_guest {\n" CLAMP "		ct state established,related accept\n"
 	"		ct state invalid counter name invalid drop\n"
+	"		oifname vmap @policy_in\n"
 	"		meta nfproto ipv6 goto new_in_6\n"
 	"		iifname . oifname @ways_in accept\n" FORWARDS_IN
 	"		counter name refused_in reject with icmpx admin-prohibited\n"
@@ -248,9 +255,10 @@ static void source_chains(unsigned int len, struct buf *out)
 		      "	}\n");
 	buf_printf(out, "	chain host_%u {\n", len);
 	buf_puts(out, "		meta nfproto ipv6 goto host_6\n" FORWARDS_LOOPBACK
-		      "		ip saddr 0.0.0.0 accept\n");
+		      "		ip saddr 0.0.0.0 goto to_host\n");
 	source_rules(len, "counter name spoofed drop", out);
-	buf_puts(out, "	}\n");
+	buf_puts(out, "		goto to_host\n"
+		      "	}\n");
 	fw_forwards_chain(len, out);
 }
 
@@ -263,11 +271,15 @@ static int build_skeleton(const struct fw_desired *d, char **ret)
 	for (size_t i = 0; i < d->n; i++)
 		lens[d->networks[i].subnet.len] = true;
 	buf_puts(&out, table_head);
+	fw_policy_skeleton(&out);
+	buf_puts(&out, table_ways);
 	fw_ipv6_chains(&out);
 	for (unsigned int len = 1; len < ARRAY_SIZE(lens); len++)
 		if (lens[len])
 			source_chains(len, &out);
 	r = fw_translate_chains(d, &out);
+	if (!r)
+		r = fw_policy_chains(d, &out);
 	buf_puts(&out, table_tail);
 	if (!r)
 		r = out.error;

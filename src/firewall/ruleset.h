@@ -13,8 +13,23 @@
 #include "model/network.h"
 
 /**
+ * struct fw_guest - a guest that the policy speaks of, or that has limits of its own; nothing owned
+ * @macs:	its MACs, @n_macs of them
+ * @addrs:	addresses that it may have, @n_addrs of them
+ * @limits:	of its connections; 0: none
+ */
+struct fw_guest {
+	const char *name;
+	const struct mac *macs;
+	size_t n_macs;
+	const struct guest_prefix *addrs;
+	size_t n_addrs;
+	struct guest_limits limits;
+};
+
+/**
  * struct fw_network - what the table has to know of one running network
- * @name:	for people only; not in the table
+ * @name:	part of the names of its policy's chains
  * @bridge:	its interface; also the key of everything the table has about the network
  * @mode:	nat is translated, isolated gets neither out nor in
  * @inbound:	routed: INBOUND_ACCEPT lets new connections in from the uplinks
@@ -33,6 +48,9 @@
  * @ipv6:	it has IPv6; else none of it passes
  * @subnet6:	where guests' IPv6 sources have to be from, 64 bits; @gateway6: the bridge's in it
  * @uplinks6:	as @uplinks, for IPv6
+ * @policy:	not owned; NULL: `host: closed`, no rules
+ * @limits:	of each guest's connections; 0: none
+ * @who:	guests that @policy speaks of or that have other limits, by name; @n_who; not owned
  */
 struct fw_network {
 	char name[NAME_MAX_LEN + 1];
@@ -55,6 +73,10 @@ struct fw_network {
 	struct in6_addr gateway6;
 	const char (*uplinks6)[IFNAMSIZ];
 	size_t n_uplinks6;
+	const struct network_policy *policy;
+	struct guest_limits limits;
+	const struct fw_guest *who;
+	size_t n_who;
 };
 
 /*

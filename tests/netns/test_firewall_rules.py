@@ -288,11 +288,11 @@ def test_forged_sources_do_not_leave(host, name):
 def test_forged_sources_do_not_reach_the_host(host, name):
     guest = Wire(name, "eth0")
     bridge, own = OWN[name]
-    with udp("host", port=1234) as s:
+    with udp("host", port=53) as s:
         for src in FORGED[name] + MARTIAN:
             for dst in "192.168.122.1", UPLINK, "192.168.5.1":
-                guest.send(frame(name, bridge, src, dst, UDP(sport=5000, dport=1234) / src.encode()))
-        guest.send(frame(name, bridge, own, UPLINK, UDP(sport=5000, dport=1234) / b"good"))
+                guest.send(frame(name, bridge, src, dst, UDP(sport=5000, dport=53) / src.encode()))
+        guest.send(frame(name, bridge, own, UPLINK, UDP(sport=5000, dport=53) / b"good"))
         assert s.recvfrom(100) == (b"good", (own, 5000))
     host.expect(spoofed=3 * len(FORGED[name]))
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include "base/macro.h"
 #include "base/text.h"
+#include "model/config.h"
 
 static FILE *open_case(const char *name, const char *suffix, const char *mode)
 {
@@ -165,11 +166,53 @@ static void read_forward(char *line, struct fw_network *n, struct golden_input *
 	n->n_guests++;
 }
 
+/* struct kept - configurations stay as long as the test: the input points to them. */
+struct kept {
+	struct network_config *config;
+	struct fw_guest who[GOLDEN_GUESTS];
+	struct guest_prefix addrs[GOLDEN_GUESTS];
+	struct kept *next;
+};
+
+static struct kept *all_kept;
+
+/* "NAME, policy: { ... }, guests: { ... }" of the network in the line above, as its file has it. */
+static void read_config(const char *text, struct fw_network *n)
+{
+	struct kept *k = calloc(1, sizeof(*k));
+	struct err_list errs = {0};
+	char yaml[4096];
+
+	assert_non_null(k);
+	k->next = all_kept;
+	all_kept = k;
+	snprintf(yaml, sizeof(yaml), "{ipv4: {subnet: 192.0.2.0/24}, network: %.*s}",
+		 (int)strcspn(text, "\n"), text);
+	if (network_config_parse("case", yaml, strlen(yaml), &k->config, &errs) < 0)
+		fail_msg("%s: %s", errs.items[0].where, errs.items[0].message);
+	strcpy(n->name, k->config->name);
+	n->policy = &k->config->policy;
+	n->limits = limits_of(k->config, NULL);
+	n->who = k->who;
+	for (size_t i = 0; i < k->config->n_guests; i++) {
+		const struct guest_config *g = &k->config->guests[i];
+		struct fw_guest *w = &k->who[n->n_who++];
+
+		assert_true(n->n_who <= GOLDEN_GUESTS);
+		*w = (struct fw_guest){.name = g->name, .limits = limits_of(k->config, g)};
+		w->macs = &g->mac;
+		w->n_macs = g->has_mac;
+		k->addrs[i].ip4 = (struct ip4_prefix){g->ipv4, 32};
+		w->addrs = g->n_addresses ? g->addresses : &k->addrs[i];
+		w->n_addrs = g->n_addresses ? g->n_addresses : g->has_ipv4;
+	}
+}
+
 void golden_input_read(const char *name, struct golden_input *ret)
 {
 	FILE *f = open_case(name, "networks", "r");
 	size_t n = 0;
-	char line[256];
+	char line[4096];
 
 	memset(ret, 0, sizeof(*ret));
 	while (fgets(line, sizeof(line), f)) {
@@ -178,6 +221,11 @@ void golden_input_read(const char *name, struct golden_input *ret)
 		if (line[0] == '+') {
 			assert_true(n > 0);
 			read_forward(line + 2, &ret->networks[n - 1], ret);
+			continue;
+		}
+		if (strncmp(line, "network: ", 9) == 0) {
+			assert_true(n > 0);
+			read_config(line + 9, &ret->networks[n - 1]);
 			continue;
 		}
 		if (strncmp(line, "closed:", 7) == 0) {

@@ -3,7 +3,8 @@
  * golden.h - the cases of tests/golden/ruleset: NAME.networks (the input, one network a line:
  * BRIDGE SUBNET MIN-MAX|MODE UPLINK... and, among those, NAT's source A or A-B, the bridge's MAC
  * where guests are isolated, with IPv6 its SUBNET and 6:UPLINK...; below it its forwards, each as
- * "+ ADDRESS FORWARD"; or a line "closed: IFNAME..." ("all": the whole host) with the bridges that
+ * "+ ADDRESS FORWARD", and its policy, guests and limits in one line of YAML, "network: NAME, policy:
+ * { ... }"; or a line "closed: IFNAME..." ("all": the whole host) with the bridges that
  * only switch as "switch:IFNAME"; or "peers6: BRIDGE BRIDGE", one direction), NAME.nft
  * (the transaction), NAME.listing (what the kernel then has). GOLDEN_UPDATE=1 in the environment
  * writes the expectations anew.

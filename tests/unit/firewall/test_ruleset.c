@@ -375,6 +375,7 @@ struct skeleton_case {
 #define AB "\tchain ab {\n\t\tgoto a\n\t}\n"
 #define BASE "\tchain b {\n\t\ttype filter hook input priority 0;\n\t}\n"
 #define SET "\tset a { type ifname; }\n"
+#define COUNTER "\tcounter a/b { }\n"
 
 static void test_delta_of_skeletons(void **state)
 {
@@ -386,11 +387,17 @@ static void test_delta_of_skeletons(void **state)
 		{A SET, SET A, 0, ""}, /* the order of chains means nothing */
 		{SET A BASE, SET AB BASE, 2,
 		 "table inet vmlane {\n" AB "}\ndelete chain inet vmlane a\n"},
-		{SET A, A, -ESTALE, NULL},
-		{A, A SET, -ESTALE, NULL},
+		{SET A, A, 1, "delete set inet vmlane a\n"},
+		{A, COUNTER A SET, 2,
+		 "table inet vmlane {\n" COUNTER "}\ntable inet vmlane {\n" SET "}\n"},
+		{COUNTER SET, "", 2, "delete set inet vmlane a\ndelete counter inet vmlane a/b\n"},
+		{SET, "\tset a { type ipv4_addr; }\n", -ESTALE, NULL},
+		{BASE, BASE "\t\tdrop\n", -ESTALE, NULL},
 		{A, A BASE, -ESTALE, NULL},
 		{A BASE, A, -ESTALE, NULL},
-		{A, "\tchain a {\n\t\tdrop\n\t}\n", -ESTALE, NULL},
+		{A, "\tchain a {\n\t\tdrop\n\t}\n", 1,
+		 "flush chain inet vmlane a\ntable inet vmlane {\n\tchain a {\n\t\tdrop\n\t}\n}\n"},
+		{A, "\tchain a {\n\t\ttype filter hook input priority 0;\n\t}\n", -ESTALE, NULL},
 		{A, "\tchain a {\n", -ESTALE, NULL},
 	};
 
