@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/addr.h"
 #include "base/text.h"
+#include "model/policy.h"
 
 /* One byte of a path, percent-decoded; moves *p past it. -EINVAL for a broken escape. */
 static int path_byte(const char **p)
@@ -184,6 +185,7 @@ enum field_kind {
 	FIELD_MAC,
 	FIELD_NUMBER,
 	FIELD_BOOL,
+	FIELD_TEXT,
 	FIELD_KIND_COUNT,
 };
 
@@ -212,6 +214,8 @@ static const struct body_field fields[] = {
 	{"owner", FIELD_NUMBER, AT(owner), IN(BODY_GUEST), 0, 0, UINT32_MAX - 1},
 	{"queues", FIELD_NUMBER, AT(queues), IN(BODY_GUEST) | IN(BODY_OPEN), 0, 1, API_FDS_MAX},
 	{"pid", FIELD_NUMBER, AT(pid), IN(BODY_OPEN), 0, 1, REQUEST_PID_MAX},
+	{"rule", FIELD_TEXT, AT(rule), IN(BODY_RULE), IN(BODY_RULE), 0, 0},
+	{"position", FIELD_NUMBER, AT(position), IN(BODY_RULE), 0, 1, POLICY_RULES_MAX},
 	{"force", FIELD_BOOL, AT(force), IN(BODY_APPLY), 0, 0, 0},
 	{"confirm", FIELD_NUMBER, AT(confirm), IN(BODY_APPLY), 0, 1, CONFIRM_MAX_S},
 };
@@ -260,12 +264,18 @@ static int field_bool(const struct body_field *f, const json_t *v, void *at, str
 	return 0;
 }
 
+static int field_text(const struct body_field *f, const json_t *v, void *at, struct err_list *errs)
+{
+	if (!json_is_string(v))
+		return err_add(errs, -EINVAL, "bad-value", f->key, "expected a text");
+	*(const char **)at = json_string_value(v);
+	return 0;
+}
+
 static int (*const field_readers[])(const struct body_field *f, const json_t *v, void *at,
 				    struct err_list *errs) = {
-	[FIELD_NAME] = field_name,
-	[FIELD_MAC] = field_mac,
-	[FIELD_NUMBER] = field_number,
-	[FIELD_BOOL] = field_bool,
+	[FIELD_NAME] = field_name, [FIELD_MAC] = field_mac,   [FIELD_NUMBER] = field_number,
+	[FIELD_BOOL] = field_bool, [FIELD_TEXT] = field_text,
 };
 static_assert(ARRAY_SIZE(field_readers) == FIELD_KIND_COUNT, "every kind of field has its reader");
 

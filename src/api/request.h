@@ -55,6 +55,7 @@ enum request_body_kind {
 	BODY_APPLY, /* force?, confirm? */
 	BODY_GUEST, /* name, network, mac?, owner?, queues? */
 	BODY_OPEN,  /* network, mac?, queues?, pid? */
+	BODY_RULE,  /* rule, position? */
 	BODY_KIND_COUNT,
 };
 
@@ -67,6 +68,8 @@ enum request_body_kind {
  * @owner:	uid, -1 when absent
  * @queues:	1 when absent
  * @pid:	0 when absent
+ * @rule:	of a policy, as typed; NULL when the route has no such key
+ * @position:	0 when absent
  * @force:	false when absent; @confirm: seconds, 0 when absent
  */
 struct request_body {
@@ -77,6 +80,8 @@ struct request_body {
 	int64_t owner;
 	int64_t queues;
 	int64_t pid;
+	const char *rule;
+	int64_t position;
 	bool force;
 	int64_t confirm;
 };

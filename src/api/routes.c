@@ -203,6 +203,22 @@ static int get_forwards(struct call *c, json_t **ret)
 	return c->svc->forward_list(c->svc->ctx, ret, c->errs);
 }
 
+static int get_filters(struct call *c, json_t **ret)
+{
+	return c->svc->filter_list(c->svc->ctx, ret, c->errs);
+}
+
+static int post_rule(struct call *c, json_t **ret)
+{
+	return c->svc->filter_add(c->svc->ctx, c->peer, c->arg[0], c->body.rule,
+				  (unsigned int)c->body.position, ret, c->errs);
+}
+
+static int delete_rule(struct call *c, json_t **ret)
+{
+	return c->svc->filter_delete(c->svc->ctx, c->peer, c->arg[0], c->body.rule, ret, c->errs);
+}
+
 static int get_events(struct call *c, json_t **ret)
 {
 	return c->svc->events(c->svc->ctx, ret, c->errs);
@@ -245,6 +261,9 @@ static const struct route routes[] = {
 	{"GET",    "/v1/ports",            ACCESS_READ,       0,                BODY_NONE,  200, get_ports},
 	{"GET",    "/v1/macs",             ACCESS_READ,       0,                BODY_NONE,  200, get_macs},
 	{"GET",    "/v1/forwards",         ACCESS_READ,       0,                BODY_NONE,  200, get_forwards},
+	{"GET",    "/v1/filters",          ACCESS_READ,       0,                BODY_NONE,  200, get_filters},
+	{"POST",   "/v1/networks/*/rules", ACCESS_ADMIN,      0,                BODY_RULE,  200, post_rule},
+	{"DELETE", "/v1/networks/*/rules", ACCESS_ADMIN,      0,                BODY_RULE,  200, delete_rule},
 	{"GET",    "/v1/events",           ACCESS_READ,       0,                BODY_NONE,  200, get_events, true},
 	{"GET",    "/v1/leases",           ACCESS_READ,       0,                BODY_NONE,  200, get_leases},
 	{"DELETE", "/v1/leases/*/*",       ACCESS_ADMIN,      0,                BODY_NONE,  200, delete_lease},

@@ -95,6 +95,12 @@ struct service {
 	int (*port_list)(void *ctx, json_t **ret, struct err_list *errs);
 	int (*mac_list)(void *ctx, json_t **ret, struct err_list *errs);
 	int (*forward_list)(void *ctx, json_t **ret, struct err_list *errs);
+	int (*filter_list)(void *ctx, json_t **ret, struct err_list *errs);
+	/* @position: from 1 on, 0: behind the last */
+	int (*filter_add)(void *ctx, const struct peer *p, const char *network, const char *rule,
+			  unsigned int position, json_t **ret, struct err_list *errs);
+	int (*filter_delete)(void *ctx, const struct peer *p, const char *network, const char *rule,
+			     json_t **ret, struct err_list *errs);
 	int (*lease_list)(void *ctx, json_t **ret, struct err_list *errs);
 	int (*lease_release)(void *ctx, const struct peer *p, const char *network, const char *addr,
 			     json_t **ret, struct err_list *errs);

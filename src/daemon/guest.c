@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "daemon/events.h"
 #include "daemon/guard.h"
+#include "daemon/policy.h"
 #include "daemon/manager.h"
 #include "daemon/rates.h"
 
@@ -107,6 +108,7 @@ void guest_ended(struct manager *m, struct guest_rt *g)
 	guard_unplug(m, was.tap);
 	if (n)
 		network_refresh_dhcp(m, n);
+	policy_changed(m, n, was.name);
 }
 
 void guests_free(struct manager *m)

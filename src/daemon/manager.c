@@ -17,6 +17,7 @@
 #include "daemon/firewalld.h"
 #include "daemon/forwards.h"
 #include "daemon/guardian.h"
+#include "daemon/policy_log.h"
 #include "daemon/reconcile.h"
 
 static void host_id_load(struct manager *m)
@@ -303,6 +304,7 @@ void manager_free(struct manager *m)
 	bridged_free(m);
 	networks_free(m);
 	guests_free(m);
+	policy_log_listen(m, false);
 	events_done(m);
 	lease_store_free(m->leases);
 	state_close(m->state);

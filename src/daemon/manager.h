@@ -146,6 +146,7 @@ struct guard_port;
  * @config_errors: what was wrong in the files at the last look (start, check, diff, apply), and
  *		what could not be written at start
  * @uplinks:	interfaces with a default route at the last look, @n_uplinks of them
+ * @policy_log:	while somebody listens to events, see policy_log.h
  * @listening:	somebody listens to events; @stations: where MACs were seen meanwhile (events.c)
  * @guardian, @accepts, @firewalld: see guardian.h, accepts.h, firewalld.h
  * @follow:	armed when routes or links changed, see reconcile.c; @follow_all: a bridge of
@@ -191,6 +192,7 @@ struct manager {
 	char uplinks[UPLINKS_MAX][IFNAMSIZ];
 	size_t n_uplinks;
 	bool listening;
+	struct policy_log *policy_log;
 	struct station *stations;
 	struct guardian *guardian;
 	struct accepts *accepts;

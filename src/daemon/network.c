@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "daemon/events.h"
 #include "daemon/guard.h"
+#include "daemon/policy.h"
 #include "daemon/manager.h"
 
 struct network_rt *manager_network(struct manager *m, const char *name)
@@ -308,8 +309,10 @@ static void on_bound(const char *network, const struct mac *mac, struct in_addr 
 {
 	struct network_rt *n = manager_network(ctx, network);
 
-	if (n)
-		guard_lease(ctx, n, mac, addr, until_s);
+	if (!n)
+		return;
+	guard_lease(ctx, n, mac, addr, until_s);
+	policy_lease(ctx, n);
 }
 
 /* Who already uses which address, as far as the kernel's neighbour table knows. */

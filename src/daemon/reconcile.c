@@ -12,6 +12,7 @@
 #include "daemon/accepts.h"
 #include "daemon/guard.h"
 #include "daemon/guardian.h"
+#include "daemon/policy.h"
 #include "daemon/rates.h"
 
 #define FOLLOW_DELAY_US 20000
@@ -48,6 +49,7 @@ static void work_done(struct work *w)
 	guard_work_done(w);
 	fw_rates_done(&w->rates);
 	fw_rates_done(&w->rates_now);
+	policy_want_done(w);
 	free(w->fw_nets);
 	free(w->fw_ways);
 	free(w->fw_peers);

@@ -56,6 +56,12 @@ int service_network_change(void *ctx, const struct peer *p, const char *name, co
 int service_confirm(void *ctx, const struct peer *p, json_t **ret,
 		    struct err_list *errs) __must_check;
 
+/* ---- service_filter.c ---- */
+int service_filter_add(void *ctx, const struct peer *p, const char *name, const char *text,
+		       unsigned int position, json_t **ret, struct err_list *errs) __must_check;
+int service_filter_delete(void *ctx, const struct peer *p, const char *name, const char *text,
+			  json_t **ret, struct err_list *errs) __must_check;
+
 /* ---- service_guest.c ---- */
 int service_guest_attach(void *ctx, const struct peer *p, const struct guest_request *g,
 			 json_t **ret, struct err_list *errs) __must_check;
@@ -77,6 +83,10 @@ json_t *view_guard(struct manager *m, const struct network_config *c,
 		   const struct guest_config *known, const char *tap);
 /* view_addresses() - what the configuration has as `addresses` of a guest; @known may be NULL. */
 json_t *view_addresses(const struct guest_config *known);
+/* view_firewall_counters() - of `status`; null where there is no table. */
+json_t *view_firewall_counters(struct manager *m);
+/* view_policy() - of a network; null where packets are not routed. */
+json_t *view_policy(const struct network_config *c);
 int view_status(void *ctx, json_t **ret, struct err_list *errs) __must_check;
 int view_network_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
 int view_network_show(void *ctx, const char *name, json_t **ret,
@@ -86,6 +96,7 @@ int view_guest_show(void *ctx, const char *name, json_t **ret, struct err_list *
 int view_port_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
 int view_mac_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
 int view_forward_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
+int view_filter_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
 int view_lease_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "daemon/events.h"
 #include "daemon/guard.h"
+#include "daemon/policy.h"
 #include "daemon/rates.h"
 #include "daemon/service.h"
 #include "kernel/tap.h"
@@ -224,7 +225,9 @@ int service_guest_attach(void *ctx, const struct peer *p, const struct guest_req
 		r = guest_register(m, &s, &guest, &e);
 	if (r < 0)
 		return give(errs, r, &e);
-	r = tap_create(s.tap, s.queues, s.owner_uid, &e);
+	r = policy_plug(m, n, s.name, &e);
+	if (r == 0)
+		r = tap_create(s.tap, s.queues, s.owner_uid, &e);
 	if (r == 0) {
 		r = plug(m, n, &s, &e);
 		if (r < 0 && rtnl_link_delete(m->rtnl, s.tap, NULL) < 0)
@@ -269,6 +272,11 @@ int service_guest_open(void *ctx, const struct peer *p, const struct guest_reque
 	r = plug(m, n, &s, &e);
 	if (r == 0)
 		r = guest_register(m, &s, &guest, &e);
+	if (r == 0) {
+		r = policy_plug(m, n, s.name, &e);
+		if (r < 0 && guest_forget(m, guest, NULL) < 0)
+			service_log(p, "guest %s is left over in the state", s.name);
+	}
 	if (r < 0) {
 		close_fds(fds, s.queues); /* the tap goes with them */
 		guard_unplug(m, s.tap);
@@ -321,6 +329,7 @@ int service_guest_detach(void *ctx, const struct peer *p, const char *name, json
 	}
 	if (n)
 		network_refresh_dhcp(m, n);
+	policy_changed(m, n, name);
 	if (r < 0)
 		return give(errs, r, &e);
 	service_log(p, "guest %s detached", name);

@@ -44,6 +44,9 @@ struct service service_table(struct manager *m)
 		.port_list = view_port_list,
 		.mac_list = view_mac_list,
 		.forward_list = view_forward_list,
+		.filter_list = view_filter_list,
+		.filter_add = service_filter_add,
+		.filter_delete = service_filter_delete,
 		.lease_list = view_lease_list,
 		.lease_release = service_lease_release,
 	};

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "daemon/forwards.h"
+#include "daemon/policy.h"
 #include "base/test_refuse.h"
 #include "base/text.h"
 #include "kernel/sysctl.h"
@@ -69,7 +70,7 @@ static void want_firewall6(struct work *w, const struct desired_network *n, stru
 	f->n_uplinks6 = c->uplink[0] ? 1 : w->n_uplinks6;
 }
 
-static int want_firewall(struct work *w)
+static int want_firewall(struct work *w, struct err *e)
 {
 	size_t n = w->desired.n_networks;
 	struct fw_desired d = {
@@ -106,6 +107,9 @@ static int want_firewall(struct work *w)
 		f->source_last = c->source_last;
 		f->guests = c->guests;
 		f->n_guests = c->n_guests;
+		r = policy_want(w, c, f, e);
+		if (r < 0)
+			return r;
 		want_firewall6(w, &w->desired.networks[i], f, &w->fw_ways[i]);
 		if (!network_has_uplink(c))
 			continue;
@@ -234,7 +238,7 @@ static int diff_table(struct work *w, struct err *e)
 
 int table_diff(struct work *w, struct err *e)
 {
-	int r = want_firewall(w);
+	int r = want_firewall(w, e);
 
 	return r < 0 ? r : diff_table(w, e);
 }

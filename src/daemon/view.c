@@ -246,6 +246,7 @@ static json_t *network_json(struct manager *m, const struct actual *a, struct ne
 	json_object_set_new(j, "notes", notes_json(m, n, a));
 	json_object_set_new(j, "peers", peers_json(c));
 	json_object_set_new(j, "forwards", view_forwards(n, NULL));
+	json_object_set_new(j, "policy", view_policy(c));
 	json_object_set_new(j, "ipv6", view_ipv6_json(m, a, n));
 	json_object_set_new(j, "accepts", accepts_of(m, n->name));
 	json_object_set_new(j, "stp", json_boolean(c->stp));
@@ -580,19 +581,10 @@ static json_t *dhcp_counters(struct manager *m)
 
 static json_t *counters_json(struct manager *m)
 {
-	struct fw_counters f = {0};
-	bool known = nft_counters(m->nft, &f, NULL) == 0;
-	json_t *firewall = json_null();
-
-	if (known)
-		firewall = json_pack("{s:I, s:I, s:I, s:I, s:I}", "spoofed", (json_int_t)f.spoofed,
-				     "refused_in", (json_int_t)f.refused_in, "refused_out",
-				     (json_int_t)f.refused_out, "invalid", (json_int_t)f.invalid,
-				     "closed", (json_int_t)f.closed);
-	return json_pack("{s:I, s:I, s:o, s:o, s:o}", "kernel_writes",
-			 (json_int_t)kernel_write_count(), "firewall_transactions",
-			 (json_int_t)nft_transactions(m->nft), "firewall", firewall, "dhcp",
-			 dhcp_counters(m), "ra", view_ipv6_counters(m));
+	return json_pack(
+		"{s:I, s:I, s:o, s:o, s:o}", "kernel_writes", (json_int_t)kernel_write_count(),
+		"firewall_transactions", (json_int_t)nft_transactions(m->nft), "firewall",
+		view_firewall_counters(m), "dhcp", dhcp_counters(m), "ra", view_ipv6_counters(m));
 }
 
 static void add_errors(json_t *list, const struct err_list *errs)

@@ -10,6 +10,8 @@
 #include "daemon/reconcile.h"
 #include "firewall/rates.h"
 
+struct policy_data;
+
 /* struct target_index - a network of the target, to be found by name or by bridge. */
 struct target_index {
 	const char *key;
@@ -41,6 +43,7 @@ struct target_index {
  * @fw_peers:	one for each direction between two running networks that list each other
  * @fw_nets:	one for each running network that is filtered, as the firewall wants them; @n_fw_nets;
  *		@fw_ways has the names of those ways out that are not @uplinks
+ * @policies:	what @fw_nets point to of guests, see policy.h; owned
  * @rates:	what guests may send, as it should be; @rates_now: as it is
  * @guards:	ports whose guards are not as they should be, @n_guards of them; @guard_table: there is
  *		the table that older versions had for them
@@ -83,6 +86,7 @@ struct work {
 	struct fw_peer *fw_peers;
 	size_t n_fw_nets;
 	char (*fw_ways)[IFNAMSIZ];
+	struct policy_data *policies;
 	struct fw_ruleset fw;
 	struct buf fw_text;
 	int fw_changes;
