@@ -26,6 +26,10 @@ mac list:--network
 filter list:
 scan:--subnet --rate
 forward list:--network
+filter list:
+filter add:--at
+filter delete:
+filter test:--source --from-outside
 lease list:--network
 lease release:
 monitor:--network --count
@@ -44,7 +48,7 @@ help:
 
 # Keys that `network set` often gets; all of them are in vmlane.yaml(5).
 _vmlane_keys='mtu mode uplink inbound host bridge access peers switch.stp switch.learning switch.ageing
-ipv4.subnet ipv4.gateway nat.ports nat.source nat.uplink dhcp.enabled guard guard.mac guard.ip guard.arp guard.nd guard.dhcp guard.ra guard.ethertype guard.bpdu dhcp.range dhcp.lease dns.domain dns.servers'
+ipv4.subnet ipv4.gateway nat.ports nat.source nat.uplink dhcp.enabled policy.host policy.metadata policy.rules policy.sets limits.connections limits.new guard guard.mac guard.ip guard.arp guard.nd guard.dhcp guard.ra guard.ethertype guard.bpdu dhcp.range dhcp.lease dns.domain dns.servers'
 
 # The values of key $1 in the objects of the list that the other arguments ask for. The command
 # indents its JSON, so that the keys of the list's own objects, and no others, stand at column 7.
@@ -76,7 +80,7 @@ _vmlane_takes_value() {
 	-o | --output | --socket | --network | --owner | --uplink | --mode | --confirm | --inbound | --model | --name | --mac | \
 		--subnet | --gateway | --range | --lease | --domain | --dns | --ports | --source | --mtu | --bridge | \
 		--queues | --count | --enter | --cache | --ipv6 | --port | --netns | --size | -w | --write | -s | --snaplen | \
-		--file-size | --file-time | --files | --rate | --to | --to6 | -c) ;;
+		--file-size | --file-time | --files | --at | --rate | --to | --to6 | -c) ;;
 	*) return 1 ;;
 	esac
 }
@@ -105,10 +109,10 @@ _vmlane_option_value() {
 # What may stand as the $2-th argument of "noun verb" $1; $3 is the argument before it.
 _vmlane_argument() {
 	case "$1 $2" in
-	'network show 1' | 'network set 1' | 'network export 1' | 'network delete 1' | 'network start 1' | 'network stop 1' | 'lease release 1')
+	'network show 1' | 'network set 1' | 'network export 1' | 'network delete 1' | 'network start 1' | 'network stop 1' | 'lease release 1' | 'filter list 1' | 'filter add 1' | 'filter delete 1')
 		_vmlane_reply -W "$(_vmlane_values name network list)"
 		;;
-	'guest show 1' | 'guest detach 1' | 'guest attach 1' | 'trace 1' | 'probe 1' | 'explain 1' | 'capture 1')
+	'guest show 1' | 'guest detach 1' | 'guest attach 1' | 'trace 1' | 'probe 1' | 'explain 1' | 'capture 1' | 'filter test 1')
 		_vmlane_reply -W "$(_vmlane_values name guest list)"
 		;;
 	'filter list 1') _vmlane_reply -W "$(_vmlane_values name network list) $(_vmlane_values name guest list)" ;;
@@ -118,7 +122,9 @@ _vmlane_argument() {
 		_vmlane_reply -W "$(_vmlane_values address lease list --network "$3")"
 		;;
 	'probe 2') _vmlane_reply -W 'icmp arp tcp udp --all' ;;
-	'explain 2') _vmlane_reply -W 'icmp arp tcp udp' ;;
+	'explain 2' | 'filter test 2') _vmlane_reply -W 'icmp arp tcp udp' ;;
+	'filter add 2') _vmlane_reply -W 'allow deny reject' ;;
+	'filter add 3') _vmlane_reply -W 'out in host' ;;
 	'network set '*) _vmlane_reply -S = -W "$_vmlane_keys" && compopt -o nospace 2>/dev/null ;;
 	check\ * | 'network import 1')
 		_vmlane_reply -f

@@ -261,7 +261,7 @@ static const struct route routes[] = {
 	{"GET",    "/v1/ports",            ACCESS_READ,       0,                BODY_NONE,  200, get_ports},
 	{"GET",    "/v1/macs",             ACCESS_READ,       0,                BODY_NONE,  200, get_macs},
 	{"GET",    "/v1/forwards",         ACCESS_READ,       0,                BODY_NONE,  200, get_forwards},
-	{"GET",    "/v1/filters",          ACCESS_READ,       0,                BODY_NONE,  200, get_filters},
+	{"GET",    "/v1/rules",            ACCESS_READ,       0,                BODY_NONE,  200, get_filters},
 	{"POST",   "/v1/networks/*/rules", ACCESS_ADMIN,      0,                BODY_RULE,  200, post_rule},
 	{"DELETE", "/v1/networks/*/rules", ACCESS_ADMIN,      0,                BODY_RULE,  200, delete_rule},
 	{"GET",    "/v1/events",           ACCESS_READ,       0,                BODY_NONE,  200, get_events, true},

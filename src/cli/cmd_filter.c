@@ -1,147 +1,121 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cmd_filter.c - what is watched at guests' ports, and what was dropped there. */
-#include "cli/request.h"
-#include "cli/verb.h"
-
-#include <errno.h>
+/*
+ * cmd_filter.c - vmlane filter: list, add, delete, test. What guests may reach and who may reach them
+ * is the policy of their network; docs/POLICY.md.
+ */
+#include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "base/text.h"
+#include "cli/filter_list.h"
+#include "cli/filter_test.h"
+#include "cli/output.h"
+#include "cli/request.h"
+#include "cli/verb.h"
+#include "model/policy.h"
 
-#define HINT                                                                                       \
-	"nobody to filter: no guest is plugged in or configured; plug one in: "                    \
-	"vmlane guest attach web1 --network NAME"
-
-/* "2m ago from 52:54:00:12:34:56, 192.168.122.1" */
-static void cell_last(const json_t *row, const char *key, struct buf *out)
-{
-	const json_t *last = json_object_get(row, key);
-	const char *address = out_str(last, "address");
-
-	if (!json_is_object(last))
-		return;
-	out_duration(out, clock_wall_s() - out_int(last, "time", clock_wall_s()));
-	buf_printf(out, " ago from %s%s%s", out_str(last, "mac"), address ? ", " : "",
-		   address ? address : "");
-}
-
-static void cell_on(const json_t *row, const char *key, struct buf *out)
-{
-	buf_puts(out, json_is_true(json_object_get(row, key)) ? "on" : "off");
-}
-
-static const struct out_col columns[] = {
-	{"NETWORK", "network", out_cell_text},
-	{"GUEST", "guest", out_cell_text},
-	{"GUARD", "guard", out_cell_text},
-	{"", "on", cell_on},
-	{"DROPPED", "dropped", out_cell_text, .right = true},
-	{"LAST", "last", cell_last},
+enum {
+	ADD_AT,
+	ADD_OPTS,
 };
 
-/* A row for each guard of @guest. */
-static int add_guest(const json_t *guest, json_t *rows)
-{
-	json_t *guards = json_object_get(guest, "guard"), *one;
-	const char *name;
-	int r = 0;
+static const struct verb_opt add_opts[] = {
+	[ADD_AT] = {"at", "N", "as the N-th rule; by default as the last"},
+};
+_Static_assert(ARRAY_SIZE(add_opts) == ADD_OPTS, "an option for each number");
 
-	json_object_foreach (guards, name, one)
-		r |= json_array_append_new(rows,
-					   json_pack("{s:O, s:O, s:s, s:O, s:O, s:O}", "network",
-						     json_object_get(guest, "network"), "guest",
-						     json_object_get(guest, "name"), "guard", name,
-						     "on", json_object_get(one, "on"), "dropped",
-						     json_object_get(one, "dropped"), "last",
-						     json_object_get(one, "last")));
-	return r;
+/* The words behind the network, quoted together or not. */
+static int rule_of(const char *verb, const struct verb_args *a, char *ret, size_t size)
+{
+	struct policy_rule rule;
+	size_t used = 0;
+	char why[256];
+
+	ret[0] = '\0';
+	for (int i = 1; i < a->n && used < size; i++)
+		used += (size_t)snprintf(ret + used, size - used, "%s%s", i > 1 ? " " : "",
+					 a->arg[i]);
+	if (used >= size)
+		return cli_usage_error(verb, "the rule is too long");
+	if (policy_rule_parse(ret, &rule, why, sizeof(why)) < 0)
+		return cli_usage_error(verb, "'%s' is no rule: %s; expected " POLICY_RULE_EXPECTED,
+				       ret, why);
+	return cli_check_name("network", a->arg[0]);
 }
 
-static bool is_named(const json_t *guest, const char *name)
+static int change(struct cli *cli, const struct verb_args *a, const char *method, json_t *body)
 {
-	const char *own = out_str(guest, "name"), *network = out_str(guest, "network");
-
-	return !name || (own && strcmp(own, name) == 0) || (network && strcmp(network, name) == 0);
-}
-
-static json_t *rows_of(const json_t *answer, const char *name)
-{
-	const json_t *guests = json_object_get(answer, "guests"), *guest;
-	json_t *rows = json_array();
-	int r = rows ? 0 : -1;
-	size_t i;
-
-	json_array_foreach (guests, i, guest)
-		if (is_named(guest, name))
-			r |= add_guest(guest, rows);
-	if (r == 0)
-		return rows;
-	json_decref(rows);
-	return NULL;
-}
-
-static int print_rows(const struct cli *cli, const json_t *rows)
-{
-	_cleanup_(freep) char *text = NULL;
+	char path[CLI_PATH_MAX];
+	json_t *answer = NULL;
 	int r;
 
-	if (json_array_size(rows) == 0) {
-		fputs(HINT "\n", stderr);
-		return EXIT_OK;
-	}
-	r = out_table(columns, ARRAY_SIZE(columns), rows, cli->color, &text);
-	if (r < 0)
-		return cli_fail(r, NULL);
-	puts(text);
-	return EXIT_OK;
-}
-
-static int show(const struct cli *cli, const json_t *answer, const char *name)
-{
-	json_t *rows = rows_of(answer, name), *all = json_pack("{s:o?}", "filters", rows);
-	int r = EXIT_OK;
-
-	if (!rows || !all) {
-		r = cli_fail(-ENOMEM, NULL);
-	} else if (name && json_array_size(rows) == 0) {
-		fprintf(stderr,
-			"vmlane: there is no guest '%s', nor a network of that name with guests; "
-			"`vmlane guest list` shows the guests there are\n",
-			name);
-		r = EXIT_REFUSED;
-	} else if (!cli_print_json(cli, all)) {
-		r = print_rows(cli, rows);
-	}
-	json_decref(all);
-	return r;
-}
-
-static int run_list(struct cli *cli, const struct verb_args *a)
-{
-	const char *name = a->n ? a->arg[0] : NULL;
-	json_t *answer = NULL;
-	int r = name ? cli_check_name("network or guest", name) : EXIT_OK;
-
-	if (r == EXIT_OK)
-		r = cli_call(cli, "GET", "/v1/guests", NULL, &answer);
-	if (r == EXIT_OK)
-		r = show(cli, answer, name);
+	snprintf(path, sizeof(path), "/v1/networks/%s/rules", a->arg[0]);
+	r = cli_call(cli, method, path, body, &answer);
+	if (r == EXIT_OK && !cli_print_json(cli, answer) &&
+	    json_is_true(json_object_get(answer, "rewritten")))
+		fprintf(stderr, "vmlane: the file was written anew, without its comments\n");
 	json_decref(answer);
 	return r;
 }
 
+static int run_add(struct cli *cli, const struct verb_args *a)
+{
+	char rule[POLICY_RULE_STRLEN];
+	uint32_t at = 0;
+	json_t *body;
+	int r = rule_of("filter add", a, rule, sizeof(rule));
+
+	if (r != EXIT_OK)
+		return r;
+	if (a->opt[ADD_AT] && text_u32(a->opt[ADD_AT], 1, POLICY_RULES_MAX, &at) < 0)
+		return cli_usage_error("filter add", "--at '%s' is not a number from 1 to %d",
+				       a->opt[ADD_AT], POLICY_RULES_MAX);
+	body = json_pack("{s:s}", "rule", rule);
+	if (at)
+		json_object_set_new(body, "position", json_integer(at));
+	return change(cli, a, "POST", body);
+}
+
+static int run_delete(struct cli *cli, const struct verb_args *a)
+{
+	char rule[POLICY_RULE_STRLEN];
+	int r = rule_of("filter delete", a, rule, sizeof(rule));
+
+	return r == EXIT_OK ? change(cli, a, "DELETE", json_pack("{s:s}", "rule", rule)) : r;
+}
+
 static const struct verb verbs[] = {
-	{"list", "[NETWORK|GUEST]", "guards at the guests' ports, and what they have dropped",
-	 .more = "DROPPED counts frames since the guest was plugged in; LAST is the last of them:\n"
-		 "its Ethernet source, and its IP or ARP source if it had one. Switches: `guard` "
-		 "of\n"
-		 "network and guest, vmlane.yaml(5).\n",
-	 .max = 1, .run = run_list},
+	{"list", "[NETWORK|GUEST]",
+	 "rules of policies and guards at guests' ports, and what they met",
+	 .more = "PACKETS counts the first packets of connections that a rule has met, and those "
+		 "that a limit has\n"
+		 "refused. DROPPED counts frames since the guest was plugged in; LAST is the last "
+		 "of them: its\n"
+		 "Ethernet source, and its IP or ARP source if it had one. Switches: `guard` of "
+		 "network and\n"
+		 "guest, vmlane.yaml(5).\n",
+	 .max = 1, .run = filter_list},
+	{"add", "NETWORK RULE", "one more rule in a network's policy, at once",
+	 .more = "RULE is ACTION DIRECTION [PROTOCOL [PORTS]] [from WHO] [to WHO] [log], see "
+		 "vmlane.yaml(5), such as\n"
+		 "  vmlane filter add lab deny out tcp 25 log\n"
+		 "  vmlane filter add lab --at 1 'allow host tcp 22 from web1'\n"
+		 "Connections that are there go on.\n",
+	 .opts = add_opts, .n_opts = ARRAY_SIZE(add_opts), .min = 2, .max = VERB_ANY,
+	 .run = run_add},
+	{"delete", "NETWORK RULE", "that rule is no more", .min = 2, .max = VERB_ANY,
+	 .run = run_delete},
+	{"test", "GUEST icmp ADDR | tcp|udp ADDR:PORT", "which rule a packet would meet",
+	 .more = "It is concluded from the kernel's rules as they are now; nothing is sent. "
+		 "`vmlane explain` has the whole way.\n"
+		 "Exit status 0: allowed; 2: not; 4: it cannot be said.\n",
+	 .opts = filter_test_opts, .n_opts = FILTER_TEST_OPTS, .min = 2, .max = VERB_ANY,
+	 .run = filter_test},
 };
 
 const struct noun noun_filter = {
 	.name = "filter",
-	.help = "What guests must not send, and what was dropped of it.",
+	.help = "What guests may reach and send, who may reach them, and what was dropped of it.",
 	.verbs = verbs,
 	.n_verbs = ARRAY_SIZE(verbs),
 };

@@ -157,6 +157,19 @@ static void print_switch(const json_t *network)
 	print_setting("switch", buf_str(&text));
 }
 
+static void print_policy(const json_t *policy)
+{
+	size_t rules = json_array_size(json_object_get(policy, "rules"));
+	const char *host = out_str(policy, "host"), *metadata = out_str(policy, "metadata");
+	char text[80];
+
+	if (!host || !metadata)
+		return;
+	snprintf(text, sizeof(text), "host %s, %zu rule%s%s", host, rules, rules == 1 ? "" : "s",
+		 strcmp(metadata, "allow") == 0 ? ", metadata service allowed" : "");
+	print_setting("policy", text);
+}
+
 static void print_network(const struct cli *cli, const json_t *network)
 {
 	_cleanup_(buf_done) struct buf way = BUF_INIT(OUT_TEXT_MAX);
@@ -189,6 +202,7 @@ static void print_network(const struct cli *cli, const json_t *network)
 	print_setting("domain", out_str(network, "domain"));
 	print_list_setting("dns", network, "dns");
 	print_list_setting("peers", network, "peers");
+	print_policy(json_object_get(network, "policy"));
 	print_list_setting("accepted by", network, "accepts");
 	print_list_setting("guests", network, "guests");
 	print_setting("file", out_str(network, "file"));

@@ -146,6 +146,9 @@ struct counter {
 static const struct counter counters[] = {
 	{"firewall", "refused_in", "from outside refused", .always = true},
 	{"firewall", "refused_out", "from guests refused"},
+	{"firewall", "refused_host", "to the host refused"},
+	{"firewall", "metadata", "to the cloud's metadata service"},
+	{"firewall", "limited", "beyond guests' limits", .bad = true},
 	{"firewall", "spoofed", "with a false source", .bad = true},
 	{"firewall", "invalid", "belonging to no connection"},
 	{"firewall", "closed", "IPv6 between other interfaces, kept closed"},

@@ -127,7 +127,7 @@ int view_filter_list(void *ctx, json_t **ret, struct err_list *errs)
 		limits_rows(m, n, &c, list);
 	}
 	counted_done(&c);
-	*ret = json_pack("{s:o}", "filters", list);
+	*ret = json_pack("{s:o}", "rules", list);
 	return *ret ? 0 : -ENOMEM;
 }
 

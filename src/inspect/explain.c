@@ -167,6 +167,9 @@ static int both_ways(struct explaining *a, struct explain_outcome *ret, struct e
 		a->wrong = false;
 	ret->result = result_of(a, false);
 	ret->by_host = a->x->local;
+	ret->undecided = a->x->undecided;
+	ret->n_policy = a->x->n_policy;
+	memcpy(ret->policy, a->x->policy, sizeof(ret->policy));
 	if (ret->result != EXPLAIN_PASSES || a->request->frame.kind == CRAFT_ARP_REQUEST)
 		return 0;
 	if (!reply_of(a, &c, &where, ret))

@@ -9,6 +9,7 @@
 #define VMLANE_INSPECT_EXPLAIN_H
 
 #include "inspect/probe_request.h"
+#include "path/explain.h"
 #include "path/journey_text.h"
 
 /* enum explain_result - what would come of it */
@@ -28,12 +29,17 @@ typedef bool (*explain_fn)(const struct journey *j, const struct journey_words *
  * @what:	why there is no answer although it was delivered, "" when a way says so itself
  * @any_port:	the source's port after translation is the kernel's choice
  * @by_host:	it is for the host itself, which answers
+ * @undecided:	no answer is known of a rule
+ * @policy:	the rules of networks' policies that it met, @n_policy of them
  */
 struct explain_outcome {
 	enum explain_result result;
 	char what[160];
 	bool any_port;
 	bool by_host;
+	bool undecided;
+	struct explain_policy policy[EXPLAIN_POLICY_MAX];
+	size_t n_policy;
 };
 
 /*

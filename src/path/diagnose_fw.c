@@ -551,6 +551,10 @@ static void tell_unseen(const struct look *l, struct diagnosis *d)
 static const struct drop_case cases[] = {
 	{"guard", NULL, {NULL}, is_guard, tell_guard},
 	{"guard", NULL, {NULL}, is_guard_by_hand, tell_guard_by_hand},
+	{"policy-rule", NULL, {NULL}, is_policy_rule, tell_policy_rule},
+	{"policy-host", NULL, {NULL}, is_closed_host, tell_closed_host},
+	{"policy-metadata", NULL, {NULL}, is_metadata, tell_metadata},
+	{"policy-limit", NULL, {NULL}, is_limit, tell_limit},
 	{"vmlane-policy", NULL, {NULL}, ours, tell_ours},
 	{"firewall-dhcp", NULL, {NULL}, is_dhcp, tell_dhcp},
 	{"firewall-input", NULL, {NULL}, is_input, tell_input},

@@ -58,6 +58,15 @@ void tell_guard(const struct look *l, struct diagnosis *d);
 #define GUARD_BY_HAND "guests_guard"
 bool is_guard_by_hand(const struct look *l);
 void tell_guard_by_hand(const struct look *l, struct diagnosis *d);
+/* Cases of diagnose_firewall() too: the networks' policies (diagnose_policy.c). */
+bool is_policy_rule(const struct look *l);
+void tell_policy_rule(const struct look *l, struct diagnosis *d);
+bool is_closed_host(const struct look *l);
+void tell_closed_host(const struct look *l, struct diagnosis *d);
+bool is_metadata(const struct look *l);
+void tell_metadata(const struct look *l, struct diagnosis *d);
+bool is_limit(const struct look *l);
+void tell_limit(const struct look *l, struct diagnosis *d);
 bool diagnose_firewall(const struct look *l, struct diagnosis *d);
 
 /* enum guest_fault - what a packet that was not dropped tells of its guest's settings */

@@ -115,12 +115,22 @@ struct explain_learned {
 	uint16_t vlan;
 };
 
+#define EXPLAIN_POLICY_MAX 4
+
+/* struct explain_policy - a rule of a network's policy that the packet has met. */
+struct explain_policy {
+	struct path_decision rule;
+	bool allows;
+};
+
 /**
  * struct explanation - what is carried from a packet to its reply
  * @clock_ns:	steps so far: predictions take no time, but have an order
  * @learned:	by the first packet, and by its reply
  * @local:	the last packet was delivered to the host itself, which @answers or does not
  * @last:	the packet as it was told of last
+ * @undecided:	what is not known of the first packet is a rule's answer, not what comes behind all rules
+ * @policy:	the rules of policies that the first packet met, in their order; @n_policy of them
  */
 struct explanation {
 	uint64_t clock_ns;
@@ -131,6 +141,9 @@ struct explanation {
 	bool local;
 	enum explain_answer answers;
 	struct path_seen last;
+	bool undecided;
+	struct explain_policy policy[EXPLAIN_POLICY_MAX];
+	size_t n_policy;
 	char unknown[RULE_TEXT_MAX];
 };
 

@@ -11,6 +11,7 @@
 #include <linux/netfilter_ipv4.h>
 #include <stdio.h>
 
+#include "path/diagnose_policy.h"
 #include "path/nftrace_msg.h"
 
 /* ---- decisions, as a trace tells them ---- */
@@ -32,15 +33,15 @@ static const char *hook_name(const struct hook_at *at)
 	}
 }
 
-static void decide(struct walk *w, const struct hook_at *at, const struct nftprog_chain *base,
-		   const struct nfteval_step *s, int32_t verdict)
+static struct path_decision decision_of(struct walk *w, const struct hook_at *at,
+					const struct nftprog_chain *base,
+					const struct nfteval_step *s, int32_t verdict)
 {
 	const struct nftprog_table *t = base->table;
 	uint64_t handle = s->rule ? s->rule->handle : 0;
 	const struct rules_rule *text =
 		handle && w->h->texts ? rules_find(w->h->texts, t->family, t->name, handle) : NULL;
 	struct path_decision d = {.handle = handle, .drops = verdict == NF_DROP};
-	int r;
 
 	snprintf(d.family, sizeof(d.family), "%s", rules_family_name(t->family));
 	snprintf(d.table, sizeof(d.table), "%s", t->name);
@@ -49,6 +50,15 @@ static void decide(struct walk *w, const struct hook_at *at, const struct nftpro
 	snprintf(d.hook, sizeof(d.hook), "%s", hook_name(at));
 	snprintf(d.verdict, sizeof(d.verdict), "%s", nftrace_verdict_name(verdict));
 	snprintf(d.rule, sizeof(d.rule), "%s", text ? text->text : "");
+	return d;
+}
+
+static void decide(struct walk *w, const struct hook_at *at, const struct nftprog_chain *base,
+		   const struct nfteval_step *s, int32_t verdict)
+{
+	struct path_decision d = decision_of(w, at, base, s, verdict);
+	int r;
+
 	r = journeys_decided(w->j, w->number, w->x->clock_ns += EXPLAIN_STEP_NS, &d);
 	if (r < 0)
 		*w->error = r;
@@ -58,6 +68,23 @@ static bool goes_on(int32_t verdict)
 {
 	return verdict == NFT_CONTINUE || verdict == NFT_JUMP || verdict == NFT_GOTO ||
 	       verdict == NFT_RETURN || verdict == NFT_BREAK;
+}
+
+/* A rule of a policy may let a packet go on to others, by the end of its chain: that is its word, too. */
+static void note_policy(struct walk *w, const struct hook_at *at, const struct nftprog_chain *base,
+			const struct nfteval_step *s)
+{
+	struct explanation *x = w->x;
+	char network[POLICY_NAME_MAX + 1], rule[POLICY_RULE_STRLEN];
+	struct explain_policy p;
+
+	if (w->reply || !s->rule || x->n_policy == EXPLAIN_POLICY_MAX ||
+	    (s->verdict != NFT_RETURN && goes_on(s->verdict)))
+		return;
+	p.rule = decision_of(w, at, base, s, s->verdict);
+	p.allows = s->verdict != NF_DROP;
+	if (policy_rule_of(&p.rule, network, rule))
+		x->policy[x->n_policy++] = p;
 }
 
 /* One decision for each base chain: its steps end with a verdict, or with the policy. */
@@ -70,6 +97,7 @@ static void decide_all(struct walk *w, const struct hook_at *at, const struct nf
 
 		if (!base || (!s->rule && s->chain->base))
 			base = s->chain;
+		note_policy(w, at, base, s);
 		if (s->rule && goes_on(s->verdict))
 			continue;
 		/* The end of a chain that was jumped to is no decision. */
@@ -114,6 +142,8 @@ static bool follow_effects(struct walk *w, const struct nfteval_result *r)
 
 static bool conclude(struct walk *w, const struct nfteval_result *r, int where)
 {
+	if (r->outcome != NFTEVAL_ACCEPT && r->outcome != NFTEVAL_DROP && !w->reply)
+		w->x->undecided = true;
 	switch (r->outcome) {
 	case NFTEVAL_ACCEPT:
 		return follow_effects(w, r);
@@ -131,6 +161,13 @@ static bool conclude(struct walk *w, const struct nfteval_result *r, int where)
 	}
 }
 
+/* Networks' limits on guests (firewall/policy.h): nobody can be asked how much of them is used. */
+static bool is_limit(const struct nftprog_chain *c)
+{
+	return c->table->family == NFPROTO_INET && strcmp(c->table->name, "vmlane") == 0 &&
+	       strncmp(c->name, "limit/", 6) == 0;
+}
+
 static bool run(struct walk *w, const struct hook_at *at, int64_t from, int64_t to, int where)
 {
 	const struct nfteval_at where_at = {.pf = at->pf,
@@ -138,7 +175,8 @@ static bool run(struct walk *w, const struct hook_at *at, int64_t from, int64_t 
 					    .device = at->device,
 					    .from = from,
 					    .to = to,
-					    .now_s = w->h->now_s};
+					    .now_s = w->h->now_s,
+					    .below = is_limit};
 	struct nfteval_result *r;
 	bool on;
 	int err;

@@ -123,7 +123,7 @@ struct flow {
 	struct flow_end from, to;
 };
 
-#define RULE_TEXT_MAX 256
+#define RULE_TEXT_MAX 512
 #define PATH_GUARD_FAMILY "tc" /* of decisions by a guard: @chain is its name, @base "guard" */
 
 /**

@@ -156,6 +156,8 @@ struct nfteval_asked {
  * @pf, @hook:	as for nftprog_bases(); @device too
  * @from, @to:	base chains of priorities @from <= p < @to (as nftprog_priority() has them)
  * @now_s:	Unix time, for rules that ask for the time of day; 0: unknown
+ * @below:	whether what sets in rules of chain @c count (`limit over`, `ct count over`) is taken to be
+ *		below its limit; NULL: nowhere, it cannot be decided then
  */
 struct nfteval_at {
 	uint8_t pf;
@@ -163,6 +165,7 @@ struct nfteval_at {
 	const char *device;
 	int64_t from, to;
 	int64_t now_s;
+	bool (*below)(const struct nftprog_chain *c);
 };
 #define NFTEVAL_FIRST INT32_MIN
 #define NFTEVAL_LAST ((int64_t)INT32_MAX + 1)

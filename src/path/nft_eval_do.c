@@ -155,7 +155,8 @@ static enum nfteval_flow touch(struct nfteval_state *s, const struct nftprog_set
 }
 
 /* A set that is full, as far as is known, takes no more; elements may time out any moment. */
-static enum nfteval_flow do_dynset(struct nfteval_state *s, const struct nftprog_expr *e)
+static enum nfteval_flow do_dynset(struct nfteval *v, struct nfteval_state *s,
+				   const struct nftprog_expr *e)
 {
 	const struct nftprog_elem *elem = NULL;
 	const uint8_t *in = nfteval_get(s, e->sreg, e->set->key_len);
@@ -164,6 +165,8 @@ static enum nfteval_flow do_dynset(struct nfteval_state *s, const struct nftprog
 
 	if (!in)
 		return nfteval_opaque(s, s->why);
+	if (e->text && v->at->below && v->at->below(s->at.chain))
+		return NFTEVAL_BREAK;
 	memcpy(key, in, e->set->key_len);
 	if (e->invert)
 		return nfteval_opaque(s, "a set's update");
@@ -370,7 +373,7 @@ enum nfteval_flow nfteval_do(struct nfteval *v, struct nfteval_state *s,
 	case NFTPROG_EXTHDR_SET:
 		return set_option(s, e);
 	case NFTPROG_DYNSET:
-		return do_dynset(s, e);
+		return do_dynset(v, s, e);
 	case NFTPROG_OBJREF:
 		return do_objref(v, s, e);
 	case NFTPROG_QUOTA:
