@@ -23,7 +23,6 @@ guest detach:
 run:--network --name --mac --queues --model
 port list:--network
 mac list:--network
-filter list:
 scan:--subnet --rate
 forward list:--network
 filter list:
@@ -109,7 +108,7 @@ _vmlane_option_value() {
 # What may stand as the $2-th argument of "noun verb" $1; $3 is the argument before it.
 _vmlane_argument() {
 	case "$1 $2" in
-	'network show 1' | 'network set 1' | 'network export 1' | 'network delete 1' | 'network start 1' | 'network stop 1' | 'lease release 1' | 'filter list 1' | 'filter add 1' | 'filter delete 1')
+	'network show 1' | 'network set 1' | 'network export 1' | 'network delete 1' | 'network start 1' | 'network stop 1' | 'lease release 1' | 'filter add 1' | 'filter delete 1')
 		_vmlane_reply -W "$(_vmlane_values name network list)"
 		;;
 	'guest show 1' | 'guest detach 1' | 'guest attach 1' | 'trace 1' | 'probe 1' | 'explain 1' | 'capture 1' | 'filter test 1')

@@ -267,14 +267,14 @@ def test_peers_meet_as_themselves(world, daemon, guest):
 # ---- who guests say they are ----
 
 
-def forged(guest, dst, gateway):
+def forged(guest, dst, gateway, port=7777):
     """From each false source a packet, and an honest one behind them."""
     own = guest.slaac(ULA)
     network_id = str(ipaddress.ip_network(ULA).network_address)
     sources = ["2001:db8::66", "fd00:5::7", UPLINK6, INTERNET6, network_id, "fd00:122::1", "fd00:122:0:1::5"]
     out = Wire(guest.ns)
     for src in sources + [own]:
-        out.send(Ether(src=guest.mac, dst=gateway) / IPv6(src=src, dst=dst) / UDP(sport=5000, dport=7777) / b"forged")
+        out.send(Ether(src=guest.mac, dst=gateway) / IPv6(src=src, dst=dst) / UDP(sport=5000, dport=port) / b"forged")
     return sources, own
 
 
@@ -305,8 +305,8 @@ def test_forged_sources_do_not_reach_the_host(world, daemon, guest):
         s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     with s:
         s.settimeout(TIMEOUT)
-        s.bind(("::", 7777))
-        sources, own = forged(g, "fd00:122::1", world.host.links()["vl-default"]["address"])
+        s.bind(("::", 53))
+        sources, own = forged(g, "fd00:122::1", world.host.links()["vl-default"]["address"], 53)
         assert s.recvfrom(100)[1][0] == own
     assert d.status()["counters"]["firewall"]["spoofed"] == len(sources)
 
