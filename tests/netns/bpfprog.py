@@ -4,6 +4,7 @@
 By bpf(2) itself, since the tools here know no TCX.
 """
 import ctypes
+import errno
 import os
 import platform
 import socket
@@ -81,6 +82,12 @@ def attach_netfilter(ns, hook, verdict=1, family=2, name="theirs"):
         link = bpf(LINK, struct.pack("=IIIIIIiI", fd, 0, AT_NETFILTER, 0, family, hook, 10, 0))
     os.close(fd)
     return link
+
+
+def has_tcx():
+    """Whether the kernel knows TCX at all."""
+    buf = ctypes.create_string_buffer(struct.pack("=IIIIQI", socket.if_nametoindex("lo"), TCX_EGRESS, 0, 0, 0, 0), 128)
+    return libc.syscall(BPF, QUERY, buf, 128) == 0 or ctypes.get_errno() == errno.ENOENT
 
 
 def attached(ns, dev, way=TCX_EGRESS):

@@ -141,7 +141,10 @@ def test_no_default_route(host, vm):
     assert vm.reaches(INTERNET)
 
 
-def test_no_default_route_and_nobody_knows(host, vm):
+def test_no_default_route_and_nobody_knows(world, host, vm):
+    mac = json.loads(host.ns.run("ip", "-j", "link", "show", "eth0"))[0]["address"]
+    # Else the gateway, which checks from time to time whom it knows, makes itself known by asking.
+    world.internet.run("ip", "neigh", "replace", "203.0.113.2", "lladdr", mac, "nud", "permanent", "dev", "eth0")
     host.sh("ip route del default; ip neigh flush dev eth0")
     cause = host.why("no-default-route", *OUT)
     assert not cause["mend"] and "ip route add default via GATEWAY dev eth0" in cause["advice"]

@@ -17,7 +17,10 @@ netns=$here/../netns
 	"$netns/test_nat.py::test_nobody_comes_in" \
 	"$netns/test_rates.py::test_comes_and_goes_with_the_tap" \
 	"$netns/test_trace.py::test_nat_out_and_back" \
-	"$netns/test_trace.py::test_the_rule_that_drops"
+	"$netns/test_trace.py::test_the_rule_that_drops" \
+	"$netns/test_trace_modes.py::test_ipv6" \
+	"$netns/test_trace_modes.py::test_fragments_to_the_host_and_back[without]" \
+	"$netns/test_diagnose.py::test_other_port_down"
 cd "$here"
 export VMLANE_TEST_TIMEOUT=${VMLANE_TEST_TIMEOUT:-180} VM_TIMEOUT=${VM_TIMEOUT:-1500}
 exec ./vm.sh "$netns/run.sh" "$build" --color=no --junitxml=/var/tmp/vm-result "$@"
