@@ -339,6 +339,34 @@ static void tell_back(const struct look *l, struct diagnosis *d)
 			 mac);
 }
 
+/* A port other than @in to which the bridge sends frames to MACs it does not know. */
+static bool takes_unknown(const struct look *l, const struct link_state *p,
+			  const struct link_state *in)
+{
+	struct diagnosis scratch = {.code = ""};
+
+	return p->master == bridge_of(l) && p != in && !p->no_flood &&
+	       !(p->isolated && in && in->isolated) && !tell_shut(p, l->w->view, l->f, &scratch);
+}
+
+/*
+ * Sent to one MAC that the bridge does not know, with no port that takes such frames. Kernels before
+ * NO_TX_TARGET have no reason for that, and name the caller of br_flood(), which ends with a jump.
+ */
+static bool nowhere_to_flood(const struct look *l)
+{
+	const struct link_state *in = ingress(l);
+	const struct fdb_entry *e;
+
+	egress(l, &e);
+	if (!in || e || l->drop->seen.dmac[0] & 1 || ingress_shut(l))
+		return false;
+	for (size_t i = 0; i < l->f->host->n_links; i++)
+		if (takes_unknown(l, &l->f->host->links[i], in))
+			return false;
+	return true;
+}
+
 /* The only other port of the bridge that is shut; NULL: none, or several. */
 static const struct link_state *only_shut(const struct look *l)
 {
@@ -401,12 +429,21 @@ static void tell_port_mtu(const struct look *l, struct diagnosis *d)
 
 static const struct drop_case cases[] = {
 	{"port-blocked", "BRIDGE_INGRESS_STP_STATE", {NULL}, ingress_shut, tell_ingress_shut},
-	{"port-blocked", "NOT_SPECIFIED", {"br_handle_frame"}, ingress_shut, tell_ingress_shut},
+	{"port-blocked",
+	 "NOT_SPECIFIED",
+	 {"br_handle_frame", "br_handle_frame_finish"},
+	 ingress_shut,
+	 tell_ingress_shut},
 	{"port-shut", NULL, {FORWARDING}, egress_shut, tell_egress_shut},
 	{"isolated", NULL, {FORWARDING}, both_isolated, tell_isolated},
 	{"hairpin-off", NULL, {FORWARDING}, forwarded_to_itself, tell_hairpin},
 	{"mac-table-wrong", NULL, {FORWARDING}, back_to_ingress, tell_back},
 	{"no-port", "NO_TX_TARGET", {NULL}, NULL, tell_no_target},
+	{"no-port",
+	 "NOT_SPECIFIED",
+	 {"br_handle_frame_finish", "br_flood"},
+	 nowhere_to_flood,
+	 tell_no_target},
 	{"too-big-for-port",
 	 NULL,
 	 {"br_dev_queue_push_xmit", "br_nf_dev_queue_xmit"},

@@ -18,7 +18,7 @@
 #include "path/inject.h"
 
 enum { TAP = 3, OTHER = 4, BRIDGE = 5, UPLINK = 6 };
-enum { R_NETFILTER = 1, R_QDISC, R_TC, R_STRANGE, R_RING };
+enum { R_NETFILTER = 1, R_QDISC, R_TC, R_STRANGE, R_RING, R_NOTHING };
 
 static struct link_state links[] = {
 	{.ifindex = TAP,
@@ -167,8 +167,9 @@ static void world_init(struct world *w)
 
 static const char *reason(uint32_t number, void *ctx)
 {
-	static const char *const names[] = {"",		 "NETFILTER_DROP", "QDISC_DROP",
-					    "TC_EGRESS", "STRANGE",	   "FULL_RING"};
+	static const char *const names[] = {
+		"",	   "NETFILTER_DROP", "QDISC_DROP",   "TC_EGRESS",
+		"STRANGE", "FULL_RING",	     "NOT_SPECIFIED"};
 
 	return names[number];
 }
@@ -571,9 +572,46 @@ static void test_stp(void **state)
 	links[0].port_state = PORT_FORWARDING;
 }
 
+/* What @code a frame to a MAC that the bridge does not know has, dropped without a reason in @where. */
+static struct diagnosis ask_unknown_mac(const char *where, const char *code)
+{
+	struct world w;
+	struct trip t;
+
+	world_init(&w);
+	trip_init(&t);
+	t.j.first.dmac[0] = 2;
+	t.j.n_hops = 1; /* not as far as the bridge's own */
+	drop(&t, R_NOTHING, where, TAP);
+	return ask(&t, &w, code);
+}
+
+/* Kernels that have no reason for it: the state of the ports decides. */
+static void test_no_port_without_a_reason(void **state)
+{
+	ask_unknown_mac("br_handle_frame_finish",
+			"unknown"); /* the other port would have taken it */
+	links[1].up = false;
+	assert_string_equal(ask_unknown_mac("br_handle_frame_finish", "no-port").mend,
+			    "ip link set dev vnet2 up");
+	ask_unknown_mac("br_flood", "no-port");
+	ask_unknown_mac("br_forward", "unknown");
+	links[0].port_state = PORT_LEARNING;
+	ask_unknown_mac("br_handle_frame_finish", "port-blocked");
+	links[0].port_state = PORT_FORWARDING;
+	links[1].up = true;
+	links[1].no_flood = true;
+	assert_string_equal(ask_unknown_mac("br_handle_frame_finish", "no-port").mend, "");
+	links[1].no_flood = false;
+	links[0].isolated = links[1].isolated = true;
+	ask_unknown_mac("br_handle_frame_finish", "no-port");
+	links[0].isolated = links[1].isolated = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_no_port_without_a_reason),
 		cmocka_unit_test(test_names_are_quoted),
 		cmocka_unit_test(test_private),
 		cmocka_unit_test(test_wild_name_in_no_rule),
