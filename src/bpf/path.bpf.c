@@ -119,6 +119,31 @@ static __always_inline void note_answer(struct cpu *cpu, const struct path_route
 	cpu->answered |= (error | error6) & is_zero(differ(r->dst, cpu->current.src));
 }
 
+#define IP_FRAGMENT 0x3fff     /* more fragments, or an offset (RFC 791) */
+#define IP6_HEADER_FRAGMENT 44 /* RFC 8200, 4.5 */
+
+/*
+ * How long the current packet is, which was seen as a fragment and is none any more; 0: that it is not.
+ * conntrack puts it together before it is routed, and the last fragment to come carries it on.
+ */
+static __always_inline __u32 whole_len(const struct cpu *cpu)
+{
+	const struct sk_buff *skb = (void *)*current_of_cpu();
+	const unsigned char *l3;
+	__u16 word[4] = {};
+
+	if (!(cpu->current.flags & PATH_FRAGMENT))
+		return 0;
+	l3 = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header);
+	if (bpf_probe_read_kernel(word, sizeof(word), l3))
+		return 0;
+	if (cpu->current.ethertype == ETH_P_IPV6)
+		return bpf_ntohs(word[3]) >> 8 == IP6_HEADER_FRAGMENT ? 0 : bpf_ntohs(word[2]) + 40;
+	if (word[2] != bpf_htons(cpu->current.ip_id) || bpf_ntohs(word[3]) & IP_FRAGMENT)
+		return 0;
+	return bpf_ntohs(word[1]);
+}
+
 static __always_inline void route_tell(struct cpu *cpu, struct path_route *r,
 				       const struct net_device *dev)
 {
@@ -132,6 +157,7 @@ static __always_inline void route_tell(struct cpu *cpu, struct path_route *r,
 		return;
 	if (!about_current(cpu, r))
 		return;
+	r->whole_len = whole_len(cpu);
 	head_fill(&r->head, PATH_ROUTE, *current_of_cpu(), cpu->packet, netns, ifindex);
 	tell(r, sizeof(*r));
 }

@@ -107,6 +107,8 @@ struct path_seen {
  * @family:	AF_INET or AF_INET6
  * @gw_family:	0: on link
  * @reverse:	the question was about the source: where would its answer go (rp_filter)?
+ * @whole_len:	not 0: the packet was last seen as a fragment, and has so many bytes now that its
+ *		fragments are together, the IP header among them
  */
 struct path_route {
 	struct path_head head;
@@ -122,6 +124,8 @@ struct path_route {
 	__u8 src[16];
 	__u8 dst[16];
 	__u8 gateway[16];
+	__u32 whole_len;
+	__u32 pad2;
 };
 
 /**

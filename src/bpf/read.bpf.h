@@ -430,12 +430,14 @@ __noinline int finger_same(const struct finger *a, const struct finger *b)
 
 /*
  * The same skb, put together from its fragments, or taken apart again: conntrack does both. The last
- * fragment to come carries the others on, and goes out as the first.
+ * fragment to come carries the others on, and goes out as the first; what it was meanwhile may not have
+ * been seen.
  */
 static __always_inline bool finger_rejoined(const struct finger *a, const struct finger *b)
 {
-	if (a->fragment == b->fragment || a->ethertype != b->ethertype || a->l4 != b->l4 ||
-	    b->frag_offset)
+	bool both = a->fragment == b->fragment && !(a->fragment && a->frag_offset);
+
+	if (both || a->ethertype != b->ethertype || a->l4 != b->l4 || b->frag_offset)
 		return false;
 	return a->ip_id == b->ip_id || a->ethertype == ETH_P_IPV6;
 }

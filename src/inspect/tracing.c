@@ -123,6 +123,7 @@ static int start(struct tracing *t, struct err *e)
 	r = journeys_new(&t->subject->view, &t->journeys);
 	if (r < 0)
 		return err_set(e, r, "memory", "trace", "out of memory");
+	journeys_functions(t->journeys, word_function, t);
 	r = tracer_start(t->tracer, e);
 	if (r < 0)
 		return r;

@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <uthash.h>
 
-#include "base/text.h"
+#include "path/pairs.h"
 #include "path/guard_mark.h"
 
 #define SETTLE_NS (8 * 1000000ull)
@@ -27,8 +27,6 @@
 #define READ_NS (1000 * 1000000ull)
 #define LOST_NS (4000 * 1000000ull)
 #define BEGUN 16384
-#define PAIRS 8192   /* flows whose last packet is remembered, to know its reply */
-#define PAIRS_NEAR 8 /* of them share a place; the oldest makes room */
 #define ETHERTYPE_IP4 0x0800
 #define ETHERTYPE_IP6 0x86dd
 
@@ -38,25 +36,20 @@ struct tracked {
 	UT_hash_handle hh;
 };
 
-/* struct pair - the last packet of a flow, in the direction @key tells. */
-struct pair {
-	uint64_t key;
-	uint64_t time_ns;
-	uint32_t packet;
-};
-
 /**
  * struct journeys - those under way
- * @pairs:	see struct pair, by key
  * @begun:	by number: packets that had a journey, so that a late event begins no second one
+ * @function, @function_ctx: see journeys_functions()
  */
 struct journeys {
 	const struct path_view *view;
 	struct tracked *table;
-	struct pair pairs[PAIRS];
+	struct pairs pairs;
 	uint32_t begun[BEGUN];
 	uint64_t overflow;
 	uint64_t clock_ns;
+	const char *(*function)(uint64_t location, void *ctx);
+	void *function_ctx;
 };
 
 int journeys_new(const struct path_view *view, struct journeys **ret)
@@ -68,6 +61,13 @@ int journeys_new(const struct path_view *view, struct journeys **ret)
 	j->view = view;
 	*ret = j;
 	return 0;
+}
+
+void journeys_functions(struct journeys *j, const char *(*fn)(uint64_t location, void *ctx),
+			void *ctx)
+{
+	j->function = fn;
+	j->function_ctx = ctx;
 }
 
 static void forget(struct journeys *j, struct tracked *t)
@@ -175,6 +175,18 @@ static struct hop *last_hop(struct journey *g)
 	return g->n_hops ? &g->hops[g->n_hops - 1] : NULL;
 }
 
+/* The last hop becomes the one @at; those from there on come after it. */
+static void hop_move(struct journey *g, size_t at)
+{
+	struct hop moved;
+
+	if (at + 1 >= g->n_hops)
+		return;
+	moved = g->hops[g->n_hops - 1];
+	memmove(&g->hops[at + 1], &g->hops[at], (g->n_hops - 1 - at) * sizeof(g->hops[0]));
+	g->hops[at] = moved;
+}
+
 static bool has_hop(const struct journey *g, enum hop_kind kind)
 {
 	for (size_t i = 0; i < g->n_hops; i++)
@@ -219,58 +231,13 @@ static bool address_is_local(const struct path_view *v, uint8_t family, const ui
 
 /* ---- request and reply ---- */
 
-/* One number for a flow's direction; echo's sequence tells one ping from the next. */
-static uint64_t pair_key(const struct flow *f, const struct path_seen *s, bool reversed)
-{
-	const struct flow_end *a = reversed ? &f->to : &f->from;
-	const struct flow_end *b = reversed ? &f->from : &f->to;
-	bool icmp = f->l4 == IPPROTO_ICMP || f->l4 == IPPROTO_ICMPV6;
-	uint32_t extra[3] = {a->port, b->port, (uint32_t)f->l4 << 8 | f->family};
-	uint64_t h = hash_bytes(HASH_INIT, a->addr, sizeof(a->addr));
-
-	if (icmp) {
-		extra[0] = f->from.port;
-		extra[1] = s->seq;
-	}
-	h = hash_bytes(h, b->addr, sizeof(b->addr));
-	h = hash_bytes(h, extra, sizeof(extra));
-	return h ? h : 1;
-}
-
-/* Where @key is among those that share its place; the oldest of them when it is not. */
-static struct pair *pair_at(struct journeys *j, uint64_t key)
-{
-	struct pair *all = &j->pairs[key % (PAIRS / PAIRS_NEAR) * PAIRS_NEAR], *oldest = all;
-
-	for (struct pair *p = all; p < all + PAIRS_NEAR; p++) {
-		if (p->key == key)
-			return p;
-		if (p->time_ns < oldest->time_ns)
-			oldest = p;
-	}
-	return oldest;
-}
-
 /* Remember that @g went this way at the guest's side, and find what it is the reply to. */
 static void pair_up(struct journeys *j, struct journey *g, const struct path_seen *s)
 {
 	struct flow f = flow_of(s);
-	uint64_t mine, theirs;
-	struct pair *p;
 
-	if (!f.family || g->answers || s->frag_offset)
-		return;
-	theirs = pair_key(&f, s, true);
-	p = pair_at(j, theirs);
-	if (p->key == theirs && s->head.time_ns - p->time_ns < LOST_NS) {
-		g->answers = p->packet;
-		g->answer_ns = s->head.time_ns - p->time_ns;
-		*p = (struct pair){0};
-		return;
-	}
-	mine = pair_key(&f, s, false);
-	*pair_at(j, mine) =
-		(struct pair){.key = mine, .time_ns = s->head.time_ns, .packet = g->packet};
+	if (f.family && !g->answers && !s->frag_offset)
+		g->answers = pairs_note(&j->pairs, &f, s, g->packet, LOST_NS, &g->answer_ns);
 }
 
 /* ---- one function for each kind of event ---- */
@@ -362,7 +329,7 @@ static bool same_datagram(const struct path_seen *a, const struct path_seen *b)
 	       memcmp(a->dst, b->dst, sizeof(a->dst)) == 0;
 }
 
-/* @g came as a fragment and is one packet now: the others were waiting for it. */
+/* @g came as a fragment and is one packet now, seen as @s: the others were waiting for it. */
 static void on_whole(struct journeys *j, struct journey *g, const struct path_seen *s)
 {
 	struct hop *h = hop_add_seen(g, HOP_JOIN, s);
@@ -383,6 +350,27 @@ static void on_whole(struct journeys *j, struct journey *g, const struct path_se
 	}
 	if (h)
 		h->pieces = n;
+}
+
+/*
+ * It is one packet of @len bytes by the time it is routed, and was seen nowhere as such: conntrack has put
+ * it together where it had come in, before the rules there.
+ */
+static void note_whole(struct journeys *j, struct journey *g, uint32_t len)
+{
+	struct path_seen whole = g->first;
+	size_t at = g->n_hops;
+
+	while (at > g->told && g->hops[at - 1].kind == HOP_FW)
+		at--;
+	if (at > 0) {
+		whole.head.time_ns = g->hops[at - 1].time_ns;
+		whole.head.ifindex = (uint32_t)g->hops[at - 1].ifindex;
+	}
+	whole.len = len;
+	on_whole(j, g, &whole);
+	if (g->n_hops && g->hops[g->n_hops - 1].kind == HOP_JOIN)
+		hop_move(g, at);
 }
 
 /* The bridge forwards to @d: a line of its own only where a port of the bridge was the way in. */
@@ -496,13 +484,28 @@ static bool nobody_wants(const struct journeys *j, const struct journey *g,
 }
 
 /*
+ * ICMPv6 that the host has taken and, where that is asked for, answered: kernels such as 6.1 free it like a
+ * drop, but without a reason. What is wrong with it has one.
+ */
+static bool icmp6_has_had(const struct journeys *j, const struct path_seen *s)
+{
+	const char *name;
+
+	if (s->l4 != IPPROTO_ICMPV6 || !j->function || !j->view->unspecified_reason ||
+	    s->reason != j->view->unspecified_reason)
+		return false;
+	name = j->function(s->location, j->function_ctx);
+	return name && strcmp(name, "icmpv6_rcv") == 0;
+}
+
+/*
  * Addressed to all, and dropped because no UDP socket wants it: what is served by packet sockets (DHCP,
  * as a rule) was. The same is how the kernel frees the reply to a ping of its own.
  */
 static bool host_has_had(const struct journeys *j, const struct journey *g,
 			 const struct path_seen *s)
 {
-	if (nobody_wants(j, g, s))
+	if (nobody_wants(j, g, s) || icmp6_has_had(j, s))
 		return true;
 	if (!j->view->no_socket_reason || s->reason != j->view->no_socket_reason)
 		return false;
@@ -560,11 +563,13 @@ static bool route_same(const struct path_route *a, const struct path_route *b)
 
 static void on_route(struct journeys *j, struct journey *g, const struct path_route *r)
 {
-	struct hop *last = last_hop(g);
-	struct hop *h;
+	struct hop *last, *h;
 
 	if (g->end != JOURNEY_UNDER_WAY)
 		return; /* somebody else's question, on the processor that was the packet's last */
+	if (r->whole_len && g->first.flags & PATH_FRAGMENT && !g->whole)
+		note_whole(j, g, r->whole_len);
+	last = last_hop(g);
 	if (r->reverse) {
 		g->source_route = *r;
 		g->has_source_route = true;
@@ -696,12 +701,7 @@ int journeys_decided(struct journeys *j, uint32_t packet, uint64_t time_ns,
 	/* Messages come by another way than events: put it where it belongs. */
 	for (at = g->n_hops - 1; at > g->told && g->hops[at - 1].time_ns > time_ns; at--)
 		;
-	if (at < g->n_hops - 1) {
-		struct hop moved = *h;
-
-		memmove(&g->hops[at + 1], &g->hops[at], (g->n_hops - 1 - at) * sizeof(g->hops[0]));
-		g->hops[at] = moved;
-	}
+	hop_move(g, at);
 	for (size_t i = g->told; i < g->n_hops && d->drops; i++)
 		if (g->hops[i].kind == HOP_DROP)
 			g->hops[i].decision = *d;

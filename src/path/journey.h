@@ -236,6 +236,13 @@ struct journeys;
 
 /* journeys_new() - @view is kept and looked at during later calls. */
 int journeys_new(const struct path_view *view, struct journeys **ret) __must_check;
+
+/*
+ * journeys_functions() - @fn names the kernel's function at an address, NULL when that is not known. It is
+ * asked about drops without a reason that may be none; without it they are told as drops.
+ */
+void journeys_functions(struct journeys *j, const char *(*fn)(uint64_t location, void *ctx),
+			void *ctx);
 void journeys_free(struct journeys *j);
 DEFINE_CLEANUP(struct journeys *, journeys_free)
 

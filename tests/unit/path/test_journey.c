@@ -614,6 +614,23 @@ static struct path_seen piece(enum path_event_type type, uint32_t packet, uint64
 	return s;
 }
 
+/* struct kinds - the hops of what was delivered, and how many were joined to others. */
+struct kinds {
+	enum hop_kind kinds[16];
+	size_t n;
+	size_t joined;
+};
+
+static void note_kinds(const struct journey *g, bool over, void *ctx)
+{
+	struct kinds *k = ctx;
+
+	if (g->end == JOURNEY_JOINED)
+		k->joined++;
+	for (size_t i = 0; g->end == JOURNEY_DELIVERED && i < g->n_hops; i++)
+		k->kinds[k->n++] = g->hops[i].kind;
+}
+
 static void test_fragments(void **state)
 {
 	const uint8_t more = PATH_FRAGMENT | PATH_MORE_FRAGMENTS;
@@ -650,6 +667,45 @@ static void test_fragments(void **state)
 		"LOST-SIGHT: nothing more was seen of it\n");
 	journeys_free(j);
 	buf_done(&l.text);
+}
+
+/* Seen as a whole nowhere, but routed as one: that was before the rules where it had come in. */
+static void test_fragments_routed(void **state)
+{
+	const uint8_t more = PATH_FRAGMENT | PATH_MORE_FRAGMENTS;
+	struct path_seen events[] = {
+		piece(PATH_RX, 1, 0, TAP, 0, more),
+		piece(PATH_RX, 1, 1, BRIDGE, 0, more),
+		piece(PATH_RX, 2, 10, TAP, 40, PATH_FRAGMENT),
+		piece(PATH_RX, 2, 20, BRIDGE, 40, PATH_FRAGMENT),
+		piece(PATH_TX, 2, 30, UPLINK, 0, more),
+		piece(PATH_TX, 2, 31, UPLINK, 40, PATH_FRAGMENT),
+	};
+	struct path_decision d = {.table = "t", .chain = "c", .verdict = "accept"};
+	struct path_route r = {
+		.head = {.type = PATH_ROUTE, .packet = 2, .time_ns = 25 * 1000, .ifindex = UPLINK},
+		.family = AF_INET,
+		.table = 254,
+		.whole_len = 100};
+	static const enum hop_kind want[] = {HOP_VM_OUT, HOP_BRIDGE_IN, HOP_JOIN,      HOP_FW,
+					     HOP_ROUTE,	 HOP_NAT,	HOP_UPLINK_OUT};
+	struct kinds k = {0};
+	struct journeys *j;
+
+	assert_int_equal(inet_pton(AF_INET, "203.0.113.2", events[4].src), 1);
+	assert_int_equal(inet_pton(AF_INET, "203.0.113.2", events[5].src), 1);
+	assert_int_equal(journeys_new(&view, &j), 0);
+	for (size_t i = 0; i < 4; i++)
+		give(j, &events[i]);
+	assert_int_equal(journeys_decided(j, 2, 22 * 1000, &d), 0);
+	assert_int_equal(journeys_event(j, &r.head, sizeof(r)), 0);
+	give(j, &events[4]);
+	give(j, &events[5]);
+	journeys_due(j, UINT64_MAX, note_kinds, &k);
+	assert_int_equal(k.joined, 1);
+	assert_int_equal(k.n, ARRAY_SIZE(want));
+	assert_memory_equal(k.kinds, want, sizeof(want));
+	journeys_free(j);
 }
 
 static void test_segments(void **state)
@@ -702,6 +758,7 @@ int main(void)
 		cmocka_unit_test(test_overflow),
 		cmocka_unit_test(test_many_hops),
 		cmocka_unit_test(test_fragments),
+		cmocka_unit_test(test_fragments_routed),
 		cmocka_unit_test(test_segments),
 		cmocka_unit_test(test_what_packets_say),
 		cmocka_unit_test(test_waits_for_a_neighbour),
