@@ -171,7 +171,7 @@ def test_uplink_that_comes_late(world, daemon, guest):
     g.dhcp()
     assert udp_ask(g.ns, timeout=0.3) is None
     world.host.run("ip", "route", "add", "default", "via", "203.0.113.1")
-    assert wait_for("a way out", lambda: udp_ask(g.ns, timeout=0.2), timeout=2)["address"] == UPLINK
+    assert wait_for("a way out", lambda: udp_ask(g.ns, timeout=0.5))["address"] == UPLINK
 
 
 def spoof(g, count):
