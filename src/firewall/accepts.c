@@ -222,7 +222,8 @@ static void take_comment(struct reading *r, const struct match *m)
 {
 	char text[sizeof(struct xt_comment_info) + 1] = "";
 
-	memcpy(text, m->info, size_min(m->size, sizeof(text) - 1));
+	if (m->size)
+		memcpy(text, m->info, size_min(m->size, sizeof(text) - 1));
 	if (strncmp(text, COMMENT, strlen(COMMENT)) != 0)
 		return;
 	r->changed = r->changed || r->ours;
