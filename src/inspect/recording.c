@@ -28,7 +28,8 @@ struct shot {
  * struct recording - a file that is being written
  * @known:	interface numbers by ifindex
  * @flows:	by packet number: how a packet was last seen
- * @shots:	what came since the last write
+ * @shots:	what is not written yet
+ * @read_at:	CLOCK_MONOTONIC, ns, before what came last was read: all that is older has come
  * @max_packets: 0: no end
  */
 struct recording {
@@ -43,6 +44,7 @@ struct recording {
 	struct path_seen *flows;
 	struct shot *shots;
 	size_t n_shots;
+	uint64_t read_at;
 	uint64_t skipped;
 	uint32_t max_packets;
 	uint32_t first_packet;
@@ -84,11 +86,11 @@ void recording_free(struct recording *c)
 	free(c);
 }
 
-static uint64_t realtime_ns(void)
+static uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
+	clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
 }
 
@@ -103,7 +105,7 @@ int recording_open(struct recording *c, const struct tracing *t, const struct ca
 	snprintf(system, sizeof(system), "%s %s", os.sysname, os.release);
 	all.section = (struct pcapng_section){
 		.hardware = os.machine, .os = system, .application = "vmlane " VMLANE_VERSION};
-	all.start_ns = realtime_ns();
+	all.start_ns = clock_ns(CLOCK_REALTIME);
 	signal(SIGPIPE, SIG_IGN);
 	c->tracing = t;
 	return capture_file_new(&all, &c->file, e);
@@ -219,23 +221,41 @@ static int compare_shots(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-int recording_write(struct recording *c, struct err *e)
+/* What happened before @until, and is so far what there is of it. */
+static int write_until(struct recording *c, uint64_t until, struct err *e)
 {
+	size_t n = 0;
 	int r = 0;
 
 	qsort(c->shots, c->n_shots, sizeof(*c->shots), compare_shots);
-	for (size_t i = 0; i < c->n_shots; i++) {
+	for (; n < c->n_shots && c->shots[n].seen.head.time_ns < until; n++) {
 		if (r == 0)
-			r = write_shot(c, &c->shots[i], e);
-		free(c->shots[i].bytes);
+			r = write_shot(c, &c->shots[n], e);
+		free(c->shots[n].bytes);
 	}
-	c->n_shots = 0;
+	c->n_shots -= n;
+	memmove(c->shots, c->shots + n, c->n_shots * sizeof(*c->shots));
+	return r;
+}
+
+/*
+ * Each processor has its own buffer, and they are read one after the other: of two frames that come meanwhile the
+ * later may be read first. So what is younger than the reading waits for the next, unless it is very much.
+ */
+int recording_write(struct recording *c, struct err *e)
+{
+	uint64_t until = c->n_shots > SHOTS_MAX / 2 ? UINT64_MAX : c->read_at;
+	int r = write_until(c, until, e);
+
+	c->read_at = clock_ns(CLOCK_MONOTONIC);
 	return r < 0 ? r : capture_file_flush(c->file, e);
 }
 
 int recording_end(struct recording *c, struct err *e)
 {
-	return capture_file_end(c->file, realtime_ns(), e);
+	int r = write_until(c, UINT64_MAX, e);
+
+	return r < 0 ? r : capture_file_end(c->file, clock_ns(CLOCK_REALTIME), e);
 }
 
 void recording_limit(struct recording *c, uint32_t packets)

@@ -32,7 +32,10 @@ void recording_limit(struct recording *c, uint32_t packets);
 int recording_open(struct recording *c, const struct tracing *t, const struct capture_options *o,
 		   struct err *e) __must_check;
 
-/* recording_write() - what came since the last time, in its order; errors as of capture_file_packet(). */
+/*
+ * recording_write() - what came, in its order: the youngest waits for the next time, or for recording_end(). Errors as of
+ * capture_file_packet().
+ */
 int recording_write(struct recording *c, struct err *e) __must_check;
 
 /* recording_end() - the file's last blocks; errors as of capture_file_end(). */
