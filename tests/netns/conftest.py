@@ -6,6 +6,7 @@ Run by run.sh only: outside of namespaces of its own nothing here may start.
 Several runs beside each other can share one suite (suite.py does that): with --share DIR each takes
 the next test that none of the others has taken, which it says by making a file in DIR.
 """
+import fcntl
 import glob
 import os
 import re
@@ -30,6 +31,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes ten seconds and more: begun first where runs share the tests")
+    config.addinivalue_line("markers", "everywhere: puts something where explain sees it in each namespace of the machine")
     config.addinivalue_line("markers", "slow: left out of the run with the sanitized programs")
     if not BUILD or os.listdir("/sys/class/net") != ["lo"]:
         raise pytest.UsageError("these tests run in namespaces of their own: tests/netns/run.sh BUILD_DIR")
@@ -67,6 +69,18 @@ def pytest_runtestloop(session):
 
 def tmp_of(node):
     return "/run/test/" + re.sub("[^A-Za-z0-9_.-]+", "-", node.name)[:60]
+
+
+@pytest.fixture(autouse=True)
+def alone(request):
+    """Tests that ask explain wait for those of other runs that are marked `everywhere`, and those for them."""
+    everywhere = request.node.get_closest_marker("everywhere")
+    if not everywhere and not re.match("test_(explain|doctor|policy)", request.module.__name__):
+        yield
+        return
+    with open(__file__, "rb") as f:
+        fcntl.flock(f, fcntl.LOCK_EX if everywhere else fcntl.LOCK_SH)
+        yield
 
 
 @pytest.fixture

@@ -385,6 +385,7 @@ def test_ipsec_policies(host, vm):
         host.ask(*OUT)
 
 
+@pytest.mark.everywhere
 def test_bpf_at_a_hook(host, vm):
     try:
         link = bpfprog.attach_netfilter(host.ns, 2, verdict=0)  # NF_INET_FORWARD, NF_DROP
