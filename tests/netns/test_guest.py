@@ -99,7 +99,7 @@ def test_run_refuses_before_it_starts_anything(vmlaned):
     assert vmlaned.errors("run", "--network", "default", "--", "true", "{fd}")[0] == 1
     code, said = vmlaned.errors("run", "--network", "default", "--name", "x", "--", "/no/such/vmm", "{fd}")
     assert code != 0 and "/no/such/vmm" in said
-    assert vmlaned.get("/v1/guests") == {"guests": []}
+    wait_for("its end", lambda: vmlaned.get("/v1/guests") == {"guests": []})
 
 
 def test_detach_of_a_running_guest(world, vmlaned, guest):

@@ -206,7 +206,7 @@ def check(lines, a, b):
 
 def test_no_packet_is_taken_for_another(world, guest):
     # The host's own short connections would fill conntrack's table in some minutes.
-    world.host.sysctl("net/netfilter/nf_conntrack_tcp_timeout_time_wait", 1)
+    world.host.run("sysctl", "-qw", "net.netfilter.nf_conntrack_tcp_timeout_time_wait=1")
     guests = [guest(f"web{i}") for i in (1, 2, 3)]
     for g in guests:
         g.dhcp()
