@@ -70,6 +70,8 @@ static json_t *decision_json(const struct path_decision *d)
 	json_object_set_new(o, "handle",
 			    d->handle ? json_integer((json_int_t)d->handle) : json_null());
 	json_object_set_new(o, "rule", d->rule[0] ? json_string(d->rule) : json_null());
+	if (d->one_of[0])
+		json_object_set_new(o, "one_of", json_string(d->one_of));
 	return o;
 }
 

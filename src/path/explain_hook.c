@@ -35,31 +35,31 @@ static const char *hook_name(const struct hook_at *at)
 
 static struct path_decision decision_of(struct walk *w, const struct hook_at *at,
 					const struct nftprog_chain *base,
-					const struct nfteval_step *s, int32_t verdict)
+					const struct nfteval_result *r, size_t step)
 {
 	const struct nftprog_table *t = base->table;
+	const struct nfteval_step *s = &r->steps[step];
 	uint64_t handle = s->rule ? s->rule->handle : 0;
 	const struct rules_rule *text =
 		handle && w->h->texts ? rules_find(w->h->texts, t->family, t->name, handle) : NULL;
-	struct path_decision d = {.handle = handle, .drops = verdict == NF_DROP};
+	struct path_decision d = {.handle = handle, .drops = s->verdict == NF_DROP};
 
 	snprintf(d.family, sizeof(d.family), "%s", rules_family_name(t->family));
 	snprintf(d.table, sizeof(d.table), "%s", t->name);
 	snprintf(d.base, sizeof(d.base), "%s", base->name);
 	snprintf(d.chain, sizeof(d.chain), "%s", handle ? s->chain->name : base->name);
 	snprintf(d.hook, sizeof(d.hook), "%s", hook_name(at));
-	snprintf(d.verdict, sizeof(d.verdict), "%s", nftrace_verdict_name(verdict));
+	snprintf(d.verdict, sizeof(d.verdict), "%s", nftrace_verdict_name(s->verdict));
 	snprintf(d.rule, sizeof(d.rule), "%s", text ? text->text : "");
+	if (r->one_of && step >= r->certain)
+		snprintf(d.one_of, sizeof(d.one_of), "%s", r->one_of);
 	return d;
 }
 
-static void decide(struct walk *w, const struct hook_at *at, const struct nftprog_chain *base,
-		   const struct nfteval_step *s, int32_t verdict)
+static void decide(struct walk *w, const struct path_decision *d)
 {
-	struct path_decision d = decision_of(w, at, base, s, verdict);
-	int r;
+	int r = journeys_decided(w->j, w->number, w->x->clock_ns += EXPLAIN_STEP_NS, d);
 
-	r = journeys_decided(w->j, w->number, w->x->clock_ns += EXPLAIN_STEP_NS, &d);
 	if (r < 0)
 		*w->error = r;
 }
@@ -72,8 +72,9 @@ static bool goes_on(int32_t verdict)
 
 /* A rule of a policy may let a packet go on to others, by the end of its chain: that is its word, too. */
 static void note_policy(struct walk *w, const struct hook_at *at, const struct nftprog_chain *base,
-			const struct nfteval_step *s)
+			const struct nfteval_result *r, size_t step)
 {
+	const struct nfteval_step *s = &r->steps[step];
 	struct explanation *x = w->x;
 	char network[POLICY_NAME_MAX + 1], rule[POLICY_RULE_STRLEN];
 	struct explain_policy p;
@@ -81,7 +82,7 @@ static void note_policy(struct walk *w, const struct hook_at *at, const struct n
 	if (w->reply || !s->rule || x->n_policy == EXPLAIN_POLICY_MAX ||
 	    (s->verdict != NFT_RETURN && goes_on(s->verdict)))
 		return;
-	p.rule = decision_of(w, at, base, s, s->verdict);
+	p.rule = decision_of(w, at, base, r, step);
 	p.allows = s->verdict != NF_DROP;
 	if (policy_rule_of(&p.rule, network, rule))
 		x->policy[x->n_policy++] = p;
@@ -91,19 +92,21 @@ static void note_policy(struct walk *w, const struct hook_at *at, const struct n
 static void decide_all(struct walk *w, const struct hook_at *at, const struct nfteval_result *r)
 {
 	const struct nftprog_chain *base = NULL;
+	struct path_decision d;
 
 	for (size_t i = 0; i < r->n_steps; i++) {
 		const struct nfteval_step *s = &r->steps[i];
 
 		if (!base || (!s->rule && s->chain->base))
 			base = s->chain;
-		note_policy(w, at, base, s);
+		note_policy(w, at, base, r, i);
 		if (s->rule && goes_on(s->verdict))
 			continue;
 		/* The end of a chain that was jumped to is no decision. */
 		if (!s->rule && !s->chain->base)
 			continue;
-		decide(w, at, base, s, s->verdict);
+		d = decision_of(w, at, base, r, i);
+		decide(w, &d);
 		base = NULL;
 	}
 }

@@ -126,6 +126,8 @@ struct flow {
 #define RULE_TEXT_MAX 512
 #define PATH_GUARD_FAMILY "tc" /* of decisions by a guard: @chain is its name, @base "guard" */
 
+#define DECISION_ONE_OF_MAX 64
+
 /**
  * struct path_decision - what one base chain made of a packet
  * @hook:	"forward", ...; @family: "inet", "ip", ..., or PATH_GUARD_FAMILY
@@ -134,6 +136,7 @@ struct flow {
  * @handle:	the rule's, 0 for the chain's policy
  * @rule:	its text, "" when that is not known
  * @verdict:	"accept", "drop", ...
+ * @one_of:	predicted: what is not known ("meta cpu"), by which another rule may decide, with the same outcome; else ""
  */
 struct path_decision {
 	char family[8];
@@ -143,6 +146,7 @@ struct path_decision {
 	char hook[16];
 	char verdict[16];
 	char rule[RULE_TEXT_MAX];
+	char one_of[DECISION_ONE_OF_MAX];
 	uint64_t handle;
 	bool drops;
 };

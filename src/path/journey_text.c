@@ -422,6 +422,8 @@ static void decision_text(const struct path_decision *d, struct buf *out)
 		buf_puts(out, " policy");
 	if (d->rule[0])
 		buf_printf(out, " \"%s\"", d->rule);
+	if (d->one_of[0])
+		buf_printf(out, " (or another that does the same: `%s` is not known)", d->one_of);
 }
 
 static void forward_text(const struct hop *h, const struct journey_words *w, struct buf *out)

@@ -368,6 +368,7 @@ static void fork_both(struct nfteval *v, struct nfteval_state *s)
 	const struct nfteval_place at = s->at;
 	_cleanup_(freep) struct nfteval_state *matched = copy_of(v, s);
 	const char *why = s->why;
+	size_t certain = s->res.n_steps;
 
 	if (!matched || v->forks++ >= FORKS_MAX) {
 		finish_unknown(s, &at, why);
@@ -387,7 +388,9 @@ static void fork_both(struct nfteval *v, struct nfteval_state *s)
 		return;
 	}
 	s->res.rejected = s->res.rejected && matched->res.rejected;
+	/* The way that was gone may have had a fork of its own, further on. */
 	s->res.one_of = why;
+	s->res.certain = certain;
 }
 
 /*

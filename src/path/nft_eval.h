@@ -213,7 +213,7 @@ struct nfteval_nat {
 /**
  * struct nfteval_result - what would happen; what was done to the packet is in the packet
  * @n_steps:	in order; @more_steps were not kept
- * @one_of:	why the steps are those of one way of several, when all of them end alike; else NULL
+ * @one_of:	why the steps from @certain on are those of one way of several, when all of them end alike; else NULL
  * @decided:	the last step that gave the outcome; NULL when no chain was there
  * @unknown:	the expression that could not be decided ("limit", "meta cpu", "match recent"), and in
  *		@unknown_rule the rule; "" unless @outcome is NFTEVAL_UNKNOWN
@@ -231,6 +231,7 @@ struct nfteval_result {
 	size_t n_steps;
 	size_t more_steps;
 	const char *one_of;
+	size_t certain;
 	struct nfteval_step decided;
 	char unknown[NFTEVAL_TEXT_MAX];
 	const struct nftprog_rule *unknown_rule;

@@ -14,10 +14,12 @@
  * @arp:	the host may answer it at once, and a trace takes rules about that for its own
  * @steps:	where it went; a port of the source that the kernel chose is left out
  * @rules:	which rules decided, and policies that dropped
+ * @one_of:	predicted: @rules ends where one of several may decide
  */
 struct way {
 	bool got;
 	bool arp;
+	bool one_of;
 	enum journey_end end;
 	struct buf steps;
 	struct buf rules;

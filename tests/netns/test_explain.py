@@ -425,6 +425,18 @@ def test_unknown(host, vm, fault, words):
     assert words in told.hop("UNKNOWN")["text"]
 
 
+def test_one_rule_or_another(host, vm):
+    """Which of two rules drops it cannot be known, that one of them does is."""
+    host.sh("nft 'add table inet x; add chain inet x first { type filter hook forward priority -5; ip protocol tcp accept; };"
+            "add chain inet x f { type filter hook forward priority 0; meta cpu 0 drop; tcp dport 80 drop; }'")
+    told = host.ask(*OUT, code=REFUSED)
+    decided = [h["decision"] for h in told.predicted[0]["hops"] if h["hop"] == "fw" or (h["hop"] == "DROP" and "decision" in h)]
+    assert ("accept", None) in [(d["verdict"], d.get("one_of")) for d in decided if d["chain"] == "first"], told.text
+    assert {d.get("one_of") for d in decided if d["chain"] == "f"} == {"meta cpu"}, told.text
+    done = host.ns.run(program("vmlane"), "explain", "--port", "vnet1", *host.who, *OUT, check=False)
+    assert "(or another that does the same: `meta cpu` is not known)" in done.stdout
+
+
 def test_for_people(host, vm):
     done = host.ns.run(program("vmlane"), "explain", "--port", "vnet1", *host.who, *OUT)
     assert done.splitlines()[-1] == "reachable: it would get there, and the reply back (nothing was sent)"
