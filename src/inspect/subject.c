@@ -356,6 +356,20 @@ static int view_make(const struct host *h, struct subject *s, struct err *e)
 	return 0;
 }
 
+/* Takes over the neighbours, and lets go of the rest of @h. */
+static int subject_end(struct host *h, struct subject *s, int r, struct subject *ret)
+{
+	s->neighbours = h->neighs;
+	s->n_neighbours = h->n_neighs;
+	h->neighs = NULL;
+	host_done(h);
+	if (r < 0)
+		subject_done(s);
+	else
+		*ret = *s;
+	return r;
+}
+
 int subject_find(const struct subject_query *q, struct subject *ret, struct err *e)
 {
 	struct subject s = {0};
@@ -368,16 +382,8 @@ int subject_find(const struct subject_query *q, struct subject *ret, struct err 
 	if (r == 0) {
 		learn(&h, &s);
 		r = view_make(&h, &s, e);
-		s.neighbours = h.neighs;
-		s.n_neighbours = h.n_neighs;
-		h.neighs = NULL;
 	}
-	host_done(&h);
-	if (r < 0)
-		subject_done(&s);
-	else
-		*ret = s;
-	return r;
+	return subject_end(&h, &s, r, ret);
 }
 
 int subject_host(struct subject *ret, struct err *e)
@@ -388,15 +394,7 @@ int subject_host(struct subject *ret, struct err *e)
 
 	if (r == 0)
 		r = view_make(&h, &s, e);
-	s.neighbours = h.neighs;
-	s.n_neighbours = h.n_neighs;
-	h.neighs = NULL;
-	host_done(&h);
-	if (r < 0)
-		subject_done(&s);
-	else
-		*ret = s;
-	return r;
+	return subject_end(&h, &s, r, ret);
 }
 
 bool subject_neighbour(const struct subject *s, uint8_t family, const uint8_t addr[16],
