@@ -11,6 +11,7 @@ import glob
 import os
 import re
 import shutil
+import subprocess
 import sys
 
 import pytest
@@ -105,6 +106,22 @@ def pytest_runtest_makereport(item, call):
                 text = f.read()
             if text:
                 report.sections.append((os.path.relpath(log, path), text[-6000:]))
+
+
+@pytest.fixture
+def own(tmp):
+    """Makes folders of the system's the test's own, with what is in them."""
+    made = []
+
+    def make(path):
+        copy = f"{tmp}/own{path}"
+        shutil.copytree(path, copy, symlinks=True)
+        subprocess.run(["mount", "--bind", copy, path], check=True)
+        made.append(path)
+
+    yield make
+    for path in reversed(made):
+        subprocess.run(["umount", "-l", path], check=True)
 
 
 @pytest.fixture

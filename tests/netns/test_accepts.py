@@ -28,22 +28,6 @@ OURS = ["-A DOCKER-USER -i vl-default -o vl-default -m comment --comment \"vmlan
 FORWARD = "guests:\n  web1:\n    ipv4: 192.168.122.10\n    forward: [ \"tcp 8080 -> 80\" ]\n"
 
 
-@pytest.fixture
-def own(tmp):
-    """Makes folders of the system's the test's own, with what is in them."""
-    made = []
-
-    def make(path):
-        copy = f"{tmp}/own{path}"
-        shutil.copytree(path, copy, symlinks=True)
-        subprocess.run(["mount", "--bind", copy, path], check=True)
-        made.append(path)
-
-    yield make
-    for path in reversed(made):
-        subprocess.run(["umount", "-l", path], check=True)
-
-
 def need(*programs):
     for p in programs:
         if not shutil.which(p):

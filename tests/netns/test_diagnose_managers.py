@@ -26,22 +26,6 @@ def vm(host):
     return g
 
 
-@pytest.fixture
-def own(tmp):
-    """Makes folders of the system's the test's own, with what is in them."""
-    made = []
-
-    def make(path):
-        copy = f"{tmp}/own{path}"
-        shutil.copytree(path, copy, symlinks=True)
-        subprocess.run(["mount", "--bind", copy, path], check=True)
-        made.append(path)
-
-    yield make
-    for path in reversed(made):
-        subprocess.run(["umount", "-l", path], check=True)
-
-
 # ---- ufw ----
 
 
