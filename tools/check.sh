@@ -78,7 +78,7 @@ stage_source()
 bash_scripts()
 {
 	{ find tools tests bench src .ci -name '*.sh'; grep -lsr '^#!/bin/\(ba\)\?sh' .ci tools tests; } | sort -u
-	find src data -name '*completion*' -o -name '*.bash' | sort
+	find completion -name '*.bash' | sort
 }
 
 stage_scripts()
