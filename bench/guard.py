@@ -75,6 +75,18 @@ def measure_way(sides, words, cycles, way, command):
     table.show()
 
 
+def measure_latency(sides, words, cycles, command):
+    """Of frames that are timed one by one: from the guest's write to the packet's end at the uplink."""
+    lines = run(f"{WORK}/tap_rate", str(cycles), "3000", "1", *[s.arg(None) for s in sides], "--latency", timeout=300).splitlines()
+    times = [[int(x) / 1e9 for x in pair.split(",")] for pair in lines[-2].split()[1:]]
+    table = Table("How long a guest's 64-byte UDP packet takes to the uplink, without guards and with them", command,
+                  ("", "median", "p99", "more than without, median", "median, times that without", "p99, times that without"))
+    for side, (median, p99) in zip(sides, times):
+        table.row(words[side.name], duration(median), duration(p99), f"{(median - times[0][0]) * 1e9:.0f} ns",
+                  f"{median / times[0][0]:.2f}", f"{p99 / times[0][1]:.2f}")
+    table.show()
+
+
 def measure(quick, command):
     cycles, many = (100, 100) if quick else (1500, 1000)
     counts = sorted({0, 99, many - 1})
@@ -87,3 +99,4 @@ def measure(quick, command):
     sides = [Side(*p) for p in plan]
     for way in WAYS:
         measure_way(sides, words, cycles, way, command)
+    measure_latency(sides, words, cycles // 3, command)

@@ -3,12 +3,14 @@
  * tap_rate.c - writes UDP frames into the taps of guests, as a VMM does, and prints how many a
  * second of processor time each way took. The kernel carries a frame to the uplink within the write.
  *
- *   tap_rate CYCLES QUANTUM_US FLOWS SIDE=NETNS,TAP,GUEST_MAC,GUEST_IP,BRIDGE_MAC... [--matched RATE]
+ *   tap_rate CYCLES QUANTUM_US FLOWS SIDE=NETNS,TAP,GUEST_MAC,GUEST_IP,BRIDGE_MAC... [--matched RATE] [--latency]
  *
  * A cycle gives each side one quantum, in turn, from this one process: what else the machine does
  * hits all of them. FLOWS source ports take turns. A line a cycle: frames per second of each side;
  * at the end a line "sent N..." to compare with what arrived. With --matched one more flow, to port 7,
- * has RATE frames a second in among them, which count as the others do. Next: packet.py.
+ * has RATE frames a second in among them, which count as the others do. With --latency each frame is
+ * timed by itself, by the wall clock, and before "sent" comes a line "latency" with the median and the
+ * 99th percentile of each side, in ns. Next: packet.py, guard.py.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +30,8 @@
 #define FLOWS_MAX 4096
 #define FRAME_SIZE 60 /* 64 with the checksum that the wire adds */
 #define BATCH 16      /* frames between two looks at the clock */
+#define STEP_NS 20    /* of a histogram of latencies; its last step has all that took longer */
+#define STEPS 10000
 
 /**
  * struct side - one guest
@@ -35,6 +39,7 @@
  * @matched:	the frame to port 7; @matched_due_ns: when the next is, @matched_every_ns: 0 for none
  * @next:	whose turn it is
  * @sent:	frames so far
+ * @took:	with --latency: how many took so many steps; else NULL
  */
 struct side {
 	int fd;
@@ -44,15 +49,21 @@ struct side {
 	uint64_t matched_every_ns;
 	unsigned int next;
 	unsigned long long sent;
+	unsigned int *took;
 };
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
 
 /* Time of this process: what it waits for the processor, on a busy machine, is not the packets'. */
 static uint64_t now_ns(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* tap_take() - the persistent tap @name of namespace @netns. */
@@ -125,6 +136,22 @@ static int send_matched(struct side *s, uint64_t start, uint64_t now, unsigned i
 	return 0;
 }
 
+static int send_next(struct side *s, unsigned int flows)
+{
+	const uint8_t *f = s->frames[s->next];
+	uint64_t start = s->took ? clock_ns(CLOCK_MONOTONIC) : 0;
+
+	s->next = (s->next + 1) % flows;
+	if (write(s->fd, f, sizeof(s->frames[0])) < 0)
+		return -errno;
+	if (s->took) {
+		uint64_t steps = (clock_ns(CLOCK_MONOTONIC) - start) / STEP_NS;
+
+		s->took[steps < STEPS ? steps : STEPS - 1]++;
+	}
+	return 0;
+}
+
 static int quantum(struct side *s, unsigned int flows, uint64_t ns, double *ret)
 {
 	uint64_t start = now_ns(), now = start;
@@ -132,11 +159,10 @@ static int quantum(struct side *s, unsigned int flows, uint64_t ns, double *ret)
 
 	for (; now < start + ns; now = now_ns()) {
 		for (int i = 0; i < BATCH; i++) {
-			const uint8_t *f = s->frames[s->next];
+			int r = send_next(s, flows);
 
-			s->next = (s->next + 1) % flows;
-			if (write(s->fd, f, sizeof(s->frames[0])) < 0)
-				return -errno;
+			if (r < 0)
+				return r;
 		}
 		count += BATCH;
 		if (send_matched(s, start, now, &count) < 0)
@@ -145,6 +171,22 @@ static int quantum(struct side *s, unsigned int flows, uint64_t ns, double *ret)
 	s->sent += count;
 	*ret = count * 1e9 / (double)(now - start);
 	return 0;
+}
+
+/* Of all that were timed, the time that @percent of them did not take longer than. */
+static unsigned long percentile_ns(const struct side *s, unsigned int percent)
+{
+	unsigned long long all = 0, so_far = 0;
+	unsigned int step = 0;
+
+	for (unsigned int i = 0; i < STEPS; i++)
+		all += s->took[i];
+	for (; step < STEPS - 1; step++) {
+		so_far += s->took[step];
+		if (so_far * 100 >= all * percent)
+			break;
+	}
+	return (step + 1) * STEP_NS;
 }
 
 static int run(struct side *sides, size_t n, unsigned int flows, unsigned long cycles, uint64_t ns)
@@ -161,6 +203,13 @@ static int run(struct side *sides, size_t n, unsigned int flows, unsigned long c
 		}
 		for (size_t i = 0; i < n; i++)
 			printf("%.0f ", rate[i]);
+		putchar('\n');
+	}
+	if (sides[0].took) {
+		printf("latency");
+		for (size_t i = 0; i < n; i++)
+			printf(" %lu,%lu", percentile_ns(&sides[i], 50),
+			       percentile_ns(&sides[i], 99));
 		putchar('\n');
 	}
 	printf("sent");
@@ -188,16 +237,21 @@ int main(int argc, char **argv)
 	unsigned long flows = argc > 4 ? strtoul(argv[3], NULL, 10) : 0;
 	unsigned long matched = 0;
 	size_t n = argc > 4 ? (size_t)argc - 4 : 0;
+	bool latency = n && strcmp(argv[argc - 1], "--latency") == 0;
 	int r;
 
+	if (latency) {
+		argc--;
+		n--;
+	}
 	if (n > 2 && strcmp(argv[argc - 2], "--matched") == 0) {
 		matched = strtoul(argv[argc - 1], NULL, 10);
 		n -= 2;
 	}
 	if (!cycles || !quantum_us || !flows || flows > FLOWS_MAX || n > SIDES_MAX) {
-		fprintf(stderr,
-			"usage: tap_rate CYCLES QUANTUM_US FLOWS "
-			"SIDE=NETNS,TAP,GUEST_MAC,GUEST_IP,BRIDGE_MAC... [--matched RATE]\n");
+		fprintf(stderr, "usage: tap_rate CYCLES QUANTUM_US FLOWS "
+				"SIDE=NETNS,TAP,GUEST_MAC,GUEST_IP,BRIDGE_MAC... [--matched RATE] "
+				"[--latency]\n");
 		return 1;
 	}
 	r = pin();
@@ -205,6 +259,11 @@ int main(int argc, char **argv)
 		r = side_open(&sides[i], argv[4 + i], (unsigned int)flows);
 	for (size_t i = 0; matched && i < n; i++)
 		sides[i].matched_every_ns = 1000000000 / matched;
+	for (size_t i = 0; latency && i < n && r == 0; i++) {
+		sides[i].took = calloc(STEPS, sizeof(*sides[i].took));
+		if (!sides[i].took)
+			r = -ENOMEM;
+	}
 	if (r == 0)
 		r = run(sides, n, (unsigned int)flows, cycles, quantum_us * 1000);
 	if (r < 0) {
