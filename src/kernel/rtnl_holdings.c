@@ -31,21 +31,12 @@ static bool addr_is_of(const struct ifaddrmsg *ifa, int ifindex)
 
 static bool hops_name(const struct nlattr *multipath, int ifindex)
 {
-	struct rtnl_attrs rest = rtnl_attrs_in(multipath);
+	struct rtnl_attrs rest = rtnl_attrs_in(multipath), attrs;
+	struct rtnexthop nh;
 
-	while (rest.left >= sizeof(struct rtnexthop)) {
-		struct rtnexthop nh;
-		size_t step;
-
-		memcpy(&nh, rest.p, sizeof(nh));
-		if (nh.rtnh_len < sizeof(nh) || nh.rtnh_len > rest.left)
-			return false;
+	while (rtnl_nexthop_next(&rest, &nh, &attrs))
 		if (nh.rtnh_ifindex == ifindex)
 			return true;
-		step = size_min((nh.rtnh_len + (size_t)3) & ~(size_t)3, rest.left);
-		rest.p += step;
-		rest.left -= step;
-	}
 	return false;
 }
 

@@ -126,6 +126,14 @@ bool rtnl_attr_copy(const struct nlattr *attr, void *out, size_t len);
 /* rtnl_attr_text() - as a NUL-terminated text, cut to @size. */
 void rtnl_attr_text(const struct nlattr *attr, char *out, size_t size);
 
+struct rtnexthop;
+/*
+ * rtnl_nexthop_next() - the next one of a route's several, all of it inside @rest (of an RTA_MULTIPATH), and
+ * its attributes; false at the end and where it is broken.
+ */
+bool rtnl_nexthop_next(struct rtnl_attrs *rest, struct rtnexthop *ret,
+		       struct rtnl_attrs *ret_attrs);
+
 /*
  * Parsers of single messages. They return 1 when the message is one of those wanted, 0 when it is
  * to be passed over, and believe no length in it.

@@ -45,26 +45,18 @@ int rtnl_parse_addr6(const struct nlmsghdr *nlh, struct addr6_state *ret)
 static int add_nexthops(const struct nlattr *multipath, const struct route6_state *base,
 			struct rtnl_array *out)
 {
-	struct rtnl_attrs rest = rtnl_attrs_in(multipath);
+	struct rtnl_attrs rest = rtnl_attrs_in(multipath), attrs;
+	struct rtnexthop nh;
 	int n = 0;
 
-	while (rest.left >= sizeof(struct rtnexthop)) {
+	for (; rtnl_nexthop_next(&rest, &nh, &attrs); n++) {
 		struct route6_state route = *base;
-		struct rtnexthop nh;
-		size_t step;
 		int r;
 
-		memcpy(&nh, rest.p, sizeof(nh));
-		if (nh.rtnh_len < sizeof(nh) || nh.rtnh_len > rest.left)
-			break;
 		route.oif = nh.rtnh_ifindex;
 		r = rtnl_array_add(out, &route);
 		if (r < 0)
 			return r;
-		n++;
-		step = size_min((nh.rtnh_len + (size_t)3) & ~(size_t)3, rest.left);
-		rest.p += step;
-		rest.left -= step;
 	}
 	return n;
 }

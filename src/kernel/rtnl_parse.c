@@ -289,32 +289,40 @@ static struct in_addr nexthop_gateway(struct rtnl_attrs attrs)
 	return gw;
 }
 
+bool rtnl_nexthop_next(struct rtnl_attrs *rest, struct rtnexthop *ret, struct rtnl_attrs *ret_attrs)
+{
+	size_t step;
+
+	if (rest->left < sizeof(*ret))
+		return false;
+	memcpy(ret, rest->p, sizeof(*ret));
+	if (ret->rtnh_len < sizeof(*ret) || ret->rtnh_len > rest->left)
+		return false;
+	*ret_attrs = (struct rtnl_attrs){.p = rest->p + sizeof(*ret),
+					 .left = ret->rtnh_len - sizeof(*ret)};
+	step = size_min(align4(ret->rtnh_len), rest->left);
+	rest->p += step;
+	rest->left -= step;
+	return true;
+}
+
 /* One struct route_state per nexthop: a caller who looks for uplinks has to see each of them. */
 static int add_nexthops(const struct nlattr *multipath, const struct route_state *base,
 			struct rtnl_array *out)
 {
-	struct rtnl_attrs rest = rtnl_attrs_in(multipath);
+	struct rtnl_attrs rest = rtnl_attrs_in(multipath), attrs;
+	struct rtnexthop nh;
 	int n = 0;
 
-	while (rest.left >= sizeof(struct rtnexthop)) {
+	for (; rtnl_nexthop_next(&rest, &nh, &attrs); n++) {
 		struct route_state route = *base;
-		struct rtnexthop nh;
-		size_t step;
 		int r;
 
-		memcpy(&nh, rest.p, sizeof(nh));
-		if (nh.rtnh_len < sizeof(nh) || nh.rtnh_len > rest.left)
-			break;
 		route.oif = nh.rtnh_ifindex;
-		route.gateway = nexthop_gateway((struct rtnl_attrs){
-			.p = rest.p + sizeof(nh), .left = nh.rtnh_len - sizeof(nh)});
+		route.gateway = nexthop_gateway(attrs);
 		r = rtnl_array_add(out, &route);
 		if (r < 0)
 			return r;
-		n++;
-		step = size_min(align4(nh.rtnh_len), rest.left);
-		rest.p += step;
-		rest.left -= step;
 	}
 	return n;
 }
