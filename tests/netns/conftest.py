@@ -19,8 +19,9 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # pylint: disable=wrong-import-position,redefined-outer-name
 from daemon import BUILD, Vmlaned, qemu  # noqa: E402
+from foreign import GATEWAY  # noqa: E402
 from guest import RunGuest, TapGuest  # noqa: E402
-from world import World  # noqa: E402
+from world import INTERNET, World  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -183,6 +184,16 @@ def guest(request):
         return (TapGuest if tap else RunGuest)(d, name, **kw)
 
     return make
+
+
+@pytest.fixture
+def vm(host):
+    """A guest on the foreign bridge of a module's own `host`, that everybody knows; it is named by its addresses,
+    as the bridge may have forgotten it."""
+    g = host.guest(1)
+    host.who = ["--mac", g.mac, "--source", g.ip]
+    assert g.reaches(INTERNET) and g.reaches(GATEWAY)
+    return g
 
 
 @pytest.fixture

@@ -60,15 +60,6 @@ def host(world):
 
 
 @pytest.fixture
-def vm(host):
-    """A guest that everybody knows, and that is named, as the bridge may have forgotten it."""
-    g = host.guest(1)
-    host.who = ["--mac", g.mac, "--source", g.ip]
-    assert g.reaches(INTERNET)
-    return g
-
-
-@pytest.fixture
 def vm2(host, vm):
     g = host.guest(2)
     assert vm.reaches(g.ip) and g.reaches(GATEWAY)

@@ -23,14 +23,6 @@ def host(world):
     return Host(world)
 
 
-@pytest.fixture
-def vm(host):
-    g = host.guest(1)
-    host.who = ["--mac", g.mac, "--source", g.ip]
-    assert g.reaches(INTERNET)
-    return g
-
-
 class Resolver:
     """Answers DNS on @address of @ns, each question with @rcode."""
 

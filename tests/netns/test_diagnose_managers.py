@@ -18,14 +18,6 @@ def host(world):
     return Host(world)
 
 
-@pytest.fixture
-def vm(host):
-    g = host.guest(1)
-    host.who = ["--mac", g.mac, "--source", g.ip]
-    assert g.ping(INTERNET)
-    return g
-
-
 # ---- ufw ----
 
 

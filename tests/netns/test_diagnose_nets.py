@@ -20,14 +20,6 @@ def host(world):
     return Host(world)
 
 
-@pytest.fixture
-def vm(host):
-    g = host.guest(1)
-    host.who = ["--mac", g.mac, "--source", g.ip]
-    assert g.reaches(INTERNET)
-    return g
-
-
 def nothing_wrong(host, port, *commands):
     """No packet of what @commands do is explained."""
     t = trace_of(host, port)

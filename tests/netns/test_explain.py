@@ -87,14 +87,6 @@ def host(world):
 
 
 @pytest.fixture
-def vm(host):
-    g = host.guest(1)
-    host.who = ["--mac", g.mac, "--source", g.ip]
-    assert g.reaches(INTERNET) and g.reaches(GATEWAY)
-    return g
-
-
-@pytest.fixture
 def vm2(host, vm):
     g = host.guest(2)
     assert vm.reaches(g.ip) and g.reaches(GATEWAY)
