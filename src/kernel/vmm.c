@@ -80,7 +80,8 @@ static bool tap_of_fd(int proc_pid, int fd, char ret[static IFNAMSIZ])
 	return true;
 }
 
-#define TARGET_MAX 64
+/* Of a descriptor's path: that of a chroot's /dev/net/tun is long. */
+#define TARGET_MAX 4096
 
 /* What the descriptor is of, by the end of its path: a tap's, or a macvtap's /dev/tapN. */
 static bool is_tun(const char *target)

@@ -391,33 +391,164 @@ static void parse_qemu(const char *program, struct args a, const char *tap, cons
 	free(m);
 }
 
-/* The monitors that show their guests one kind of NIC only, and the option that names the VM. */
-static const struct {
-	const char *program; /* the start of its name: /proc/PID/comm is cut at 15 bytes */
+/* ---- the other monitors ---- */
+
+/**
+ * struct simple_vmm - a monitor that shows its guests one kind of NIC only
+ * @program:	the start of its name: /proc/PID/comm is cut at 15 bytes
+ * @nic:	the option with its NICs, of which each value is a list of properties; NULL: they are not on
+ *		the command line
+ * @tap:	the property that has the tap's name
+ * @names:	the options that name the VM, best first; a path names it by its last part
+ */
+static const struct simple_vmm {
+	const char *program;
 	const char *nic_model;
-	const char *name_option;
+	const char *nic;
+	const char *tap;
+	const char *names[4];
 } simple_vmms[] = {
-	{"cloud-hyperviso", "virtio-net", NULL}, {"firecracker", "virtio-net", "--id"},
-	{"crosvm", "virtio-net", "--name"},	 {"lkvm", "virtio-net", "--name"},
-	{"vmlane-nsguest", "namespace", NULL},
+	/* It has no name; --net takes several values behind it, and can be repeated. */
+	{"cloud-hyperviso", "virtio-net", "--net", "tap", {"--api-socket"}},
+	/* Its jailer says --id=ID, people --id ID. */
+	{"firecracker",
+	 "virtio-net",
+	 NULL,
+	 NULL,
+	 {"--id", "--api-sock", "--api-socket", "--config-file"}},
+	{"crosvm", "virtio-net", "--net", "tap-name", {"--name"}},
+	{"lkvm", "virtio-net", NULL, NULL, {"--name"}},
+	{"vmlane-nsguest", "namespace", NULL, NULL, {NULL}},
 };
 
-static void take_name(struct args a, const char *option, struct vmm_holder *h)
+/* Names of sockets and files that name no VM. */
+static const char *const common_names[] = {
+	"firecracker",
+	"fc",
+	"cloud-hypervisor",
+	"ch",
+	"api",
+	"vmm",
+	"vm",
+	"socket",
+	"config",
+	"vmconfig",
+	"vm-config",
+	"vm_config",
+	"anonymous-instance",
+};
+
+/* The next value of @option: "--option value", "--option=value"; NULL: there is none. */
+static const char *option_value(struct args *a, const char *option)
 {
 	size_t len = strlen(option);
-	const char *word, *value;
+	const char *word;
 
-	while ((word = args_next(&a)) != NULL) {
+	while ((word = args_next(a)) != NULL) {
 		if (strncmp(word, option, len) != 0)
 			continue;
-		value = word[len] == '=' ? word + len + 1 : NULL;
+		if (word[len] == '=')
+			return word + len + 1;
 		if (word[len] == '\0')
-			value = args_next(&a);
+			return args_next(a);
+	}
+	return NULL;
+}
+
+/* "/run/vms/web1.sock", also as "path=...", is web1's. "" for what names none. */
+static void name_by_path(const char *path, char *ret, size_t size)
+{
+	static const char *const ends[] = {".sock", ".socket", "-sock", ".json"};
+	char name[64];
+	size_t len;
+
+	ret[0] = '\0';
+	if (strncmp(path, "fd=", 3) == 0)
+		return;
+	path = base_name(strncmp(path, "path=", 5) == 0 ? path + 5 : path);
+	len = strcspn(path, ",");
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		size_t end = strlen(ends[i]);
+
+		if (len > end && memcmp(path + len - end, ends[i], end) == 0) {
+			len -= end;
+			break;
+		}
+	}
+	snprintf(name, sizeof(name), "%.*s", (int)(len < sizeof(name) ? len : sizeof(name) - 1),
+		 path);
+	for (size_t i = 0; i < ARRAY_SIZE(common_names); i++)
+		if (strcmp(name, common_names[i]) == 0)
+			return;
+	snprintf(ret, size, "%s", name);
+}
+
+static void take_name(struct args all, const struct simple_vmm *vmm, struct vmm_holder *h)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(vmm->names) && vmm->names[i] && !h->vm_name[0]; i++) {
+		struct args a = all;
+		const char *value = option_value(&a, vmm->names[i]);
+
 		if (!value)
 			continue;
-		snprintf(h->vm_name, sizeof(h->vm_name), "%s", value);
-		return;
+		if (strcmp(vmm->names[i], "--id") == 0 || strcmp(vmm->names[i], "--name") == 0)
+			snprintf(h->vm_name, sizeof(h->vm_name), "%s", value);
+		else
+			name_by_path(value, h->vm_name, sizeof(h->vm_name));
 	}
+}
+
+/* "tap=t0,mac=...", or "fd=5", or "fd=[5,6]": is it our tap's? */
+static bool is_nic_of(const struct option *o, const struct simple_vmm *vmm, const char *tap, int fd)
+{
+	char name[IFNAMSIZ];
+	const char *fds = strstr(o->text, "fd=");
+
+	if (option_get(o, vmm->tap, name, sizeof(name)))
+		return tap[0] && strcmp(name, tap) == 0;
+	if (!fds || fd <= 0 || (fds != o->text && fds[-1] != ','))
+		return false;
+	for (fds += 3 + (fds[3] == '['); *fds >= '0' && *fds <= '9'; fds += *fds == ',') {
+		char *end;
+
+		if (strtol(fds, &end, 10) == fd)
+			return true;
+		fds = end;
+	}
+	return false;
+}
+
+static void take_mac(struct args a, const struct simple_vmm *vmm, const char *tap,
+		     struct vmm_holder *h)
+{
+	const char *value;
+
+	while (!h->has_mac && (value = option_value(&a, vmm->nic)) != NULL) {
+		for (; value && strncmp(value, "--", 2) != 0; value = args_next(&a)) {
+			struct option o = {.text = value, .implied = ""};
+			char mac[MAC_STRLEN];
+
+			if (is_nic_of(&o, vmm, tap, h->fd) &&
+			    option_get(&o, "mac", mac, sizeof(mac)))
+				h->has_mac = mac_parse(mac, &h->mac) == 0;
+		}
+		if (!value)
+			break;
+		/* The word that ended the list may be --net again. */
+		a.p = value;
+	}
+}
+
+static const struct simple_vmm *simple_vmm_of(const char *program, const char *comm)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(simple_vmms); i++) {
+		const char *known = simple_vmms[i].program;
+
+		if (strncmp(program, known, strlen(known)) == 0 ||
+		    strncmp(comm, known, strlen(known)) == 0)
+			return &simple_vmms[i];
+	}
+	return NULL;
 }
 
 void vmm_cmdline_parse(const char *argv, size_t len, const char *tap, const struct mac *mac,
@@ -426,6 +557,7 @@ void vmm_cmdline_parse(const char *argv, size_t len, const char *tap, const stru
 	/* A copy that surely ends in NUL. */
 	char *copy = calloc(1, len + 1);
 	struct args a = {.p = copy, .end = copy + len};
+	const struct simple_vmm *vmm;
 	const char *program;
 
 	h->nic_model[0] = h->vm_name[0] = '\0';
@@ -436,15 +568,12 @@ void vmm_cmdline_parse(const char *argv, size_t len, const char *tap, const stru
 		memcpy(copy, argv, len);
 	program = args_next(&a);
 	program = base_name(program ? program : "");
-	for (size_t i = 0; i < ARRAY_SIZE(simple_vmms); i++) {
-		const char *known = simple_vmms[i].program;
-
-		if (strncmp(program, known, strlen(known)) != 0 &&
-		    strncmp(h->comm, known, strlen(known)) != 0)
-			continue;
-		snprintf(h->nic_model, sizeof(h->nic_model), "%s", simple_vmms[i].nic_model);
-		if (simple_vmms[i].name_option)
-			take_name(a, simple_vmms[i].name_option, h);
+	vmm = simple_vmm_of(program, h->comm);
+	if (vmm) {
+		snprintf(h->nic_model, sizeof(h->nic_model), "%s", vmm->nic_model);
+		take_name(a, vmm, h);
+		if (vmm->nic)
+			take_mac(a, vmm, tap ? tap : "", h);
 		free(copy);
 		return;
 	}

@@ -61,6 +61,34 @@ def test_qemu_started_by_hand(world, need_qemu):
     assert guests(world)["vnet5"]["state"] == "off"
 
 
+JAIL = "srv/jailer/firecracker/551e7604-e35c-42b3-b825-416853441234/root/dev/net"
+
+
+@pytest.mark.parametrize("comm, line, name, mac", [
+    ("firecracker", "/usr/bin/firecracker --api-sock /run/firecracker.socket --id web1", "web1", None),
+    ("firecracker", "firecracker --api-sock /run/vms/web1.socket --config-file vm_config.json", "web1", None),
+    ("firecracker", "firecracker --no-api --config-file vms/web1.json", "web1", None),
+    ("firecracker", "./firecracker --id=web1 --start-time-us=1 --start-time-cpu-us=2 --parent-cpu-time-us=3", "web1", None),
+    ("cloud-hyperviso", "cloud-hypervisor --api-socket /run/vms/web1.sock --kernel fw --net tap=other,mac=02:00:00:00:00:01 "
+     "tap=vnet5,mac=52:54:00:11:22:33", "web1", "52:54:00:11:22:33"),
+    ("cloud-hyperviso", "cloud-hypervisor --api-socket path=/run/vms/web1.sock --net fd=33,mac=52:54:00:11:22:33", "web1", "52:54:00:11:22:33"),
+    ("cloud-hyperviso", "/opt/cloud-hypervisor-static --api-socket=/run/ch.sock --net=tap=vnet5", None, None),
+], ids=["id", "socket", "config", "jailer", "tap", "fd", "nameless"])
+def test_other_monitors(world, tmp, comm, line, name, mac):
+    """What /proc shows of firecracker and cloud-hypervisor, by a stand-in: neither is in Debian. A jail's device has a long name."""
+    make_host(world)
+    world.host.run("sh", "-ec", f"ip tuntap add vnet5 mode tap vnet_hdr; ip link set vnet5 master br7 up; mkdir -p {tmp}/{JAIL}; mknod {tmp}/{JAIL}/tun c 10 200")
+    device = f"{tmp}/{JAIL}/tun" if "start-time" in line else "/dev/net/tun"
+    vm = world.host.python("disguise.py", device, "vnet5", "33", comm, *line.split(), stdout=subprocess.PIPE, log=f"{tmp}/vmm.log")
+    assert vm.line() == "ready"
+    g = guests(world)["vnet5"]
+    assert (g["name"], g["pid"], g["process"], g["nic_model"], g["mac"], g["state"]) == (name, vm.pid, comm, "virtio-net", mac, "running")
+    for what in [x for x in (name, mac, str(vm.pid)) if x]:
+        assert [f["tap"] for f in vmlane(world, "guest", "find", what)["guests"]] == ["vnet5"], what
+    vm.end()
+    assert guests(world)["vnet5"]["state"] == "off"
+
+
 def test_namespaces_as_containers_have_them(world):
     p = Plain(world)
     a, b = p.guest(1), p.guest(2)

@@ -102,6 +102,25 @@ static const struct sample samples[] = {
 	 "cloud-hyperviso", "virtio-net", ""},
 	{"/usr/bin/firecracker --id fc-7 --api-sock /run/fc.sock", "t0", NULL, 0, "firecracker",
 	 "virtio-net", "fc-7"},
+	/* As its jailer starts it, and without a name of its own. */
+	{"./firecracker --id=551e7604-e35c-42b3-b825-416853441234 --start-time-us=1 "
+	 "--start-time-cpu-us=2 --parent-cpu-time-us=3 --api-sock /run/other.socket",
+	 "t0", NULL, 0, "firecracker", "virtio-net", "551e7604-e35c-42b3-b825-416853441234"},
+	{"firecracker-v1.7.0-x86_64 --api-sock /srv/vms/web1.socket --config-file vm.json", "t0",
+	 NULL, 0, "firecracker-v1.", "virtio-net", "web1"},
+	{"firecracker --api-sock=/run/firecracker.socket --config-file=vms/db2.json", "t0", NULL, 0,
+	 "firecracker", "virtio-net", "db2"},
+	{"firecracker --no-api --config-file vm_config.json", "t0", NULL, 0, "firecracker",
+	 "virtio-net", ""},
+	{"firecracker --id", "t0", NULL, 0, "firecracker", "virtio-net", ""},
+	{"cloud-hypervisor --kernel hypervisor-fw --disk path=a.raw --api-socket "
+	 "path=/run/web1.sock "
+	 "--net tap=t0,mac=" MAC_A,
+	 "t0", NULL, 0, "cloud-hyperviso", "virtio-net", "web1"},
+	{"cloud-hypervisor-static --api-socket=/run/ch/web1-sock", "t0", NULL, 0, "cloud-hyperviso",
+	 "virtio-net", "web1"},
+	{"cloud-hypervisor --api-socket fd=3 --net fd=5", "t0", NULL, 5, "cloud-hyperviso",
+	 "virtio-net", ""},
 	{"crosvm run --name=box --net tap-name=t0 vmlinux", "t0", NULL, 0, "crosvm", "virtio-net",
 	 "box"},
 	{"jailed --id x", "t0", NULL, 0, "firecracker", "virtio-net", "x"},
@@ -166,6 +185,53 @@ static void test_prefixes(void **state)
 	}
 }
 
+/* The MAC of the NIC behind a tap of other monitors than QEMU, by the tap's name or descriptor. */
+static void test_macs(void **state)
+{
+	static const struct {
+		const char *line;
+		const char *tap;
+		int fd;
+		const char *mac; /* NULL: none is known */
+	} rows[] = {
+		{"cloud-hypervisor --net tap=t0,mac=" MAC_A ",ip=10.0.0.1", "t0", 0, MAC_A},
+		{"cloud-hypervisor --net=mac=" MAC_A ",tap=t0", "t0", 0, MAC_A},
+		{"cloud-hypervisor --net tap=t1,mac=" MAC_A " tap=t0,mac=" MAC_B " --cpus boot=1",
+		 "t0", 0, MAC_B},
+		{"cloud-hypervisor --net tap=t1,mac=" MAC_A " --net tap=t0,mac=" MAC_B, "t0", 0,
+		 MAC_B},
+		{"cloud-hypervisor --net fd=5,mac=" MAC_A " fd=[6,7],mac=" MAC_B, "t0", 7, MAC_B},
+		{"cloud-hypervisor --net fd=5,mac=" MAC_A " fd=[6,7],mac=" MAC_B, "t0", 5, MAC_A},
+		{"cloud-hypervisor --net mac=" MAC_A ",fd=5,host_mac=" MAC_B, "t0", 5, MAC_A},
+		{"cloud-hypervisor --net tap=t0,host_mac=" MAC_B, "t0", 5, NULL},
+		/* t1 is not t10, 5 is not 55; without a name or with another's it may be any. */
+		{"cloud-hypervisor --net tap=t10,mac=" MAC_A, "t1", 0, NULL},
+		{"cloud-hypervisor --net fd=55,mac=" MAC_A, "t1", 5, NULL},
+		{"cloud-hypervisor --net fd=,mac=" MAC_A " fd=[,5 fd=[", "t1", 5, NULL},
+		{"cloud-hypervisor --net mac=" MAC_A, "t0", 5, NULL},
+		{"cloud-hypervisor --net --net --cpus tap=t0,mac=" MAC_A, "t0", 0, NULL},
+		{"cloud-hypervisor --net", "t0", 0, NULL},
+		{"crosvm run --net tap-name=t0,mac=" MAC_A, "t0", 0, MAC_A},
+		{"firecracker --net tap=t0,mac=" MAC_A, "t0", 0, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct vmm_holder h = {.fd = rows[i].fd};
+		size_t len = strlen(rows[i].line) + 1;
+		char line[256], text[MAC_STRLEN];
+
+		memcpy(line, rows[i].line, len);
+		for (size_t k = 0; k < len; k++)
+			line[k] = line[k] == ' ' ? '\0' : line[k];
+		vmm_cmdline_parse(line, len, rows[i].tap, NULL, &h);
+		if (h.has_mac != (rows[i].mac != NULL) ||
+		    (h.has_mac && strcmp(mac_format(&h.mac, text), rows[i].mac) != 0))
+			fail_msg("%s, %s and %d: found %s", rows[i].line, rows[i].tap, rows[i].fd,
+				 h.has_mac ? mac_format(&h.mac, text) : "none");
+	}
+}
+
 static void test_too_long(void **state)
 {
 	char line[600] = "qemu-system-x86_64";
@@ -186,6 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_samples),
 		cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_macs),
 		cmocka_unit_test(test_too_long),
 	};
 
