@@ -9,6 +9,7 @@
 #include "cli/network.h"
 #include "cli/output.h"
 #include "cli/request.h"
+#include "cli/setting.h"
 #include "cli/takeover.h"
 #include "model/config.h"
 
@@ -35,42 +36,6 @@ static const char *key_part(const char *p, char ret[static KEY_PART_MAX])
 	if (quoted && *p++ != '"')
 		return NULL;
 	return *p == '.' || *p == '=' ? p : NULL;
-}
-
-/* "[a, b]", without JSON's quotes. */
-static json_t *plain_list(const char *text)
-{
-	size_t len = strlen(text);
-	json_t *list;
-
-	if (len < 2 || text[len - 1] != ']')
-		return NULL;
-	list = json_array();
-	for (size_t i = 1; i < len - 1;) {
-		size_t end = i + strcspn(text + i, ",]"), from = i, to = end;
-
-		while (from < to && text[from] == ' ')
-			from++;
-		while (to > from && text[to - 1] == ' ')
-			to--;
-		if (to > from)
-			json_array_append_new(list, json_stringn(text + from, to - from));
-		i = end + 1;
-	}
-	return list;
-}
-
-/* What stands behind the '='; NULL when it cannot be read. */
-static json_t *value_of(const char *text)
-{
-	json_t *j;
-
-	if (!*text)
-		return json_null();
-	if (*text != '[' && *text != '{')
-		return json_string(text);
-	j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-	return j || *text == '{' ? j : plain_list(text);
 }
 
 /* Puts one KEY=VALUE into @body; EXIT_OK or a usage error. */
@@ -102,7 +67,7 @@ static int add_setting(const char *setting, json_t *body)
 	}
 	if (json_object_get(in, part))
 		return cli_usage_error("network set", "'%s' is given twice", part);
-	value = value_of(p + 1);
+	value = setting_value(p + 1);
 	if (!value)
 		return cli_usage_error("network set",
 				       "the value of '%s' is neither text, nor a list such as "
