@@ -6,6 +6,7 @@
 #ifndef VMLANE_FIREWALL_NFLOG_H
 #define VMLANE_FIREWALL_NFLOG_H
 
+#include <linux/netlink.h>
 #include <stdint.h>
 #include "base/addr.h"
 #include "base/err.h"
@@ -17,7 +18,7 @@
  * struct nflog_packet - one that was told
  * @prefix:	of the rule
  * @has_mac:	@mac is its source's
- * @data:	from the IP header on, @len bytes; valid until the next call
+ * @data:	from the IP header on, @len bytes; valid until the next call, or while the message is
  */
 struct nflog_packet {
 	char prefix[NFLOG_PREFIX_MAX];
@@ -37,6 +38,12 @@ int nflog_fd(const struct nflog *l);
 typedef void (*nflog_fn)(const struct nflog_packet *p, void *ctx);
 /* nflog_read() - tell of those that are there, at most some 100. 0 or -errno; -ENOBUFS: some are lost. */
 int nflog_read(struct nflog *l, nflog_fn fn, void *ctx) __must_check;
+
+/*
+ * nflog_parse() - the packet of one message of @len bytes, which has to be aligned as the struct is; its data
+ * lives in the message. -ENOMSG: it is another message; -EBADMSG: it is cut short, or without a packet.
+ */
+int nflog_parse(const struct nlmsghdr *nlh, size_t len, struct nflog_packet *ret) __must_check;
 
 /*
  * nflog_words() - "tcp 192.168.122.10:4242 > 198.51.100.7:25" into @buf of @size; "?" for what is no IP
