@@ -14,6 +14,7 @@ import pytest
 from guest import met
 from test_modes import network, way_back
 from test_monitor import Listener
+from test_trace import Trace
 from world import INTERNET, INTERNET6, TIMEOUT, UPLINK, Monitor, wait_for
 
 GATEWAY, GATEWAY6 = "192.168.122.1", "fd00:a::1"
@@ -262,6 +263,10 @@ def test_forwards_and_peers_meet_the_policy(world, daemon, guest):
     assert tcp(third.ns, UPLINK, 8080, 0.3) == "silence"
     d.vmlane("network", "set", "third", "policy=")
     assert tcp(third.ns, UPLINK, 8080) == "open" and tcp(third.ns, one.ip, 80) == "no route"
+    # (The commas between ports part no rules, in quotes or not.)
+    d.vmlane("network", "set", "lab", "policy.rules=[deny in tcp 80,82,allow in tcp 83,85-86, deny in udp 1]")
+    assert [r["rule"] for r in d.vmlane("filter", "list", "lab")["rules"]] == ["deny in tcp 80,82", "allow in tcp 83,85-86", "deny in udp 1"]
+    assert tcp(far.ns, one.ip, 82, 0.3) == "silence"
     d.vmlane("network", "set", "lab", 'policy.rules=["deny in tcp 80,82"]')
     assert tcp(third.ns, UPLINK, 8080, 0.3) == "silence" and tcp(far.ns, one.ip, 82, 0.3) == "silence"
     d.vmlane("network", "set", "lab", "policy=")
@@ -534,6 +539,50 @@ def test_traced_by_name(world, daemon, guest):
     assert asked(d, g, "tcp", METADATA, 80)[0]
 
 
+def told_by_rule(packet, rule):
+    told = packet["diagnosis"]
+    assert told["code"] == "policy-rule" and f'"{rule}"' in told["cause"], told
+    assert [e["text"] for e in told["evidence"] if e["kind"] == "policy"] == [f"network lab: {rule}"]
+    assert told["mend"] == f"vmlane filter delete lab '{rule}'"
+    return told
+
+
+def probed(d, *args):
+    """(answer, the cause)"""
+    lines = [json.loads(line) for line in d.vmlane("probe", *args, check=False)[1].splitlines()]
+    causes = [line["diagnosis"] for line in lines if line.get("diagnosis")]
+    return lines[-1]["answer"], causes[-1] if causes else None
+
+
+def test_drops_are_seen_by_name(world, daemon, guest):
+    """Of real packets on their way, in each direction and both families, and of probes: the rule as it is in the file."""
+    world.internet6()
+    way_back(world, "192.168.122.0/24")
+    world.internet.run("ip", "route", "add", "fd00:a::/64", "via", "2001:db8:113::2")
+    rules = policy("deny out tcp 25,26 from web1", "reject host udp 123", "deny in tcp 22 to web1", "reject out udp 9 to @some log",
+                   sets={"some": ["198.51.100.0/24", "2001:db8::/32"]})
+    d = daemon({"lab.yaml": lab(rules, "inbound: accept\n", "guests:\n  web1: {}\n", mode="routed")})
+    g = up(d, guest)
+    talk(g.ns, "tcp:22")
+    talk(world.internet, "tcp:25")
+    t = Trace(world, "web1")
+    for ours, address, gateway in ((g.ip, INTERNET, GATEWAY), (f"[{g.ip6}]", f"[{INTERNET6}]", f"[{GATEWAY6}]")):
+        to, at = address.strip("[]"), gateway.strip("[]")
+        assert tcp(g.ns, to, 25, 0.3) == "silence" and udp(g.ns, at, 123) == "no route" and udp(g.ns, to, 9) == "no route"
+        assert tcp(world.internet, ours.strip("[]"), 22, 0.3) == "silence"
+        told_by_rule(t.packet(f"> {address}:25 SYN", verdict="DROP"), "deny out tcp 25,26 from web1")
+        told_by_rule(t.packet(f"> {gateway}:123", verdict="DROP"), "reject host udp 123")
+        told_by_rule(t.packet(f"> {address}:9", verdict="DROP"), "reject out udp 9 to @some log")
+        told_by_rule(t.packet(f"> {ours}:22 SYN", verdict="DROP"), "deny in tcp 22 to web1")
+    t.end()
+    for to, rule in ((("tcp", f"{INTERNET}:26"), "deny out tcp 25,26 from web1"), (("udp", f"{GATEWAY}:123"), "reject host udp 123"),
+                     (("tcp", f"{g.ip}:22", "--from-outside"), "deny in tcp 22 to web1"), (("tcp", f"{INTERNET}:25"), "deny out tcp 25,26 from web1")):
+        answer, cause = probed(d, "web1", *to)
+        assert answer != "reachable" and told_by_rule({"diagnosis": cause}, rule)
+    mend(d, cause)
+    assert probed(d, "web1", "tcp", f"{INTERNET}:25") == ("reachable", None) and tcp(g.ns, INTERNET, 25) == "open"
+
+
 def mend(d, told):
     import shlex
     d.vmlane(*shlex.split(told["mend"])[1:])
@@ -674,3 +723,47 @@ def test_new_connections_are_limited(world, daemon, guest):
     assert rows["web1"]["rule"] == "new: 5/s" and rows["web1"]["packets"] >= 60 and rows["web2"]["packets"] == 0
     assert tcp(two.ns, GATEWAY, 53) == "open"
     wait_for("the flood to be over", lambda: tcp(one.ns, INTERNET, 25, 1) == "open")
+
+
+def told_by_limit(packet, words, limit):
+    told = packet["diagnosis"]
+    assert told["code"] == "policy-limit" and words in told["cause"] and told["cause"].startswith("web1 "), told
+    assert told["mend"] == f"vmlane network set lab guests.web1.limits.{limit}=unlimited"
+    return told
+
+
+def test_limits_are_told(world, daemon, guest):
+    """A guest has all the connections it may have, or begins too many: its next packet is told of so, live and by probe, and what
+    is printed lets it through."""
+    d = daemon({"lab.yaml": lab(more="limits: {connections: 20}\n", guests="guests:\n  web1: {}\n")})
+    talk(world.internet, "tcp:25", "udp:9")
+    g = up(d, guest)
+    made = flood(g.ns, INTERNET, 25, 40)
+    assert made
+    t = Trace(world, "web1")
+    assert tcp(g.ns, INTERNET, 25, 0.3) == "silence"
+    told = told_by_limit(t.packet(f"> {INTERNET}:25 SYN", verdict="DROP"), "as many connections as it may have", "connections")
+    assert any("too_many" in e["text"] for e in told["evidence"])
+    answer, cause = probed(d, "web1", "tcp", f"{INTERNET}:25")
+    assert answer != "reachable" and told_by_limit({"diagnosis": cause}, "as many connections", "connections") == cause
+    mend(d, told)
+    assert tcp(g.ns, INTERNET, 25) == "open" and probed(d, "web1", "tcp", f"{INTERNET}:25") == ("reachable", None)
+    d.vmlane("network", "set", "lab", "limits.new=50/s")
+    with g.ns.enter():
+        socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(300)]
+    for s in socks:
+        s.sendto(b"hello", (INTERNET, 9))
+    told = told_by_limit(t.packet(f"> {INTERNET}:9", verdict="DROP"), "more connections a second", "new")
+    assert any("too_fast" in e["text"] for e in told["evidence"])
+    t.end()
+    mend(d, told)
+    for s in socks:
+        s.close()
+    with g.ns.enter():
+        socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(150)]
+    for s in socks:
+        s.sendto(b"hello", (INTERNET, 9))
+    for s in socks:
+        s.settimeout(TIMEOUT)
+        assert s.recv(16) == b"hello"
+        s.close()
