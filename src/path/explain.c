@@ -373,14 +373,31 @@ bool walk_drop(struct walk *w, int ifindex, const char *reason, const char *func
 }
 
 /* Told at the end, since a copy may go on meanwhile, and what is unknown of one is of all. */
+static __printf(2, 0) bool not_known(struct walk *w, const char *fmt, va_list ap, bool decided)
+{
+	if (w->x->unknown[0])
+		return false;
+	vsnprintf(w->x->unknown, sizeof(w->x->unknown), fmt, ap);
+	w->x->undecided = !w->reply && !decided;
+	return false;
+}
+
 bool walk_unknown(struct walk *w, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (w->x->unknown[0])
-		return false;
 	va_start(ap, fmt);
-	vsnprintf(w->x->unknown, sizeof(w->x->unknown), fmt, ap);
+	not_known(w, fmt, ap, false);
+	va_end(ap);
+	return false;
+}
+
+bool walk_unknown_behind(struct walk *w, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	not_known(w, fmt, ap, true);
 	va_end(ap);
 	return false;
 }

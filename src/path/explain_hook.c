@@ -145,8 +145,6 @@ static bool follow_effects(struct walk *w, const struct nfteval_result *r)
 
 static bool conclude(struct walk *w, const struct nfteval_result *r, int where)
 {
-	if (r->outcome != NFTEVAL_ACCEPT && r->outcome != NFTEVAL_DROP && !w->reply)
-		w->x->undecided = true;
 	switch (r->outcome) {
 	case NFTEVAL_ACCEPT:
 		return follow_effects(w, r);

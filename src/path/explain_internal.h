@@ -62,8 +62,10 @@ void walk_tell_route(struct walk *w, const struct route_question *q, const struc
 void walk_note(struct walk *w, enum hop_kind kind, const char *fmt, ...) __printf(3, 4);
 /* walk_drop() - at @ifindex, with the reason and function that the kernel would give; false. */
 bool walk_drop(struct walk *w, int ifindex, const char *reason, const char *function);
-/* walk_unknown() - false. */
+/* walk_unknown() - what is next cannot be said; nor whether a rule would drop the packet. False. */
 bool walk_unknown(struct walk *w, const char *fmt, ...) __printf(2, 3);
+/* walk_unknown_behind() - as walk_unknown(), where all rules that could drop the packet have had their say. */
+bool walk_unknown_behind(struct walk *w, const char *fmt, ...) __printf(2, 3);
 /* walk_copy() - a copy that goes its own way; walk_copy_end() frees it. false: out of memory. */
 bool walk_copy(const struct walk *w, struct walk *ret);
 void walk_copy_end(struct walk *w);

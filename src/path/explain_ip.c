@@ -227,7 +227,8 @@ static void deliver_port(struct walk *w, const struct link_detail *l)
 		w->x->answers = l4 == IPPROTO_TCP ? EXPLAIN_YES : EXPLAIN_NOBODY_KNOWS;
 		break;
 	default:
-		walk_unknown(w, "whether a socket takes port %u cannot be known", walk_dport(w));
+		walk_unknown_behind(w, "whether a socket takes port %u cannot be known",
+				    walk_dport(w));
 	}
 }
 
@@ -239,7 +240,8 @@ static void ip_deliver(struct walk *w, const struct link_detail *l)
 	if (!walk_hook_all(w, &in, l->ifindex))
 		return;
 	if (w->snat.set) {
-		walk_unknown(w, "source translation of what is for the host is not modelled");
+		walk_unknown_behind(w,
+				    "source translation of what is for the host is not modelled");
 		return;
 	}
 	if (w->reply) {
@@ -251,7 +253,7 @@ static void ip_deliver(struct walk *w, const struct link_detail *l)
 	else if (walk_l4(w) == IPPROTO_TCP || walk_l4(w) == IPPROTO_UDP)
 		deliver_port(w, l);
 	else
-		walk_unknown(w, "protocol %u to the host is not modelled", walk_l4(w));
+		walk_unknown_behind(w, "protocol %u to the host is not modelled", walk_l4(w));
 }
 
 /* ---- out ---- */
@@ -289,13 +291,13 @@ static bool resolve(struct walk *w, const struct link_detail *out, const struct 
 		}
 		if (!out->carrier)
 			return walk_drop(w, out->ifindex, "NEIGH_FAILED", "neigh_invalidate");
-		return walk_unknown(w, "neighbour unknown: %s on %s will be asked for its MAC%s",
-				    text, out->name,
-				    n && n->state & NUD_FAILED ? ", and has not answered before"
-							       : "");
+		return walk_unknown_behind(
+			w, "neighbour unknown: %s on %s will be asked for its MAC%s", text,
+			out->name,
+			n && n->state & NUD_FAILED ? ", and has not answered before" : "");
 	}
 	if (!out->carrier)
-		return walk_unknown(w, "%s has no carrier", out->name);
+		return walk_unknown_behind(w, "%s has no carrier", out->name);
 	memcpy(w->pkt.bytes, n->mac.b, 6);
 	memcpy(w->pkt.bytes + 6, out->mac.b, 6);
 	w->pkt.link = 0;

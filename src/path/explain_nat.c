@@ -144,11 +144,14 @@ static bool is_zero(const void *addr, size_t len)
 /* ---- a connection's first packet ---- */
 
 /* The address, when there is but one to choose from. */
-static bool only_address(struct walk *w, const struct nfteval_nat *n, struct in6_addr *ret)
+static bool only_address(struct walk *w, const struct nfteval_nat *n, bool source,
+			 struct in6_addr *ret)
 {
+	static const char several[] = "nat: which of several addresses is the kernel's choice";
+
 	if (memcmp(&n->min_addr, &n->max_addr, walk_addr_len(w)) != 0 &&
 	    !is_zero(&n->max_addr, walk_addr_len(w)))
-		return walk_unknown(w, "nat: which of several addresses is the kernel's choice");
+		return source ? walk_unknown_behind(w, several) : walk_unknown(w, several);
 	*ret = n->min_addr;
 	return true;
 }
@@ -223,10 +226,10 @@ static bool masquerade_address(struct walk *w, const struct hook_at *at, const u
 	if (w->family == AF_INET)
 		masquerade_address4(w, at->out, next, ret);
 	else if (!masquerade_address6(w, at->out, ret))
-		return walk_unknown(w,
-				    "masquerade: which of several IPv6 addresses is not modelled");
+		return walk_unknown_behind(
+			w, "masquerade: which of several IPv6 addresses is not modelled");
 	if (is_zero(ret, walk_addr_len(w)))
-		return walk_unknown(w, "masquerade: the interface has no address to be had");
+		return walk_unknown_behind(w, "masquerade: the interface has no address to be had");
 	return true;
 }
 
@@ -271,7 +274,7 @@ static bool destination_nat(struct walk *w, const struct hook_at *at)
 
 	if (n->redirect && !redirect_address(w, at, &addr))
 		return false;
-	if (n->has_addr && !n->redirect && !only_address(w, n, &addr))
+	if (n->has_addr && !n->redirect && !only_address(w, n, false, &addr))
 		return false;
 	port = choose_port(w, n, false, &any);
 	if (any)
@@ -288,7 +291,7 @@ static bool source_nat(struct walk *w, const struct hook_at *at, const uint8_t *
 	uint16_t port;
 
 	if (n->masquerade ? !masquerade_address(w, at, next, &addr)
-			  : n->has_addr && !only_address(w, n, &addr))
+			  : n->has_addr && !only_address(w, n, true, &addr))
 		return false;
 	if (n->masquerade || n->has_addr) {
 		set_address(w, true, &addr);

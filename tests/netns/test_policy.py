@@ -505,6 +505,10 @@ def test_which_rule(world, daemon, guest):
     assert asked(d, g, "icmp", GATEWAY)[0] and not asked(d, g, "icmp", INTERNET6)[0]
     assert asked(d, g, "tcp", g.ip, 80, "--from-outside")[:2] == (False, ["reject in tcp 80 to web1"])
     assert asked(d, g, "tcp", g.ip, 81, "--from-outside")[:2] == (True, [])
+    # A rule that nobody can model may drop it before the policy is asked.
+    d.world.host.run("iptables-legacy", "-t", "raw", "-A", "PREROUTING", "-p", "tcp", "-j", "ACCEPT")
+    assert d.vmlane("filter", "test", "web1", "tcp", f"{INTERNET}:80", check=False)[0] == 4
+    d.world.host.run("iptables-legacy", "-t", "raw", "-F")
     text = d.vmlane("filter", "test", "web1", "tcp", f"{GATEWAY}:23", json_out=False, check=False)
     assert text[0] == 2 and "the host is closed" in text[1]
     text = d.vmlane("filter", "test", "web1", "tcp", f"[{INTERNET6}]:25", "--source", g.ip6, json_out=False, check=False)
