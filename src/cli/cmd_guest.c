@@ -44,9 +44,9 @@ static void fill_guest(json_t *guest, const struct vmm_holder *holders, size_t n
 		if (strcmp(holders[i].tap, tap) != 0 || !in_our_netns(holders[i].pid))
 			continue;
 		set_if_null(guest, "pid", json_integer(holders[i].pid));
-		set_if_null(guest, "process", json_string(holders[i].comm));
+		set_if_null(guest, "process", out_string(holders[i].comm));
 		if (holders[i].nic_model[0])
-			set_if_null(guest, "nic_model", json_string(holders[i].nic_model));
+			set_if_null(guest, "nic_model", out_string(holders[i].nic_model));
 		return;
 	}
 }
@@ -261,6 +261,11 @@ static int run_show(struct cli *cli, const struct verb_args *a)
 	alone = json_pack("[O]", guest);
 	fill_processes(alone);
 	json_decref(alone);
+	/* Processes choose their names themselves. */
+	if (!cli->json && out_sanitize(guest) < 0) {
+		json_decref(guest);
+		return cli_fail(-ENOMEM, NULL);
+	}
 	if (!cli_print_json(cli, guest)) {
 		network = network_of(cli, guest);
 		print_guest(cli, guest, network);

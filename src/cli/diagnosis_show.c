@@ -45,9 +45,9 @@ json_t *diagnosis_json(const struct diagnosis *d)
 	json_t *evidence = json_array();
 
 	for (size_t i = 0; i < d->n_evidence; i++)
-		json_array_append_new(evidence, json_pack("{s:s, s:s}", "kind", d->evidence[i].kind,
-							  "text", d->evidence[i].text));
-	return json_pack("{s:s, s:s, s:o, s:s?, s:s?}", "code", d->code, "cause", d->cause,
-			 "evidence", evidence, "mend", d->mend[0] ? d->mend : NULL, "advice",
-			 d->advice[0] ? d->advice : NULL);
+		json_array_append_new(evidence, json_pack("{s:s, s:o}", "kind", d->evidence[i].kind,
+							  "text", out_string(d->evidence[i].text)));
+	return json_pack("{s:s, s:o, s:o, s:o, s:o}", "code", d->code, "cause",
+			 out_string(d->cause), "evidence", evidence, "mend", out_string(d->mend),
+			 "advice", out_string(d->advice));
 }

@@ -11,20 +11,6 @@
 
 /* ---- rows ---- */
 
-/* Names come from command lines, files and other machines: they may be no UTF-8. */
-static json_t *name_json(const char *s)
-{
-	struct buf safe = BUF_INIT(1024);
-	json_t *j = s[0] ? json_string(s) : json_null();
-
-	if (!j) {
-		out_escape(&safe, s);
-		j = json_string(buf_str(&safe));
-		buf_done(&safe);
-	}
-	return j;
-}
-
 static json_t *count_json(int64_t n)
 {
 	return n < 0 ? json_null() : json_integer(n);
@@ -107,15 +93,15 @@ json_t *inventory_row(const struct inventory_guest *g)
 	json_t *row;
 
 	row = json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:n, s:n}", "name",
-			name_json(g->name), "network", name_json(g->network), "state",
+			out_string(g->name), "network", out_string(g->network), "state",
 			is_running(g) ? "running" : "off", "kind", inventory_kinds[g->kind], "tap",
-			g->port, "bridge", name_json(g->bridge), "mac",
+			g->port, "bridge", out_string(g->bridge), "mac",
 			g->has_mac ? json_string(mac_format(&g->mac, mac)) : json_null(), "pid",
 			g->pid ? json_integer(g->pid) : json_null(), "ipv4", "ipv4_source");
 	if (!row)
 		return NULL;
-	json_object_set_new(row, "process", name_json(g->comm));
-	json_object_set_new(row, "nic_model", name_json(g->nic_model));
+	json_object_set_new(row, "process", out_string(g->comm));
+	json_object_set_new(row, "nic_model", out_string(g->nic_model));
 	json_object_set_new(row, "carrier", json_boolean(g->carrier));
 	json_object_set_new(row, "vlan", g->vlan ? json_integer(g->vlan) : json_null());
 	json_object_set_new(row, "managed", json_false());
@@ -175,14 +161,14 @@ static void add_view(json_t *row, const struct inventory_guest *g)
 	json_object_set_new(row, "addresses", list);
 	json_object_set_new(row, "seen_s", count_json(g ? g->seen_s : -1));
 	json_object_set_new(row, "more_macs", json_integer(g ? g->more_macs : 0));
-	json_object_set_new(row, "uplink", name_json(g ? g->uplink : ""));
+	json_object_set_new(row, "uplink", out_string(g ? g->uplink : ""));
 	json_object_set_new(row, "notes", g ? notes_json(g) : json_array());
 	if (!g)
 		return;
 	if (g->pid)
 		set_if_null(row, "pid", json_integer(g->pid));
-	set_if_null(row, "process", name_json(g->comm));
-	set_if_null(row, "nic_model", name_json(g->nic_model));
+	set_if_null(row, "process", out_string(g->comm));
+	set_if_null(row, "nic_model", out_string(g->nic_model));
 }
 
 /* struct by_port - a guest to be found by its port; @taken: the daemon has it. */

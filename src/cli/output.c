@@ -280,6 +280,19 @@ static int sanitize_string(json_t *j)
 	return json_string_set(j, buf_str(&text)) < 0 ? -ENOMEM : 0;
 }
 
+json_t *out_string(const char *s)
+{
+	struct buf safe = BUF_INIT(OUT_TEXT_MAX);
+	json_t *j = s[0] ? json_string(s) : json_null();
+
+	if (!j) {
+		out_escape(&safe, s);
+		j = json_string(buf_str(&safe));
+		buf_done(&safe);
+	}
+	return j;
+}
+
 int out_sanitize(json_t *j)
 {
 	const char *key;

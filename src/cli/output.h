@@ -55,6 +55,9 @@ int out_table(const struct out_col *cols, size_t n, const json_t *rows, bool col
 /* out_json() - @j on stdout, indented, pure ASCII, with a newline. */
 void out_json(const json_t *j);
 
+/* out_string() - @s as a JSON string, escaped as by out_escape() where it is no UTF-8; null for "". */
+json_t *out_string(const char *s);
+
 /* out_escape() - append @s; control and direction-changing characters as octal \033. */
 void out_escape(struct buf *out, const char *s);
 

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Guests: attach, detach, run, QEMU's bridge helper, and what the switch and the inventory show."""
+import os
 import shutil
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -226,3 +229,16 @@ def test_foreign_port_on_our_bridge_is_left_alone(world, vmlaned):
 def test_names(vmlaned, name):
     g = RunGuest(vmlaned, name)
     assert g.dhcp()["hostname"] == name.replace("_", "-")  # RFC 1123 knows no '_'
+
+
+def test_what_a_process_calls_itself_is_not_printed_as_it_is(world, vmlaned):
+    """Whoever owns the tap chooses its process's name: a terminal must not see escape sequences in it."""
+    vmlaned.vmlane("guest", "attach", "web1", "--network", "default")
+    code = ("import ctypes, os, sys, time; sys.path.insert(0, sys.argv[1]); import vmm; fd = vmm.open_tap('vl-web1');"
+            r"ctypes.CDLL(None).prctl(15, b'\x1b]0;x\x07\xffy'); print('ready', flush=True); time.sleep(600)")
+    p = world.host.start(sys.executable, "-c", code, os.path.dirname(os.path.abspath(__file__)), stdout=subprocess.PIPE)
+    assert p.line() == "ready"
+    text = vmlaned.vmlane("guest", "show", "web1", json_out=False)
+    assert "\\033]0;x\\007" in text and not any(ord(c) < 32 and c != "\n" for c in text), repr(text)
+    assert "y" in vmlaned.vmlane("guest", "show", "web1")["process"]
+    p.end()
