@@ -74,6 +74,11 @@ _vmlane_reply() {
 	mapfile -t COMPREPLY < <(compgen "$@" -- "$cur")
 }
 
+# Names of interfaces and namespaces can have anything in them, and compgen runs what looks like a command.
+_vmlane_names() {
+	grep -x '[A-Za-z0-9_.:@-]*'
+}
+
 _vmlane_takes_value() {
 	case $1 in
 	-o | --output | --socket | --network | --owner | --uplink | --mode | --confirm | --inbound | --model | --name | --mac | \
@@ -92,10 +97,10 @@ _vmlane_option_value() {
 	--network) _vmlane_reply -W "$(_vmlane_values name network list)" ;;
 	--name) _vmlane_reply -W "$(_vmlane_values name guest list)" ;;
 	--owner) _vmlane_reply -u ;;
-	--port) _vmlane_reply -W "$(ls /sys/class/net 2>/dev/null)" ;;
-	--netns) _vmlane_reply -W "$(ls /run/netns 2>/dev/null)" ;;
+	--port) _vmlane_reply -W "$(ls /sys/class/net 2>/dev/null | _vmlane_names)" ;;
+	--netns) _vmlane_reply -W "$(ls /run/netns 2>/dev/null | _vmlane_names)" ;;
 	-w | --write) _vmlane_reply -f ;;
-	--uplink) _vmlane_reply -W "auto $(ls /sys/class/net 2>/dev/null)" ;;
+	--uplink) _vmlane_reply -W "auto $(ls /sys/class/net 2>/dev/null | _vmlane_names)" ;;
 	--ipv6 | --subnet) _vmlane_reply -W auto ;;
 	--enter) _vmlane_reply -W 'host internet web2' ;;
 	--cache) _vmlane_reply -d ;;
@@ -116,7 +121,7 @@ _vmlane_argument() {
 		;;
 	'filter list 1') _vmlane_reply -W "$(_vmlane_values name network list) $(_vmlane_values name guest list)" ;;
 	'guest find 1') _vmlane_reply -W "$(_vmlane_values name guest list) $(_vmlane_values tap guest list) $(_vmlane_values mac guest list)" ;;
-	'scan 1' | 'doctor 1') _vmlane_reply -W "$(_vmlane_values name network list) $(ls -d /sys/class/net/*/bridge 2>/dev/null | cut -d/ -f5)" ;;
+	'scan 1' | 'doctor 1') _vmlane_reply -W "$(_vmlane_values name network list) $(ls -d /sys/class/net/*/bridge 2>/dev/null | cut -d/ -f5 | _vmlane_names)" ;;
 	'lease release 2')
 		_vmlane_reply -W "$(_vmlane_values address lease list --network "$3")"
 		;;
