@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "api/client.h"
 #include "cli/ask.h"
 #include "cli/doctor_show.h"
 #include "cli/output.h"
@@ -26,16 +27,16 @@ enum { DOCTOR_FIX, DOCTOR_YES, DOCTOR_NETNS, DOCTOR_OPTS };
 static const struct verb_opt opts[] = {
 	[DOCTOR_FIX] = {"fix", NULL, "then run the commands that are safe, once you agree"},
 	[DOCTOR_YES] = {"yes", NULL, "with --fix: do not ask", 'y'},
-	[DOCTOR_NETNS] = {"netns", "NAME", "in this network namespace"},
+	[DOCTOR_NETNS] = {"netns", "NAME",
+			  "in this network namespace; the daemon is asked only with --socket"},
 };
 _Static_assert(ARRAY_SIZE(opts) == DOCTOR_OPTS, "an option for each number");
 
 extern char **environ;
 
-/* A note is nothing that is broken: its command is left to people. */
 static bool is_to_run(const struct doctor_finding *f)
 {
-	return f->safe && f->why.mend[0] && f->severity != DOCTOR_NOTE;
+	return f->safe && f->why.mend[0];
 }
 
 static size_t count_to_run(const struct doctor_report *r)
@@ -102,7 +103,18 @@ struct fixes {
 	bool failed;
 };
 
-static int fix_all(const struct cli *cli, const struct doctor_report *r, struct fixes *ret)
+/* @f is still so: time may have passed since it was shown. */
+static bool is_still(const struct doctor_report *now, const struct doctor_finding *f)
+{
+	for (size_t i = 0; i < now->n_findings; i++)
+		if (is_to_run(&now->findings[i]) &&
+		    strcmp(now->findings[i].why.mend, f->why.mend) == 0)
+			return true;
+	return false;
+}
+
+static int fix_all(const struct cli *cli, const struct doctor_report *r,
+		   const struct doctor_report *now, struct fixes *ret)
 {
 	ret->v = calloc(r->n_findings + 1, sizeof(*ret->v));
 	if (!ret->v)
@@ -111,7 +123,7 @@ static int fix_all(const struct cli *cli, const struct doctor_report *r, struct 
 		const struct doctor_finding *f = &r->findings[i];
 		struct doctor_fixed *x = &ret->v[ret->n];
 
-		if (!is_to_run(f))
+		if (!is_to_run(f) || !is_still(now, f))
 			continue;
 		memcpy(x->where, f->where, sizeof(x->where));
 		memcpy(x->command, f->why.mend, sizeof(x->command));
@@ -147,11 +159,11 @@ static int show(const struct cli *cli, const struct doctor_report *r, const stru
 	return doctor_is_well(r) ? EXIT_OK : EXIT_PROBLEMS;
 }
 
-/* Mend, look again, and say what is left. */
+/* Look again, mend what is still so, and say what is left. */
 static int fix(const struct cli *cli, const struct doctor_options *o, const struct doctor_report *r,
 	       bool yes)
 {
-	struct doctor_report after = {0};
+	struct doctor_report now = {0}, after = {0};
 	struct fixes fixes = {0};
 	struct err e = {0};
 	int err;
@@ -162,10 +174,11 @@ static int fix(const struct cli *cli, const struct doctor_options *o, const stru
 		printf("nothing was run\n");
 		return EXIT_PROBLEMS;
 	}
-	err = fix_all(cli, r, &fixes);
-	if (err < 0)
-		err_set(&e, err, "memory", "doctor", "out of memory");
-	else
+	err = doctor_run(o, &now, &e);
+	if (err == 0 && fix_all(cli, r, &now, &fixes) < 0)
+		err = err_set(&e, -ENOMEM, "memory", "doctor", "out of memory");
+	doctor_report_done(&now);
+	if (err == 0)
 		err = doctor_run(o, &after, &e);
 	if (err == 0 && !cli->json)
 		printf("\nafterwards:\n");
@@ -201,7 +214,7 @@ static int doctor(const struct cli *cli, const struct doctor_options *o, bool wa
 
 static int run_doctor(struct cli *cli, const struct verb_args *a)
 {
-	const struct doctor_options o = {.only = a->arg[0], .socket = cli->socket};
+	struct doctor_options o = {.only = a->arg[0], .socket = cli->socket};
 	bool want_fix = a->opt[DOCTOR_FIX], yes = a->opt[DOCTOR_YES];
 	struct err e = {0};
 	int r;
@@ -215,6 +228,9 @@ static int run_doctor(struct cli *cli, const struct verb_args *a)
 		r = subject_enter_netns(a->opt[DOCTOR_NETNS], &e);
 		if (r < 0)
 			return ask_failed(&e, r);
+		/* The host's own daemon knows nothing of what is in there. */
+		if (strcmp(cli->socket, API_SOCKET_DEFAULT) == 0)
+			o.socket = NULL;
 	}
 	return doctor(cli, &o, want_fix, yes);
 }

@@ -50,7 +50,7 @@ static size_t count_safe(const struct doctor_report *r)
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->n_findings; i++)
-		n += r->findings[i].safe && r->findings[i].severity != DOCTOR_NOTE;
+		n += r->findings[i].safe;
 	return n;
 }
 
@@ -91,10 +91,10 @@ static json_t *findings_json(const struct doctor_report *r)
 	for (size_t i = 0; i < r->n_findings; i++) {
 		const struct doctor_finding *f = &r->findings[i];
 
-		json_array_append_new(all, json_pack("{s:s, s:s, s:b, s:o}", "severity",
+		json_array_append_new(all, json_pack("{s:s, s:o, s:b, s:o}", "severity",
 						     doctor_severity_name(f->severity), "where",
-						     f->where, "safe", f->safe, "diagnosis",
-						     diagnosis_json(&f->why)));
+						     out_string(f->where), "safe", f->safe,
+						     "diagnosis", diagnosis_json(&f->why)));
 	}
 	return all;
 }
@@ -104,10 +104,10 @@ static json_t *fixed_json(const struct doctor_fixed *fixed, size_t n)
 	json_t *all = json_array();
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(all,
-				      json_pack("{s:s, s:s, s:s, s:i}", "where", fixed[i].where,
-						"code", fixed[i].code, "command", fixed[i].command,
-						"status", fixed[i].status));
+		json_array_append_new(
+			all, json_pack("{s:o, s:s, s:o, s:i}", "where", out_string(fixed[i].where),
+				       "code", fixed[i].code, "command",
+				       out_string(fixed[i].command), "status", fixed[i].status));
 	return all;
 }
 

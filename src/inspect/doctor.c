@@ -51,13 +51,13 @@ struct safety {
 };
 
 static const struct safety safe_codes[] = {
-	{"daemon-down", false},	   /* starts the service */
-	{"tun-missing", false},	   /* loads the module */
-	{"rules-missing", true},   /* the daemon puts back what is its own */
-	{"not-translated", false}, /* adds a table of its own, or the daemon's */
-	{"forwarding-off", false}, /* for what comes in by the guests' bridge; the rest forwards */
-	{"accept-ra", false},	   /* the default route comes back; nothing goes */
-	{"port-down", true},	   /* of others' ports somebody may have wanted that */
+	{"daemon-down", false},	  /* starts the service */
+	{"tun-missing", false},	  /* loads the module */
+	{"rules-missing", true},  /* the daemon puts back what is its own */
+	{"not-translated", true}, /* others may want their guests' addresses to be seen */
+	{"forwarding-off", true}, /* others may have cut them off */
+	{"accept-ra", false},	  /* the default route comes back; nothing goes */
+	{"port-down", true},	  /* of others' ports somebody may have wanted that */
 	{"bridge-down", true},
 	{"too-big-for-port", false}, /* a port takes what its bridge takes */
 	{"leaked-tap", true},	     /* nobody has it open, and the daemon does not know it */
@@ -137,7 +137,8 @@ void doctor_add(struct doctor *d, const struct doctor_finding *f)
 	}
 	r->findings = more;
 	more[r->n_findings] = *f;
-	more[r->n_findings].safe = is_safe(f, f->safe);
+	/* A note is nothing that is broken: its command is left to people. */
+	more[r->n_findings].safe = f->severity != DOCTOR_NOTE && is_safe(f, f->safe);
 	r->n_findings++;
 }
 

@@ -64,7 +64,7 @@ struct doctor_report {
 /**
  * struct doctor_options - what to look at
  * @only:	a network's name or a bridge; NULL: all
- * @socket:	the daemon's
+ * @socket:	the daemon's; NULL: none has anything to do with this network namespace
  */
 struct doctor_options {
 	const char *only;

@@ -2,6 +2,7 @@
 /* doctor_host.c - what all networks share: the ways out of the host, and its settings as a whole. */
 #include "inspect/doctor_internal.h"
 
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/neighbour.h>
@@ -11,6 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "inspect/probe_all.h"
+#include "kernel/rtnl_detail.h"
 #include "path/tcx.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
@@ -19,10 +22,21 @@
 
 /* ---- uplinks ---- */
 
+/* Unnumbered lines borrow an address: lo's, or one that is alone in its subnet. */
+static bool is_borrowed(const struct doctor *d, const struct addr_state *a)
+{
+	const struct link_state *l = actual_link_by_index(d->f->host, a->ifindex);
+
+	if (!l || ip4_host(a->prefix.addr) >> 24 == 127)
+		return false;
+	return strcmp(l->name, "lo") == 0 || (a->prefix.len == 32 && doctor_is_way_out(d, l));
+}
+
 static bool has_address(const struct doctor *d, int ifindex)
 {
 	for (size_t i = 0; i < d->f->host->n_addrs; i++)
-		if (d->f->host->addrs[i].ifindex == ifindex)
+		if (d->f->host->addrs[i].ifindex == ifindex ||
+		    is_borrowed(d, &d->f->host->addrs[i]))
 			return true;
 	return false;
 }
@@ -114,22 +128,14 @@ void doctor_check_uplinks(struct doctor *d)
 
 /* ---- reverse path ---- */
 
-static long rp_filter(const struct doctor *d, const struct link_state *l)
-{
-	long all = fact_number(d->f, 0, "net/ipv4/conf/all/rp_filter");
-	long own = fact_number(d->f, 0, "net/ipv4/conf/%s/rp_filter", l->name);
-
-	return all > own ? all : own;
-}
-
 static void tell_strict(struct doctor *d, const struct link_state *l, const struct link_state *best,
 			const struct route_state *r)
 {
-	struct doctor_finding f = doctor_new_finding(DOCTOR_WARNING, "rp-filter", NULL);
+	struct doctor_finding f = doctor_new_finding(DOCTOR_NOTE, "rp-filter", NULL);
 
 	diagnosis_cause(&f.why,
-			"what comes from the Internet by %s is dropped: this host's first default "
-			"route leads out by %s, and rp_filter (strict) takes it for a forgery",
+			"what comes from the Internet by %s is dropped: answers to it would leave "
+			"by %s, and rp_filter (strict) takes it for a forgery",
 			l->name, best->name);
 	diagnosis_saw(&f.why, "sysctl", "net/ipv4/conf/%s/rp_filter = %ld (all: %ld)", l->name,
 		      fact_number(d->f, 0, "net/ipv4/conf/%s/rp_filter", l->name),
@@ -143,7 +149,27 @@ static void tell_strict(struct doctor *d, const struct link_state *l, const stru
 	doctor_add(d, &f);
 }
 
-/* Several default routes: strict lets in by the best of them only. */
+/* The kernel says it itself: a packet from there that comes in by @ifindex, to @addr, goes past its checks or not. */
+static bool lets_in(const struct doctor *d, int ifindex, struct in_addr addr)
+{
+	struct route_question q = {.family = AF_INET, .iif = ifindex, .has_src = true};
+	struct route_answer a;
+
+	inet_pton(AF_INET, PROBE_OUTSIDE4, q.src);
+	memcpy(q.dst, &addr, sizeof(addr));
+	/* EXDEV; since 6.13 EINVAL. */
+	return rtnl_lookup(d->rtnl, &q, &a, NULL) < 0 || !a.error;
+}
+
+static const struct addr_state *address_on(const struct doctor *d, int ifindex)
+{
+	for (size_t i = 0; i < d->f->host->n_addrs; i++)
+		if (d->f->host->addrs[i].ifindex == ifindex)
+			return &d->f->host->addrs[i];
+	return NULL;
+}
+
+/* Several default routes: strict lets in by the best of them only, unless routing rules say otherwise. */
 void doctor_check_rp_filter(struct doctor *d)
 {
 	const struct actual *a = d->f->host;
@@ -157,10 +183,11 @@ void doctor_check_rp_filter(struct doctor *d)
 	for (size_t i = 0; i < a->n_routes && first; i++) {
 		const struct route_state *r = &a->routes[i];
 		const struct link_state *l = is_default(r) ? actual_link_by_index(a, r->oif) : NULL;
+		const struct addr_state *own = l ? address_on(d, l->ifindex) : NULL;
 
 		/* Of one metric: both are used. */
-		if (l && r->oif != best->oif && r->metric > best->metric && l->carrier &&
-		    rp_filter(d, l) == 1)
+		if (own && r->oif != best->oif && r->metric > best->metric && l->carrier &&
+		    !lets_in(d, l->ifindex, own->prefix.addr))
 			tell_strict(d, l, first, r);
 	}
 }
@@ -239,7 +266,7 @@ void doctor_check_resolvers(struct doctor *d)
 		guests |= hands_out(&d->nets[i]);
 		any |= guests || d->nets[i].n_guests;
 	}
-	if (n > 0 || (stub && n >= 0 && !guests && stub_answers(d)) ||
+	if (n > 0 || (stub && n >= 0 && !guests && (!d->has_listeners || stub_answers(d))) ||
 	    (stub && read_resolvers(RESOLVED_UPSTREAM, &none) > 0))
 		return;
 	if (!any)
@@ -247,7 +274,7 @@ void doctor_check_resolvers(struct doctor *d)
 	if (n < 0)
 		diagnosis_cause(&f.why, "%s cannot be read: this host knows no names%s",
 				RESOLV_CONF, guests ? ", and has no resolver for its guests" : "");
-	else if (stub && stub_answers(d))
+	else if (stub && (!d->has_listeners || stub_answers(d)))
 		diagnosis_cause(&f.why,
 				"%s names a resolver on this host's loopback only, which is of no "
 				"use to guests: they are told of none",

@@ -42,6 +42,12 @@ struct doctor_net {
 	size_t n_uplinks;
 };
 
+/* struct doctor_subnet - an address of a bridge that is to be looked at; @net: its index */
+struct doctor_subnet {
+	struct ip4_prefix prefix;
+	size_t net;
+};
+
 /* struct doctor_owner - whose command line says that its NIC has this MAC */
 struct doctor_owner {
 	struct mac mac;
@@ -53,6 +59,7 @@ enum doctor_daemon {
 	DAEMON_ANSWERS,
 	DAEMON_DOWN,
 	DAEMON_FORBIDDEN, /* not by this user */
+	DAEMON_NOT_ASKED, /* it is another namespace's */
 };
 
 /**
@@ -62,7 +69,9 @@ enum doctor_daemon {
  * @state:	rules and the rest, for explanations; NULL: they could not be read, for @state_err
  * @guest_ports: ifindexes of the ports of @guests, sorted
  * @owners:	by MAC, @n_owners of them; read when they are wanted first
+ * @listeners:	@n_listeners of them; without @has_listeners the kernel does not tell
  * @nets:	the bridges that are to be looked at, @n_nets of them; @only: not all there are
+ * @subnets:	those of @nets, @n_subnets of them
  * @status, @networks, @our_guests, @our_leases: the daemon's answers; NULL without it
  * @report:	what was found so far
  */
@@ -81,8 +90,11 @@ struct doctor {
 	struct foreign_leases leases;
 	struct listener *listeners;
 	size_t n_listeners;
+	bool has_listeners;
 	struct doctor_net *nets;
 	size_t n_nets;
+	struct doctor_subnet *subnets;
+	size_t n_subnets;
 	bool only;
 	enum doctor_daemon daemon;
 	json_t *status, *networks, *our_guests, *our_leases;
@@ -121,6 +133,8 @@ void doctor_done(struct doctor *d);
 
 /* doctor_net_of() - the bridge of this index, or NULL (also when it is not to be looked at). */
 const struct doctor_net *doctor_net_of(const struct doctor *d, int bridge);
+/* doctor_net_of_address() - the network that has a subnet with this address, of those that are looked at; or NULL. */
+const struct doctor_net *doctor_net_of_address(const struct doctor *d, struct in_addr addr);
 /* doctor_is_guest_port() - @ifindex is a guest's port. */
 bool doctor_is_guest_port(const struct doctor *d, int ifindex);
 /* doctor_is_way_out() - @l can lead out of the host: no guest's port, no bridge of guests, no loopback. */

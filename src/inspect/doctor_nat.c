@@ -58,12 +58,11 @@ static unsigned int ports_of(const struct doctor_net *n)
 
 static bool net_of(const struct doctor *d, struct in_addr src, uint32_t *ret)
 {
-	for (size_t i = 0; i < d->n_nets; i++)
-		if (fact_network(d->f, d->nets[i].bridge->ifindex, src)) {
-			*ret = (uint32_t)i;
-			return true;
-		}
-	return false;
+	const struct doctor_net *n = doctor_net_of_address(d, src);
+
+	if (n)
+		*ret = (uint32_t)(n - d->nets);
+	return n;
 }
 
 static void on_flow(const struct conntrack_flow *f, void *ctx)

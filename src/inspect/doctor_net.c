@@ -209,15 +209,6 @@ static int by_address(const void *a, const void *b)
 	return r ? r : memcmp(&x->mac, &y->mac, sizeof(x->mac));
 }
 
-/* The network that the address belongs to, of those that are looked at. */
-static const struct doctor_net *net_of_address(const struct doctor *d, struct in_addr addr)
-{
-	for (size_t i = 0; i < d->n_nets; i++)
-		if (fact_network(d->f, d->nets[i].bridge->ifindex, addr))
-			return &d->nets[i];
-	return NULL;
-}
-
 static void tell_lease_twice(struct doctor *d, const struct doctor_net *n, const struct lease *a,
 			     const struct lease *b)
 {
@@ -254,27 +245,43 @@ static void tell_other_mac(struct doctor *d, const struct doctor_net *n, const s
 	doctor_add(d, &f);
 }
 
-static bool is_known(const struct doctor *d, const struct mac *mac)
+static int by_mac(const void *a, const void *b)
 {
-	for (size_t i = 0; i < d->guests.n; i++)
-		if (d->guests.v[i].has_mac && mac_equal(&d->guests.v[i].mac, mac))
-			return true;
-	for (size_t i = 0; i < d->f->host->n_fdb; i++)
-		if (mac_equal(&d->f->host->fdb[i].mac, mac))
-			return true;
-	return false;
+	return memcmp(a, b, sizeof(struct mac));
+}
+
+/* All MACs that a guest has or a bridge has learned, sorted; NULL without memory. */
+static struct mac *known_macs(const struct doctor *d, size_t *ret_n)
+{
+	struct mac *v = calloc(d->guests.n + d->f->host->n_fdb + 1, sizeof(*v));
+	size_t n = 0;
+
+	for (size_t i = 0; v && i < d->guests.n; i++)
+		if (d->guests.v[i].has_mac)
+			v[n++] = d->guests.v[i].mac;
+	for (size_t i = 0; v && i < d->f->host->n_fdb; i++)
+		v[n++] = d->f->host->fdb[i].mac;
+	if (v)
+		qsort(v, n, sizeof(*v), by_mac);
+	*ret_n = n;
+	return v;
 }
 
 /* Nothing is wrong with them: they keep addresses for who may come again. */
 static void check_stale(struct doctor *d, const struct leases *all)
 {
 	struct doctor_finding f = doctor_new_finding(DOCTOR_NOTE, "lease-stale", NULL);
-	size_t n = 0;
+	size_t n = 0, n_known;
+	_cleanup_(freep) struct mac *known = known_macs(d, &n_known);
+
+	if (!known)
+		return;
 
 	for (size_t i = 0; i < all->n; i++) {
 		char addr[IP4_STRLEN], mac[MAC_STRLEN];
 
-		if (!net_of_address(d, all->v[i].addr) || is_known(d, &all->v[i].mac))
+		if (!doctor_net_of_address(d, all->v[i].addr) ||
+		    bsearch(&all->v[i].mac, known, n_known, sizeof(*known), by_mac))
 			continue;
 		if (n++ < 4)
 			diagnosis_saw(&f.why, "lease", "%s for %s",
@@ -299,7 +306,7 @@ void doctor_check_leases(struct doctor *d)
 	qsort(all.v, all.n, sizeof(*all.v), by_address);
 	for (size_t i = 0; i < all.n; i++) {
 		const struct lease *l = &all.v[i];
-		const struct doctor_net *n = net_of_address(d, l->addr);
+		const struct doctor_net *n = doctor_net_of_address(d, l->addr);
 		const struct fact_neigh *neigh;
 		uint8_t addr[16] = {0};
 
@@ -476,5 +483,7 @@ void doctor_check_servers(struct doctor *d)
 	for (size_t i = 0; i < d->n_nets; i++)
 		check_net_servers(d, &d->nets[i]);
 	check_wild_servers(d);
-	check_libvirt(d);
+	/* Its files are the host's; and where sockets cannot be listed nobody knows who is missing. */
+	if (d->daemon != DAEMON_NOT_ASKED && d->has_listeners)
+		check_libvirt(d);
 }

@@ -110,7 +110,8 @@ static void tell_idle(struct doctor *d, const struct inventory_guest *g,
 	struct doctor_finding f = doctor_of_guest(DOCTOR_WARNING, "leaked-tap", g);
 	bool ours = doctor_is_ours(d, g), named = strncmp(g->port, "vl-", 3) == 0;
 
-	if ((ours || named) && (d->daemon != DAEMON_ANSWERS || daemon_knows(d, g->port)))
+	if ((ours || named) &&
+	    (!json_is_array(json_object_get(d->our_guests, "guests")) || daemon_knows(d, g->port)))
 		return; /* a guest of ours that is off */
 	if (!ours && !named && !is_others_vm(g->port)) {
 		f.severity = DOCTOR_NOTE;
@@ -179,7 +180,6 @@ static bool is_shut_anyway(const struct doctor *d, const struct inventory_guest 
 static void check_port(struct doctor *d, const struct inventory_guest *g)
 {
 	struct doctor_finding f = doctor_of_guest(DOCTOR_ERROR, "", g);
-	bool ours = f.safe;
 	struct fact_vmm vmm;
 
 	if (g->kind == INVENTORY_TAP && g->pid && d->f->vmm(g->port, &vmm, d->f->ctx) &&
@@ -192,7 +192,8 @@ static void check_port(struct doctor *d, const struct inventory_guest *g)
 		tell_idle(d, g, &f.why);
 		return;
 	}
-	f.safe = ours;
+	/* What others have plugged into a network of ours they may have shut as well. */
+	f.safe = doctor_is_ours(d, g);
 	f.severity = how_bad(g, &f.why);
 	doctor_add(d, &f);
 }
@@ -393,12 +394,13 @@ void doctor_check_macs(struct doctor *d)
 	for (size_t i = 0; i < d->f->host->n_fdb; i++) {
 		const struct fdb_entry *e = &d->f->host->fdb[i];
 		const struct inventory_guest *g = is_written(e) ? misplaced(d, e) : NULL;
-		const struct link_state *p = actual_link_by_index(d->f->host, e->port);
+		const struct link_state *p;
 		char mac[MAC_STRLEN];
 		struct doctor_finding f;
 
 		if (!g)
 			continue;
+		p = actual_link_by_index(d->f->host, e->port);
 		f = doctor_of_guest(DOCTOR_ERROR, "mac-table-wrong", g);
 		mac_format(&e->mac, mac);
 		diagnosis_cause(&f.why,

@@ -36,6 +36,7 @@ static void ask_daemon(struct doctor *d)
 		return;
 	}
 	d->daemon = DAEMON_ANSWERS;
+	/* It may end between two answers: who needs one looks whether it came. */
 	d->networks = ask(d, "/v1/networks", &r);
 	d->our_guests = ask(d, "/v1/guests", &r);
 	d->our_leases = ask(d, "/v1/leases", &r);
@@ -136,6 +137,37 @@ static int not_found(const struct doctor *d, const struct buf *known, struct err
 		       known->len ? buf_str(known) : "none");
 }
 
+/* The daemon knows of the network that is asked for; if not, those that it does are added to @known. */
+static bool knows_network(const struct doctor *d, struct buf *known)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach (json_object_get(d->networks, "networks"), i, one) {
+		const char *name = json_string_value(json_object_get(one, "name"));
+		const char *bridge = json_string_value(json_object_get(one, "bridge"));
+		const struct link_state *l =
+			bridge ? actual_link_by_name(d->f->host, bridge) : NULL;
+
+		if (name && strcmp(name, d->o->only) == 0)
+			return true;
+		if (name && !(l && strcmp(l->kind, "bridge") == 0))
+			buf_printf(known, "%s%s", known->len ? ", " : "", name);
+	}
+	return false;
+}
+
+static void take_net(struct doctor *d, const struct doctor_net *n)
+{
+	const struct actual *a = d->f->host;
+
+	for (size_t i = 0; i < a->n_addrs; i++)
+		if (a->addrs[i].ifindex == n->bridge->ifindex)
+			d->subnets[d->n_subnets++] =
+				(struct doctor_subnet){a->addrs[i].prefix, d->n_nets};
+	d->nets[d->n_nets++] = *n;
+}
+
 static int find_nets(struct doctor *d, struct err *e)
 {
 	const struct actual *a = d->f->host;
@@ -143,7 +175,8 @@ static int find_nets(struct doctor *d, struct err *e)
 	int r = 0;
 
 	d->nets = calloc(a->n_links + 1, sizeof(*d->nets));
-	if (!d->nets)
+	d->subnets = calloc(a->n_addrs + 1, sizeof(*d->subnets));
+	if (!d->nets || !d->subnets)
 		return err_set(e, -ENOMEM, "memory", "doctor", "out of memory");
 	for (size_t i = 0; i < a->n_links; i++) {
 		struct doctor_net n = {.bridge = &a->links[i]};
@@ -155,10 +188,11 @@ static int find_nets(struct doctor *d, struct err *e)
 		net_ports(d, &n);
 		buf_printf(&known, "%s%s", known.len ? ", " : "", n.ours ? n.ours : n.bridge->name);
 		if (is_wanted(d, &n) && (d->o->only || is_network(&n)))
-			d->nets[d->n_nets++] = n;
+			take_net(d, &n);
 	}
 	d->only = d->o->only;
-	if (d->only && !d->n_nets)
+	/* One of ours without a bridge (failed, stopped) is told of by doctor_check_daemon(). */
+	if (d->only && !d->n_nets && !knows_network(d, &known))
 		r = not_found(d, &known, e);
 	buf_done(&known);
 	return r;
@@ -205,11 +239,13 @@ int doctor_read(struct doctor *d, struct err *e)
 		return r;
 	if (foreign_leases_read(&d->leases) < 0)
 		d->leases = (struct foreign_leases){0};
-	if (listeners_read(&d->listeners, &d->n_listeners, NULL) < 0)
-		d->n_listeners = 0;
+	d->has_listeners = listeners_read(&d->listeners, &d->n_listeners, NULL) == 0;
 	if (explain_state_new(&d->subject.view, &d->state, &d->state_err) == 0)
 		explain_state_presume(d->state);
-	ask_daemon(d);
+	if (d->o->socket)
+		ask_daemon(d);
+	else
+		d->daemon = DAEMON_NOT_ASKED;
 	return find_nets(d, e);
 }
 
@@ -220,6 +256,7 @@ void doctor_done(struct doctor *d)
 	json_decref(d->our_guests);
 	json_decref(d->our_leases);
 	free(d->nets);
+	free(d->subnets);
 	free(d->guest_ports);
 	free(d->owners);
 	free(d->listeners);
@@ -238,6 +275,14 @@ const struct doctor_net *doctor_net_of(const struct doctor *d, int bridge)
 	for (size_t i = 0; i < d->n_nets; i++)
 		if (d->nets[i].bridge->ifindex == bridge)
 			return &d->nets[i];
+	return NULL;
+}
+
+const struct doctor_net *doctor_net_of_address(const struct doctor *d, struct in_addr addr)
+{
+	for (size_t i = 0; i < d->n_subnets; i++)
+		if (ip4_in(&d->subnets[i].prefix, addr))
+			return &d->nets[d->subnets[i].net];
 	return NULL;
 }
 

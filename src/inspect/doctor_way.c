@@ -77,15 +77,39 @@ static bool is_one_of(const char *code, const char *const *codes, size_t n)
 	return false;
 }
 
-/* libvirt's own rules for its own networks: an isolated one is isolated by them. */
-static bool is_libvirts(const struct journey *j)
+static bool begins(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* "iifname X oifname X ... drop": guests of the bridge shall not reach each other (Docker's icc=false). */
+static bool parts_guests(const char *rule, const char *bridge)
+{
+	char from[IFNAMSIZ + 16], to[IFNAMSIZ + 16];
+
+	snprintf(from, sizeof(from), "iifname \"%s\"", bridge);
+	snprintf(to, sizeof(to), "oifname \"%s\"", bridge);
+	return strstr(rule, from) && strstr(rule, to);
+}
+
+/*
+ * Rules by which the network's own maker sets it apart: libvirt's isolated networks, Docker's and Podman's
+ * internal ones and those that they keep from each other. DOCKER-USER has what the administrator wrote.
+ */
+static bool is_makers(const struct journey *j, const struct doctor_net *n)
 {
 	for (size_t i = 0; i < j->n_hops; i++) {
 		const struct path_decision *p = &j->hops[i].decision;
 
-		if (j->hops[i].kind == HOP_DROP && p->drops &&
-		    (strncmp(p->chain, "LIBVIRT_", 8) == 0 ||
-		     strcmp(p->table, "libvirt_network") == 0))
+		if (j->hops[i].kind != HOP_DROP || !p->drops)
+			continue;
+		if (begins(p->chain, "LIBVIRT_") || strcmp(p->table, "libvirt_network") == 0)
+			return true;
+		if (n->ours)
+			continue;
+		if ((begins(p->chain, "DOCKER") && !begins(p->chain, "DOCKER-USER")) ||
+		    begins(p->chain, "NETAVARK") || strcmp(p->table, "netavark") == 0 ||
+		    parts_guests(p->rule, n->bridge->name))
 			return true;
 	}
 	return false;
@@ -118,7 +142,7 @@ static enum doctor_severity how_bad_untranslated(const struct doctor *d, const s
 
 		memcpy(addr, &a->prefix.addr, sizeof(a->prefix.addr));
 		if (a->ifindex == out->ifindex && !address_private(AF_INET, addr))
-			return DOCTOR_ERROR;
+			return DOCTOR_WARNING;
 	}
 	return out && mac_is_zero(&out->mac) ? DOCTOR_WARNING : DOCTOR_NOTE;
 }
@@ -136,8 +160,11 @@ static enum doctor_severity how_bad(const struct way *w, const struct journey *j
 		return DOCTOR_NOTE;
 	if (is_code(why, "not-translated"))
 		return how_bad_untranslated(w->d, j);
-	if (is_forwarding(why))
-		return doctor_translates(w->d) ? DOCTOR_ERROR : DOCTOR_NOTE;
+	if (is_forwarding(why) && !doctor_translates(w->d))
+		return DOCTOR_NOTE;
+	/* For this bridge alone: somebody may have cut it off. */
+	if (is_code(why, "forwarding-off"))
+		return DOCTOR_WARNING;
 	return DOCTOR_ERROR;
 }
 
@@ -236,7 +263,7 @@ static bool on_journey(const struct journey *j, const struct journey_words *word
 	}
 	if (!explained(w, j, words, &why))
 		return false;
-	if (is_one_of(why.code, passed_over, ARRAY_SIZE(passed_over)) || is_libvirts(j) ||
+	if (is_one_of(why.code, passed_over, ARRAY_SIZE(passed_over)) || is_makers(j, w->n) ||
 	    is_our_choice(w, &why))
 		return true;
 	w->bad = true;

@@ -4,7 +4,7 @@ nothing wrong; where one is in the way its own words mend it."""
 import pytest
 
 from test_diagnose import evidence
-from test_diagnose_managers import firewalld, own, ufw  # noqa: F401  pylint: disable=unused-import
+from test_diagnose_managers import firewalld, ufw  # noqa: F401  pylint: disable=unused-import
 from test_doctor import Doctor, dnsmasq, host, no_leases, resolv, vm, vm2  # noqa: F401  pylint: disable=unused-import
 from world import INTERNET, wait_for
 
@@ -100,6 +100,13 @@ def docker(world, resolv):
 def test_docker_alone(docker):
     found = docker.well()
     assert found["findings"] == [] and (found["networks"], found["guests"]) == (2, 3)
+
+
+def test_docker_keeps_its_own_apart(docker, world):
+    """An internal network, and icc=false: that is how somebody wanted them."""
+    world.host.run("sh", "-ec", "iptables-nft -I DOCKER-ISOLATION-STAGE-1 ! -d 172.18.0.0/16 -i br-app -j DROP; iptables-nft -I DOCKER-ISOLATION-STAGE-1 ! -s 172.18.0.0/16 -o br-app -j DROP;"
+                                "iptables-nft -D FORWARD -i docker0 -o docker0 -j ACCEPT; iptables-nft -A FORWARD -i docker0 -o docker0 -j DROP")
+    assert docker.well()["findings"] == []
 
 
 def test_docker_breaks_a_bridge_of_vms(docker, world):
