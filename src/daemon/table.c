@@ -312,6 +312,9 @@ static bool set_lifetimes(struct manager *m)
 		m->fw_lifetimes = (struct err){0};
 		return true;
 	}
+	/* Somebody has taken the table away again: that says nothing of the kernel. */
+	if (r == -ENOENT && nft_table_gone(m->nft))
+		return false;
 	err_set(&m->fw_lifetimes, r, "lifetimes", "table inet vmlane",
 		"the kernel takes no lifetimes for guests' connections (%s); those that are silent "
 		"are forgotten after the host's times (net.netfilter.nf_conntrack_*_timeout*), "

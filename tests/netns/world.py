@@ -100,7 +100,8 @@ class Process:
                 self.p.wait(timeout)
             except subprocess.TimeoutExpired:
                 self.p.kill()
-                self.p.wait(timeout)
+                # Who is in the kernel, taking a tap away, ends when the kernel has time for it.
+                self.p.wait(TIMEOUT)
         for f in (self.p.stdin, self.p.stdout):
             if f:
                 f.close()
@@ -252,7 +253,9 @@ class World:
 
     def done(self):
         for p in reversed(self.processes):
-            p.end(timeout=3)
+            # Whatever one of them does, the namespaces go: the next test makes its own of the same names.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                p.end(timeout=3)
         for name in reversed([n for n in self.names if os.path.exists(f"/run/netns/{n}")]):
             pids = subprocess.run(["ip", "netns", "pids", name], stdout=subprocess.PIPE, text=True,
                                   check=False).stdout.split()
