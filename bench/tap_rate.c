@@ -3,14 +3,16 @@
  * tap_rate.c - writes UDP frames into the taps of guests, as a VMM does, and prints how many a
  * second of processor time each way took. The kernel carries a frame to the uplink within the write.
  *
- *   tap_rate CYCLES QUANTUM_US FLOWS SIDE=NETNS,TAP,GUEST_MAC,GUEST_IP,BRIDGE_MAC... [--matched RATE] [--latency]
+ *   tap_rate CYCLES QUANTUM_US FLOWS SIDE=NETNS,TAP,GUEST_MAC,GUEST_IP,BRIDGE_MAC... [--matched RATE | --new CYCLES] [--latency]
  *
  * A cycle gives each side one quantum, in turn, from this one process: what else the machine does
  * hits all of them. FLOWS source ports take turns. A line a cycle: frames per second of each side;
  * at the end a line "sent N..." to compare with what arrived. With --matched one more flow, to port 7,
  * has RATE frames a second in among them, which count as the others do. With --latency each frame is
  * timed by itself, by the wall clock, and before "sent" comes a line "latency" with the median and the
- * 99th percentile of each side, in ns. Next: packet.py, guard.py.
+ * 99th percentile of each side, in ns. With --new no two frames of a side are of one connection (other
+ * ports, from 1024 on), and before each so many cycles a line "wait" is printed and one awaited on stdin:
+ * who measures makes room for more connections. Next: packet.py, guard.py.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +20,7 @@
 #include <linux/virtio_net.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -38,6 +41,7 @@
  * @frames:	one frame a flow, behind its virtio header
  * @matched:	the frame to port 7; @matched_due_ns: when the next is, @matched_every_ns: 0 for none
  * @next:	whose turn it is
+ * @fresh:	each frame begins a connection; @begun: how many so far
  * @sent:	frames so far
  * @took:	with --latency: how many took so many steps; else NULL
  */
@@ -48,6 +52,8 @@ struct side {
 	uint64_t matched_due_ns;
 	uint64_t matched_every_ns;
 	unsigned int next;
+	bool fresh;
+	uint32_t begun;
 	unsigned long long sent;
 	unsigned int *took;
 };
@@ -136,11 +142,32 @@ static int send_matched(struct side *s, uint64_t start, uint64_t now, unsigned i
 	return 0;
 }
 
+static void put_be16(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+/* Ports that were not there before, and no checksum, which UDP over IPv4 need not have. */
+static void make_new(struct side *s, uint8_t *frame)
+{
+	const uint32_t ports = 65536 - 1024;
+	uint8_t *udp = frame + sizeof(struct virtio_net_hdr) + 14 + 20;
+
+	put_be16(udp, 1024 + s->begun % ports);
+	put_be16(udp + 2, 1024 + s->begun / ports);
+	put_be16(udp + 6, 0);
+	s->begun++;
+}
+
 static int send_next(struct side *s, unsigned int flows)
 {
-	const uint8_t *f = s->frames[s->next];
-	uint64_t start = s->took ? clock_ns(CLOCK_MONOTONIC) : 0;
+	uint8_t *f = s->frames[s->next];
+	uint64_t start;
 
+	if (s->fresh)
+		make_new(s, f);
+	start = s->took ? clock_ns(CLOCK_MONOTONIC) : 0;
 	s->next = (s->next + 1) % flows;
 	if (write(s->fd, f, sizeof(s->frames[0])) < 0)
 		return -errno;
@@ -189,11 +216,28 @@ static unsigned long percentile_ns(const struct side *s, unsigned int percent)
 	return (step + 1) * STEP_NS;
 }
 
-static int run(struct side *sides, size_t n, unsigned int flows, unsigned long cycles, uint64_t ns)
+/* Somebody says when to go on. */
+static int pause_here(void)
+{
+	int c;
+
+	puts("wait");
+	fflush(stdout);
+	do
+		c = getchar();
+	while (c != '\n' && c != EOF);
+	return c == EOF ? -EPIPE : 0;
+}
+
+/* @pause: cycles between two pauses, 0 for none */
+static int run(struct side *sides, size_t n, unsigned int flows, unsigned long cycles, uint64_t ns,
+	       unsigned long pause)
 {
 	for (unsigned long c = 0; c < cycles; c++) {
 		double rate[SIDES_MAX];
 
+		if (pause && c % pause == 0 && pause_here() < 0)
+			return -EPIPE;
 		for (size_t i = 0; i < n; i++) {
 			size_t which = (i + c) % n;
 			int r = quantum(&sides[which], flows, ns, &rate[which]);
@@ -235,7 +279,7 @@ int main(int argc, char **argv)
 	unsigned long cycles = argc > 4 ? strtoul(argv[1], NULL, 10) : 0;
 	unsigned long quantum_us = argc > 4 ? strtoul(argv[2], NULL, 10) : 0;
 	unsigned long flows = argc > 4 ? strtoul(argv[3], NULL, 10) : 0;
-	unsigned long matched = 0;
+	unsigned long matched = 0, pause = 0;
 	size_t n = argc > 4 ? (size_t)argc - 4 : 0;
 	bool latency = n && strcmp(argv[argc - 1], "--latency") == 0;
 	int r;
@@ -247,25 +291,30 @@ int main(int argc, char **argv)
 	if (n > 2 && strcmp(argv[argc - 2], "--matched") == 0) {
 		matched = strtoul(argv[argc - 1], NULL, 10);
 		n -= 2;
+	} else if (n > 2 && strcmp(argv[argc - 2], "--new") == 0) {
+		pause = strtoul(argv[argc - 1], NULL, 10);
+		n -= 2;
 	}
 	if (!cycles || !quantum_us || !flows || flows > FLOWS_MAX || n > SIDES_MAX) {
 		fprintf(stderr, "usage: tap_rate CYCLES QUANTUM_US FLOWS "
-				"SIDE=NETNS,TAP,GUEST_MAC,GUEST_IP,BRIDGE_MAC... [--matched RATE] "
-				"[--latency]\n");
+				"SIDE=NETNS,TAP,GUEST_MAC,GUEST_IP,BRIDGE_MAC... [--matched RATE | "
+				"--new CYCLES] [--latency]\n");
 		return 1;
 	}
 	r = pin();
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = side_open(&sides[i], argv[4 + i], (unsigned int)flows);
-	for (size_t i = 0; matched && i < n; i++)
-		sides[i].matched_every_ns = 1000000000 / matched;
+	for (size_t i = 0; i < n; i++) {
+		sides[i].matched_every_ns = matched ? 1000000000 / matched : 0;
+		sides[i].fresh = pause != 0;
+	}
 	for (size_t i = 0; latency && i < n && r == 0; i++) {
 		sides[i].took = calloc(STEPS, sizeof(*sides[i].took));
 		if (!sides[i].took)
 			r = -ENOMEM;
 	}
 	if (r == 0)
-		r = run(sides, n, (unsigned int)flows, cycles, quantum_us * 1000);
+		r = run(sides, n, (unsigned int)flows, cycles, quantum_us * 1000, pause);
 	if (r < 0) {
 		fprintf(stderr, "tap_rate: %s\n", strerror(-r));
 		return 1;
