@@ -13,13 +13,10 @@
 
 #include "base/log.h"
 #include "daemon/bridged.h"
-#include "kernel/sysctl.h"
 
-#define SETTLE_US 2000	 /* what comes together is looked at together */
 #define PLACES_US 200000 /* of other firewalls' rules, since the last of them came */
 #define PLACES_MAX_US 2000000
-#define TICK_US 1000000	 /* of the silent sysctls */
-#define TICK_SYSCTLS 500 /* so many are read each time */
+#define TICK_US 1000000 /* of what may not have been told */
 
 static void arm(struct guardian *g, uint64_t in_us)
 {
@@ -51,7 +48,7 @@ void guardian_look(struct guardian *g)
 	if (!g->look)
 		g->noticed_us = clock_boot_us();
 	g->look = true;
-	arm(g, SETTLE_US);
+	arm(g, GUARDIAN_SETTLE_US);
 }
 
 /* ---- rules ---- */
@@ -125,7 +122,7 @@ static int on_watch(sd_event_source *s, int fd, uint32_t revents, void *ctx)
 
 /* ---- links and sysctls: marking ---- */
 
-static void mark(struct guardian *g, const char *name, bool link, bool conf)
+void guardian_mark(struct guardian *g, const char *name, bool link, bool conf)
 {
 	struct marked *v = NULL;
 
@@ -145,7 +142,7 @@ static void mark(struct guardian *g, const char *name, bool link, bool conf)
 	v->conf = v->conf || conf;
 	if (!g->noticed_us)
 		g->noticed_us = clock_boot_us();
-	arm(g, SETTLE_US);
+	arm(g, GUARDIAN_SETTLE_US);
 }
 
 static bool is_ours(struct manager *m, const char *name)
@@ -154,28 +151,13 @@ static bool is_ours(struct manager *m, const char *name)
 	       bridged_by_uplink(m, name);
 }
 
-static int name_cmp(const void *a, const void *b)
-{
-	return strcmp(((const struct kept_sysctl *)a)->ifname,
-		      ((const struct kept_sysctl *)b)->ifname);
-}
-
-static bool has_kept(const struct guardian *g, const char *name)
-{
-	struct kept_sysctl key = {0};
-
-	snprintf(key.ifname, sizeof(key.ifname), "%s", name);
-	return g->n_kept && bsearch(&key, g->kept, g->n_kept, sizeof(*g->kept), name_cmp);
-}
-
 static void heard_conf(struct guardian *g, int ifindex)
 {
 	char name[IF_NAMESIZE] = "";
 
 	if (ifindex && !if_indextoname((unsigned int)ifindex, name))
 		return;
-	if (has_kept(g, name))
-		mark(g, name, false, true);
+	guardian_mark_conf(g, name);
 }
 
 /* An address that came is no business of ours. */
@@ -211,7 +193,7 @@ void guardian_heard(struct manager *m, const struct rtnl_event *ev)
 	case RTNL_EVENT_LINK_DEL:
 	case RTNL_EVENT_PORT:
 		if (is_ours(m, ev->link.name))
-			mark(g, ev->link.name, true, false);
+			guardian_mark(g, ev->link.name, true, false);
 		break;
 	case RTNL_EVENT_ADDR:
 	case RTNL_EVENT_ADDR6:
@@ -287,34 +269,22 @@ static bool guest_is_right(struct manager *m, const struct guest_rt *g)
 	return l.master == n->ifindex && port_is_right(n, g, &l);
 }
 
-static bool sysctl_is_right(const struct kept_sysctl *k)
-{
-	char now[SYSCTL_VALUE_MAX];
-
-	/* What is not there will be made, or is told of as a link. */
-	return sysctl_read(k->want.path, now) < 0 || strcmp(now, k->want.value) == 0;
-}
-
-static bool sysctls_are_right(const struct guardian *g, const char *name)
-{
-	for (size_t i = 0; i < g->n_kept; i++)
-		if (strcmp(g->kept[i].ifname, name) == 0 && !sysctl_is_right(&g->kept[i]))
-			return false;
-	return true;
-}
-
 bool guardian_marked_are_right(struct guardian *g)
 {
 	size_t n = g->n_marked;
+	bool all = g->all_conf;
 
 	g->n_marked = 0;
+	g->all_conf = false;
+	if (all && !guardian_sysctls_are_right(g, NULL))
+		return false;
 	for (size_t i = 0; i < n; i++) {
 		const struct marked *v = &g->marked[i];
 		const struct guest_rt *guest = manager_guest_by_tap(g->m, v->name);
 		const struct network_rt *net = manager_network_by_bridge(g->m, v->name);
 		const struct takeover_rt *t = bridged_by_uplink(g->m, v->name);
 
-		if (v->conf && !sysctls_are_right(g, v->name))
+		if (v->conf && !guardian_sysctls_are_right(g, v->name))
 			return false;
 		if (v->link &&
 		    ((guest && !guest_is_right(g->m, guest)) ||
@@ -324,64 +294,20 @@ bool guardian_marked_are_right(struct guardian *g)
 	return true;
 }
 
-/* ---- what is not told ---- */
-
-static bool is_told(const char *path)
-{
-	const char *key = strrchr(path, '/');
-
-	return key && strcmp(key, "/forwarding") == 0;
-}
+/* ---- beginning and end ---- */
 
 static int on_tick(sd_event_source *s, uint64_t usec, void *ctx)
 {
 	struct guardian *g = ctx;
-	size_t n = size_min(g->n_kept, TICK_SYSCTLS);
 
 	(void)usec;
-	for (size_t i = 0; i < n && !g->look; i++) {
-		const struct kept_sysctl *k = &g->kept[g->next_kept++ % g->n_kept];
-
-		if (!is_told(k->want.path) && !sysctl_is_right(k))
-			guardian_look(g);
-	}
+	guardian_sysctls_tick(g);
 	guardian_settle(g);
 	if (sd_event_source_set_time_relative(s, TICK_US) < 0 ||
 	    sd_event_source_set_enabled(s, SD_EVENT_ONESHOT) < 0)
 		log_error("sysctls that others change are not noticed any more");
 	return 0;
 }
-
-/* "net/ipv4/conf/eth0/forwarding": eth0; "all" and the like are nobody's. */
-static void interface_of(const char *path, char ret[static IFNAMSIZ])
-{
-	ret[0] = '\0';
-	if (sscanf(path, "net/ipv%*c/conf/%15[^/]/", ret) == 1 &&
-	    (strcmp(ret, "all") == 0 || strcmp(ret, "default") == 0))
-		ret[0] = '\0';
-}
-
-void guardian_wants(struct manager *m, const struct desired *d, size_t n)
-{
-	struct guardian *g = m->guardian;
-	struct kept_sysctl *kept;
-
-	if (!g)
-		return;
-	kept = calloc(n + 1, sizeof(*kept));
-	if (!kept)
-		return; /* those of before are nearly right */
-	for (size_t i = 0; i < n; i++) {
-		kept[i].want = d->sysctls[i];
-		interface_of(d->sysctls[i].path, kept[i].ifname);
-	}
-	qsort(kept, n, sizeof(*kept), name_cmp);
-	free(g->kept);
-	g->kept = kept;
-	g->n_kept = n;
-}
-
-/* ---- beginning and end ---- */
 
 int guardian_new(struct manager *m)
 {
@@ -396,6 +322,8 @@ int guardian_new(struct manager *m)
 	if (r == 0)
 		r = sd_event_add_io(m->loop, &g->watch_source, fd, EPOLLIN, on_watch, g);
 	if (r >= 0)
+		r = guardian_sysctls_new(g);
+	if (r >= 0)
 		r = sd_event_add_time_relative(m->loop, &g->tick, CLOCK_MONOTONIC, TICK_US, 0,
 					       on_tick, g);
 	return r < 0 ? r : 0;
@@ -408,8 +336,8 @@ void guardian_on(struct manager *m)
 	if (m->options->no_guardian)
 		return;
 	g->on = true;
-	if (g->look || g->n_marked)
-		arm(g, SETTLE_US);
+	if (g->look || g->n_marked || g->all_conf)
+		arm(g, GUARDIAN_SETTLE_US);
 }
 
 void guardian_free(struct guardian *g)
@@ -421,6 +349,6 @@ void guardian_free(struct guardian *g)
 	sd_event_source_disable_unref(g->watch_source);
 	fw_watch_free(g->watch);
 	json_decref(g->last);
-	free(g->kept);
+	guardian_sysctls_done(g);
 	free(g);
 }

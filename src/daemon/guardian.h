@@ -5,8 +5,8 @@
  * with faster than pace.h says.
  *
  * Noticing is cheap and exact (guardian.c: what is told is looked at alone); only what is found
- * changed has everything looked at and mended, by reconcile(). Silent are: sysctls other than
- * forwarding, which are read in turn, and MAC table entries and VLANs, which the next look finds.
+ * changed has everything looked at and mended, by reconcile(). Silent are sysctls that are written
+ * through another mount of /proc, which are read in turn.
  */
 #ifndef VMLANE_DAEMON_GUARDIAN_H
 #define VMLANE_DAEMON_GUARDIAN_H

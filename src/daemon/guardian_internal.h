@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* guardian_internal.h - shared by guardian.c (noticing) and guardian_mend.c (mending, telling). */
+/*
+ * guardian_internal.h - shared by guardian.c (noticing), guardian_sysctl.c (likewise, of sysctls) and
+ * guardian_mend.c (mending, telling).
+ */
 #ifndef VMLANE_DAEMON_GUARDIAN_INTERNAL_H
 #define VMLANE_DAEMON_GUARDIAN_INTERNAL_H
 
@@ -8,8 +11,10 @@
 #include "daemon/pace.h"
 #include "daemon/work.h"
 #include "firewall/watch.h"
+#include "kernel/sysctl_watch.h"
 
-#define MARKED_MAX 256 /* with more everything is looked at */
+#define MARKED_MAX 256		/* with more everything is looked at */
+#define GUARDIAN_SETTLE_US 2000 /* what comes together is looked at together */
 
 /* struct marked - an interface that was told of: as a link or port, or its sysctls. */
 struct marked {
@@ -18,10 +23,14 @@ struct marked {
 	bool conf;
 };
 
-/* struct kept_sysctl - a value that shall stay; @ifname is "" for those of no interface. */
+/*
+ * struct kept_sysctl - a value that shall stay; @ifname is "" for those of no interface; @wrong: it was
+ * found to be another one.
+ */
 struct kept_sysctl {
 	char ifname[IFNAMSIZ];
 	struct sysctl_state want;
+	bool wrong;
 };
 
 /* struct culprit - who changed rules last, as far as the kernel says: "" and 0. */
@@ -41,6 +50,8 @@ struct culprit {
  *		there is nothing
  * @marked:	what is to be compared first
  * @kept:	sorted by interface, owned; @next_kept: the next that is read without having been told
+ * @all_conf:	any of them may have been changed
+ * @sysctls:	hears of writes to them; @unwatched: directories that it has no place for were told of
  * @by:		of the last change of rules that is not mended yet
  * @pace:	of mending
  * @fighting:	that somebody does not stop was told; @silent: mendings that were not logged since
@@ -67,6 +78,10 @@ struct guardian {
 	struct kept_sysctl *kept;
 	size_t n_kept;
 	size_t next_kept;
+	bool all_conf;
+	struct sysctl_watch *sysctls;
+	sd_event_source *sysctls_source;
+	bool unwatched;
 	struct culprit by;
 	struct pace pace;
 	bool fighting;
@@ -80,8 +95,26 @@ struct guardian {
 void guardian_look(struct guardian *g);
 /* guardian_arm() - guardian_on_timer() in @in_us microseconds, unless it is about to come anyway. */
 void guardian_arm(struct guardian *g, uint64_t in_us);
+/* guardian_mark() - interface @name was told of: as a link or port, its sysctls. */
+void guardian_mark(struct guardian *g, const char *name, bool link, bool conf);
 /* guardian_marked_are_right() - none of what was told of is changed; the marks are gone then. */
 bool guardian_marked_are_right(struct guardian *g);
+
+/* ---- guardian_sysctl.c ---- */
+
+int guardian_sysctls_new(struct guardian *g) __must_check;
+void guardian_sysctls_done(struct guardian *g);
+/* guardian_mark_conf() - sysctls of interface @name ("": of none) were told of. */
+void guardian_mark_conf(struct guardian *g, const char *name);
+/* guardian_sysctls_are_right() - all of @ifname's, or just all when it is NULL; else they are marked wrong. */
+bool guardian_sysctls_are_right(struct guardian *g, const char *ifname);
+/* guardian_sysctls_tick() - look at some that nothing was told of. */
+void guardian_sysctls_tick(struct guardian *g);
+/*
+ * guardian_sysctls_restore() - write those back that were found wrong, as far as nothing else is to be
+ * thought of; into @changes what was done.
+ */
+void guardian_sysctls_restore(struct guardian *g, json_t *changes);
 
 /* ---- guardian_mend.c ---- */
 

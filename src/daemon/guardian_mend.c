@@ -127,6 +127,7 @@ void guardian_mend(struct guardian *g)
 
 	g->look = false;
 	g->n_marked = 0;
+	g->all_conf = false;
 	if (!errs || !changes) {
 		log_error("out of memory: what others changed is not put right");
 	} else {
@@ -135,6 +136,7 @@ void guardian_mend(struct guardian *g)
 			json_array_append_new(changes, json_pack("{s:s, s:s, s:s}", "op", "create",
 								 "object", "inet vmlane", "text",
 								 "+ firewall table inet vmlane"));
+		guardian_sysctls_restore(g, changes);
 		if (reconcile(g->m, NULL, RECONCILE_MEND, changes, errs) < 0 ||
 		    g->complaint.code[0])
 			complain(g, errs);

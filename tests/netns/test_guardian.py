@@ -292,13 +292,34 @@ def test_switched_off(world, daemon, guest):
     assert same(d) and g.http()
 
 
-def test_silent_sysctls(world, daemon):
-    """Of these the kernel tells nothing."""
-    d = daemon({"priv.yaml": NOHOST, "default.yaml": DEFAULT + "guests:\n  web1:\n    ipv4: 192.168.122.10\n    forward: [ \"tcp 8080 -> 80\" ]\n"})
-    for path in ("vl-priv/arp_ignore", "vl-default/route_localnet"):
-        assert world.host.sysctl(f"net/ipv4/conf/{path}") != "0"
-        with Mended(d, path.replace("/", ".")):
-            world.host.run("sh", "-c", f"echo 0 >/proc/sys/net/ipv4/conf/{path}")
+def test_each_sysctl(world, daemon):
+    """Of most of these the kernel tells nothing by itself: that somebody writes them is heard."""
+    world.internet6()
+    d = daemon({"priv.yaml": NOHOST, "default.yaml": DEFAULT + "ipv6:\n  subnet: fd00:a::/64\nguests:\n  web1:\n    ipv4: 192.168.122.10\n    forward: [ \"tcp 8080 -> 80\" ]\n"})
+    for path, broken in (("ipv4/conf/vl-priv/arp_ignore", 0), ("ipv4/conf/vl-default/route_localnet", 0), ("ipv4/conf/vl-default/forwarding", 0),
+                         ("ipv4/conf/eth0/forwarding", 0), ("ipv6/conf/vl-priv/disable_ipv6", 0), ("ipv6/conf/vl-default/addr_gen_mode", 0),
+                         ("ipv6/conf/vl-default/accept_ra", 1), ("ipv6/conf/vl-default/accept_redirects", 1),
+                         ("ipv6/conf/vl-default/disable_ipv6", 1), ("ipv6/conf/vl-default/forwarding", 0)):
+        was = world.host.sysctl(f"net/{path}")
+        assert was != str(broken), path
+        with Mended(d, "net." + path.replace("/", ".")):
+            world.host.run("sysctl", "-qw", f"net/{path}={broken}")
+        assert world.host.sysctl(f"net/{path}") == was, path
+
+
+def test_a_sysctl_of_all_interfaces(vmlaned, world):
+    """What is written for all changes each one's."""
+    with Mended(vmlaned, "net.ipv6.conf.vl-default.disable_ipv6"):
+        world.host.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.all.disable_ipv6=0")
+    assert world.host.sysctl("net/ipv6/conf/vl-default/disable_ipv6") == "1"
+    assert world.host.sysctl("net/ipv6/conf/eth0/disable_ipv6") == "0"
+
+
+def test_a_sysctl_by_another_mount(world, daemon, tmp):
+    """Of this not even the write is heard: it is found by looking."""
+    d = daemon({"priv.yaml": NOHOST})
+    with Mended(d, "vl-priv.arp_ignore"):
+        world.host.run("unshare", "--mount", "sh", "-ec", f"mount -t proc proc {tmp}; echo 0 >{tmp}/sys/net/ipv4/conf/vl-priv/arp_ignore")
 
 
 def test_leases_and_bridge_together(vmlaned, world, guest):
