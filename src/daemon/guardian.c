@@ -302,6 +302,8 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *ctx)
 
 	(void)usec;
 	guardian_sysctls_tick(g);
+	if (g->on)
+		table_remember(g->m);
 	guardian_settle(g);
 	if (sd_event_source_set_time_relative(s, TICK_US) < 0 ||
 	    sd_event_source_set_enabled(s, SD_EVENT_ONESHOT) < 0)

@@ -337,6 +337,8 @@ static int commit_firewall(struct work *w, struct err *e)
 	int r;
 
 	m->fw_generation = 0;
+	m->fw_unkept = false;
+	nft_forget(m->nft);
 	if (nft_generation(m->nft, &before) < 0)
 		before = 0;
 	if (w->fw_changes) {
@@ -358,6 +360,30 @@ static int commit_firewall(struct work *w, struct err *e)
 	return 0;
 }
 
+void table_remember(struct manager *m)
+{
+	uint32_t before = 0, after = 0;
+	bool quiet = m->fw_generation && m->fw_generation == m->fw_quiet;
+
+	m->fw_quiet = m->fw_generation;
+	if (!quiet || nft_remembers(m->nft) || m->fw_unkept)
+		return;
+	if (nft_generation(m->nft, &before) < 0 || before != m->fw_generation)
+		return;
+	m->fw_unkept = nft_remember(m->nft) < 0;
+	if (nft_generation(m->nft, &after) < 0 || after != before)
+		nft_forget(m->nft);
+}
+
+/* As it was told by the kernel last; what comes of it is compared with what shall be, afterwards. */
+static bool replay(struct manager *m, uint32_t before)
+{
+	if (nft_replay(m->nft) < 0)
+		return false;
+	manager_committed(m, before, 1);
+	return true;
+}
+
 bool table_restore(struct manager *m)
 {
 	struct buf text = BUF_INIT(FW_TEXT_MAX);
@@ -366,10 +392,13 @@ bool table_restore(struct manager *m)
 
 	if (!m->fw_generation || nft_generation(m->nft, &before) < 0 || !nft_table_gone(m->nft))
 		return false;
+	m->fw_generation = 0;
+	if (replay(m, before))
+		return true;
+	nft_forget(m->nft);
 	fw_ruleset_full(&m->fw, &text);
 	r = text.error ? text.error : nft_run(m->nft, buf_str(&text), NULL);
 	buf_done(&text);
-	m->fw_generation = 0;
 	if (r < 0)
 		return false;
 	ours += set_lifetimes(m);

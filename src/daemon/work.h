@@ -194,6 +194,11 @@ void table_say(struct work *w);
  * else is looked at, which takes its time with many networks. True when that was so.
  */
 bool table_restore(struct manager *m);
+/*
+ * table_remember() - called each second: where the table is as we left it and has not changed for that
+ * long, keep it as table_restore() needs it (nft_remember()). Without that it works too, slower.
+ */
+void table_remember(struct manager *m);
 /* table_do() - commit it. */
 int table_do(struct work *w) __must_check;
 

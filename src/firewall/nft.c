@@ -18,16 +18,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firewall/replay.h"
+
 /**
  * struct nft - a libnftables context whose output and errors are kept in memory
  * @ctx:		owned
  * @gen_socket:		for what libnftables does not offer: nft_generation(), nft_lifetimes(); owned
  * @transactions:	writes that were sent to the kernel
+ * @replay:		the table as it was remembered; owned, NULL when it is not
  */
 struct nft {
 	struct nft_ctx *ctx;
 	struct mnl_socket *gen_socket;
 	uint64_t transactions;
+	struct fw_replay *replay;
 };
 
 int nft_new(struct nft **ret)
@@ -60,6 +64,7 @@ void nft_free(struct nft *n)
 		nft_ctx_free(n->ctx);
 	if (n->gen_socket)
 		mnl_socket_close(n->gen_socket);
+	nft_forget(n);
 	free(n);
 }
 
@@ -243,6 +248,31 @@ bool nft_table_gone(struct nft *n)
 	/* Either the table or an error is the only answer. */
 	len = mnl_socket_recvfrom(n->gen_socket, buf, sizeof(buf));
 	return len > 0 && mnl_cb_run(buf, (size_t)len, 0, 0, NULL, NULL) < 0 && errno == ENOENT;
+}
+
+int nft_remember(struct nft *n)
+{
+	nft_forget(n);
+	return replay_take(&n->replay);
+}
+
+int nft_replay(struct nft *n)
+{
+	if (!n->replay)
+		return -ENOENT;
+	n->transactions++;
+	return replay_send(n->gen_socket, n->replay);
+}
+
+void nft_forget(struct nft *n)
+{
+	fw_replay_free(n->replay);
+	n->replay = NULL;
+}
+
+bool nft_remembers(const struct nft *n)
+{
+	return n->replay != NULL;
 }
 
 uint64_t nft_transactions(const struct nft *n)

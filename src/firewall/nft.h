@@ -59,6 +59,16 @@ int nft_forward_drop(struct nft *n, char *ret, size_t size, struct err *e) __mus
 int nft_generation(struct nft *n, uint32_t *ret) __must_check;
 /* nft_table_gone() - there is no table `inet vmlane`. */
 bool nft_table_gone(struct nft *n);
+/*
+ * nft_remember() - the table as it is now is kept, for nft_replay() to make it again when it is gone:
+ * in one transaction, which takes a tenth of the time that the same text would; see replay.h for
+ * what of it comes anew. nft_forget() - it is not kept any more; nft_remembers(): it is. -E2BIG when
+ * there is too much of it, -ENOENT when there is nothing.
+ */
+int nft_remember(struct nft *n) __must_check;
+int nft_replay(struct nft *n) __must_check;
+void nft_forget(struct nft *n);
+bool nft_remembers(const struct nft *n);
 /* nft_transactions() - how many transactions that write were sent. */
 uint64_t nft_transactions(const struct nft *n);
 

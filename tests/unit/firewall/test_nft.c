@@ -382,6 +382,90 @@ static void test_all_or_nothing(void **state)
 	buf_done(&after);
 }
 
+/* What was remembered of the table that is there makes the same table again, lifetimes and all. */
+static void replays(void)
+{
+	uint32_t before, after;
+	struct buf was, is;
+
+	list(&was);
+	assert_int_equal(nft_remember(nft), 0);
+	assert_true(nft_remembers(nft));
+	assert_int_equal(nft_replay(nft), -EEXIST);
+	drop_table();
+	assert_int_equal(nft_generation(nft, &before), 0);
+	assert_int_equal(nft_replay(nft), 0);
+	assert_int_equal(nft_generation(nft, &after), 0);
+	assert_int_equal(after, before + 1);
+	list(&is);
+	assert_string_equal(buf_str(&is), buf_str(&was));
+	/* And can be remembered in turn. */
+	drop_table();
+	assert_int_equal(nft_replay(nft), 0);
+	nft_forget(nft);
+	assert_false(nft_remembers(nft));
+	assert_int_equal(nft_replay(nft), -ENOENT);
+	buf_done(&was);
+	buf_done(&is);
+}
+
+static void replay_golden(const char *name)
+{
+	uint32_t seconds[FW_STATE_COUNT];
+	struct golden_input in;
+	struct fw_ruleset r;
+
+	for (uint32_t i = 0; i < FW_STATE_COUNT; i++)
+		seconds[i] = 1000 + i;
+	golden_input_read(name, &in);
+	assert_int_equal(fw_ruleset_build(&in.desired, &r), 0);
+	commit_full(&r);
+	assert_int_equal(nft_lifetimes(nft, seconds), 0);
+	replays();
+	fw_ruleset_done(&r);
+}
+
+static void test_replay(void **state)
+{
+	struct fw_ruleset r;
+
+	(void)state;
+	golden_each(replay_golden);
+	build_numbered(0, 1000, 0, &r);
+	commit_full(&r);
+	replays();
+	fw_ruleset_done(&r);
+	drop_table();
+	assert_int_equal(nft_remember(nft), -ENOENT);
+	assert_false(nft_remembers(nft));
+}
+
+/* What the kernel tells in several messages, the last first; and counters as they stood. */
+static void test_replay_of_intervals_and_counters(void **state)
+{
+	struct buf text = BUF_INIT(GOLDEN_TEXT_MAX);
+	struct fw_counters c;
+	struct err e = {0};
+
+	(void)state;
+	drop_table();
+	buf_puts(&text, "table inet vmlane {\ncounter spoofed { packets 7 bytes 70 }\n"
+			"set many { type ipv4_addr; flags interval; elements = { ");
+	for (unsigned int i = 0; i < 3000; i++)
+		buf_printf(&text, "10.%u.%u.4-10.%u.%u.9, ", i / 200, i % 200, i / 200, i % 200);
+	buf_puts(&text,
+		 "0.0.0.0/8, 255.255.255.0/24 }; }\n"
+		 "set six { type ipv6_addr; flags interval; elements = { ::/128, fd00::/8 }; }\n"
+		 "chain c { ip saddr { 10.0.0.0/8, 192.168.0.0/16 } ip saddr @many accept\n"
+		 "tcp dport { 22, 80-90 } ip6 saddr @six counter comment \"x\"\n}\n}\n");
+	if (nft_run(nft, buf_str(&text), &e) != 0)
+		fail_msg("%s", e.message);
+	replays();
+	assert_int_equal(nft_counters(nft, &c, &e), 0);
+	assert_int_equal(c.spoofed, 7);
+	buf_done(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -396,6 +480,8 @@ int main(void)
 		cmocka_unit_test(test_no_table),
 		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_all_or_nothing),
+		cmocka_unit_test(test_replay),
+		cmocka_unit_test(test_replay_of_intervals_and_counters),
 	};
 	int failed;
 
