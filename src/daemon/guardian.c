@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "daemon/bridged.h"
+#include "daemon/work.h"
 
 #define PLACES_US 200000 /* of other firewalls' rules, since the last of them came */
 #define PLACES_MAX_US 2000000
@@ -216,8 +217,10 @@ void guardian_heard(struct manager *m, const struct rtnl_event *ev)
 
 /* ---- is it as it should be? ---- */
 
-static bool held_is_right(struct manager *m, const struct takeover_rt *t)
+static bool held_is_right(struct guardian *g, const struct takeover_rt *t, struct actual *ports)
 {
+	const struct network_rt *n = manager_network(g->m, t->row.network);
+	struct manager *m = g->m;
 	struct link_state bridge, nic;
 
 	if (t->row.phase != PHASE_HELD && t->row.phase != PHASE_TAKING)
@@ -225,19 +228,22 @@ static bool held_is_right(struct manager *m, const struct takeover_rt *t)
 	if (rtnl_link_get(m->rtnl, t->row.bridge, 0, &bridge, NULL) < 0)
 		return false;
 	/* A NIC that was removed comes back when it likes; status tells of it. */
-	return rtnl_link_get(m->rtnl, t->row.uplink, 0, &nic, NULL) < 0 ||
-	       (nic.master == bridge.ifindex && bridge.up);
+	if (rtnl_link_get(m->rtnl, t->row.uplink, 0, &nic, NULL) < 0)
+		return true;
+	return nic.master == bridge.ifindex && bridge.up &&
+	       (!n || guardian_vlans_are_right(g, n, NULL, &nic, ports));
 }
 
-static bool network_is_right(struct manager *m, const struct network_rt *n)
+static bool network_is_right(struct guardian *g, const struct network_rt *n, struct actual *ports)
 {
+	struct manager *m = g->m;
 	const struct takeover_rt *t = bridged_find(m, n->name);
 	struct link_state l;
 
 	if (n->stopped || n->problem.code[0])
 		return true;
 	if (n->config->mode == NETWORK_BRIDGED)
-		return !t || held_is_right(m, t);
+		return !t || held_is_right(g, t, ports);
 	return rtnl_link_get(m->rtnl, n->config->bridge, 0, &l, NULL) == 0 &&
 	       l.ifindex == n->ifindex && l.up && l.stp == n->config->stp &&
 	       (!n->mtu || l.mtu == n->mtu);
@@ -254,8 +260,10 @@ static bool port_is_right(const struct network_rt *n, const struct guest_rt *g,
 	       (!n->mtu || n->config->mode == NETWORK_BRIDGED || l->mtu == n->mtu);
 }
 
-static bool guest_is_right(struct manager *m, const struct guest_rt *g)
+static bool guest_is_right(struct guardian *guardian, const struct guest_rt *g,
+			   struct actual *ports)
 {
+	struct manager *m = guardian->m;
 	const struct network_rt *n = manager_network(m, g->g.network);
 	struct link_state l;
 
@@ -266,32 +274,34 @@ static bool guest_is_right(struct manager *m, const struct guest_rt *g)
 		return g->g.kind == GUEST_RUN;
 	if (n->stopped || !n->ifindex)
 		return !n->stopped || !l.master;
-	return l.master == n->ifindex && port_is_right(n, g, &l);
+	return l.master == n->ifindex && port_is_right(n, g, &l) &&
+	       guardian_vlans_are_right(guardian, n, g, &l, ports);
+}
+
+static bool marked_is_right(struct guardian *g, const struct marked *v, struct actual *ports)
+{
+	const struct guest_rt *guest = manager_guest_by_tap(g->m, v->name);
+	const struct network_rt *net = manager_network_by_bridge(g->m, v->name);
+	const struct takeover_rt *t = bridged_by_uplink(g->m, v->name);
+
+	if (v->conf && !guardian_sysctls_are_right(g, v->name))
+		return false;
+	return !v->link ||
+	       ((!guest || guest_is_right(g, guest, ports)) &&
+		(!net || network_is_right(g, net, ports)) && (!t || held_is_right(g, t, ports)));
 }
 
 bool guardian_marked_are_right(struct guardian *g)
 {
-	size_t n = g->n_marked;
-	bool all = g->all_conf;
+	bool right = !g->all_conf || guardian_sysctls_are_right(g, NULL);
+	struct actual ports = {0};
 
-	g->n_marked = 0;
 	g->all_conf = false;
-	if (all && !guardian_sysctls_are_right(g, NULL))
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		const struct marked *v = &g->marked[i];
-		const struct guest_rt *guest = manager_guest_by_tap(g->m, v->name);
-		const struct network_rt *net = manager_network_by_bridge(g->m, v->name);
-		const struct takeover_rt *t = bridged_by_uplink(g->m, v->name);
-
-		if (v->conf && !guardian_sysctls_are_right(g, v->name))
-			return false;
-		if (v->link &&
-		    ((guest && !guest_is_right(g->m, guest)) ||
-		     (net && !network_is_right(g->m, net)) || (t && !held_is_right(g->m, t))))
-			return false;
-	}
-	return true;
+	for (size_t i = 0; i < g->n_marked && right; i++)
+		right = marked_is_right(g, &g->marked[i], &ports);
+	g->n_marked = 0;
+	actual_done(&ports);
+	return right;
 }
 
 /* ---- beginning and end ---- */
@@ -326,6 +336,8 @@ int guardian_new(struct manager *m)
 	if (r >= 0)
 		r = guardian_sysctls_new(g);
 	if (r >= 0)
+		r = guardian_switch_new(g);
+	if (r >= 0)
 		r = sd_event_add_time_relative(m->loop, &g->tick, CLOCK_MONOTONIC, TICK_US, 0,
 					       on_tick, g);
 	return r < 0 ? r : 0;
@@ -352,5 +364,6 @@ void guardian_free(struct guardian *g)
 	fw_watch_free(g->watch);
 	json_decref(g->last);
 	guardian_sysctls_done(g);
+	guardian_switch_done(g);
 	free(g);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * guardian_internal.h - shared by guardian.c (noticing), guardian_sysctl.c (likewise, of sysctls) and
- * guardian_mend.c (mending, telling).
+ * guardian_internal.h - shared by guardian.c (noticing), guardian_sysctl.c and
+ * guardian_switch.c (likewise, of sysctls, and of ports' MACs and VLANs) and guardian_mend.c (mending, telling).
  */
 #ifndef VMLANE_DAEMON_GUARDIAN_INTERNAL_H
 #define VMLANE_DAEMON_GUARDIAN_INTERNAL_H
@@ -52,6 +52,7 @@ struct culprit {
  * @kept:	sorted by interface, owned; @next_kept: the next that is read without having been told
  * @all_conf:	any of them may have been changed
  * @sysctls:	hears of writes to them; @unwatched: directories that it has no place for were told of
+ * @pins:	hears of pinned MACs
  * @by:		of the last change of rules that is not mended yet
  * @pace:	of mending
  * @fighting:	that somebody does not stop was told; @silent: mendings that were not logged since
@@ -82,6 +83,8 @@ struct guardian {
 	struct sysctl_watch *sysctls;
 	sd_event_source *sysctls_source;
 	bool unwatched;
+	struct rtnl_monitor *pins;
+	sd_event_source *pins_source;
 	struct culprit by;
 	struct pace pace;
 	bool fighting;
@@ -115,6 +118,19 @@ void guardian_sysctls_tick(struct guardian *g);
  * thought of; into @changes what was done.
  */
 void guardian_sysctls_restore(struct guardian *g, json_t *changes);
+
+/* ---- guardian_switch.c ---- */
+
+int guardian_switch_new(struct guardian *g) __must_check;
+void guardian_switch_done(struct guardian *g);
+/*
+ * guardian_vlans_are_right() - @port (@guest's tap, or the NIC where that is NULL) of a bridge of
+ * @n's, on the LAN, is in the VLANs that it should be in. @ports: all zero at first, for the caller to
+ * actual_done(): the kernel is asked once.
+ */
+bool guardian_vlans_are_right(struct guardian *g, const struct network_rt *n,
+			      const struct guest_rt *guest, const struct link_state *port,
+			      struct actual *ports);
 
 /* ---- guardian_mend.c ---- */
 

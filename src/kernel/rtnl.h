@@ -261,6 +261,13 @@ struct rtnl_monitor;
  */
 int rtnl_monitor_new(rtnl_event_fn fn, void *ctx, struct rtnl_monitor **ret,
 		     int *ret_fd) __must_check;
+/*
+ * rtnl_monitor_new_pins() - one of its own, for static entries of bridges' MAC tables alone: those that
+ * were made or changed (RTNL_EVENT_FDB), and those that went (RTNL_EVENT_FDB_DEL). One that became
+ * an entry like those that are learnt is not told.
+ */
+int rtnl_monitor_new_pins(rtnl_event_fn fn, void *ctx, struct rtnl_monitor **ret,
+			  int *ret_fd) __must_check;
 void rtnl_monitor_free(struct rtnl_monitor *m);
 /*
  * rtnl_monitor_fdb() - hear of the bridges' MAC tables too, or no more. Off at first, since the

@@ -9,7 +9,10 @@
  */
 #include "kernel/rtnl_internal.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/neighbour.h>
 #include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
@@ -42,9 +45,7 @@ static int membership(struct rtnl_monitor *m, int group, bool on)
 
 static int open_monitor(struct rtnl_monitor *m)
 {
-	static const int groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE};
-	static const int others[] = {RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, RTNLGRP_TC};
-	int size = MONITOR_RCVBUF, fd, r = 0;
+	int size = MONITOR_RCVBUF, fd;
 
 	m->sk = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (!m->sk)
@@ -54,8 +55,15 @@ static int open_monitor(struct rtnl_monitor *m)
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0 &&
 	    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0)
 		return -errno;
-	if (mnl_socket_bind(m->sk, 0, MNL_SOCKET_AUTOPID) < 0)
-		return -errno;
+	return mnl_socket_bind(m->sk, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : 0;
+}
+
+static int join_usual(struct rtnl_monitor *m)
+{
+	static const int groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE};
+	static const int others[] = {RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, RTNLGRP_TC};
+	int r = 0;
+
 	for (size_t i = 0; i < ARRAY_SIZE(groups) && r == 0; i++)
 		r = membership(m, groups[i], true);
 	/* Whoever needs to know looks now and then, too. */
@@ -64,7 +72,32 @@ static int open_monitor(struct rtnl_monitor *m)
 	return r;
 }
 
-int rtnl_monitor_new(rtnl_event_fn fn, void *ctx, struct rtnl_monitor **ret, int *ret_fd)
+/*
+ * The kernel passes on none but static entries of bridges' MAC tables, so that what is learnt costs
+ * this process nothing. The filter sees the message from its head on, in network byte order.
+ */
+static int join_pins(struct rtnl_monitor *m)
+{
+	const unsigned int family = NLMSG_HDRLEN + offsetof(struct ndmsg, ndm_family);
+	const unsigned int state = NLMSG_HDRLEN + offsetof(struct ndmsg, ndm_state);
+	struct sock_filter steps[] = {
+		BPF_STMT(BPF_LD | BPF_ABS | BPF_B, family),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_BRIDGE, 0, 3),
+		BPF_STMT(BPF_LD | BPF_ABS | BPF_H, state),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, htons(NUD_NOARP), 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	const struct sock_fprog filter = {ARRAY_SIZE(steps), steps};
+
+	if (setsockopt(mnl_socket_get_fd(m->sk), SOL_SOCKET, SO_ATTACH_FILTER, &filter,
+		       sizeof(filter)) < 0)
+		return -errno;
+	return membership(m, RTNLGRP_NEIGH, true);
+}
+
+static int monitor_new(rtnl_event_fn fn, void *ctx, int (*join)(struct rtnl_monitor *),
+		       struct rtnl_monitor **ret, int *ret_fd)
 {
 	struct rtnl_monitor *m = calloc(1, sizeof(*m));
 	int err;
@@ -75,6 +108,8 @@ int rtnl_monitor_new(rtnl_event_fn fn, void *ctx, struct rtnl_monitor **ret, int
 	m->ctx = ctx;
 	m->buf = malloc(RTNL_RECV_SIZE);
 	err = m->buf ? open_monitor(m) : -ENOMEM;
+	if (err == 0)
+		err = join(m);
 	if (err < 0) {
 		rtnl_monitor_free(m);
 		return err;
@@ -82,6 +117,16 @@ int rtnl_monitor_new(rtnl_event_fn fn, void *ctx, struct rtnl_monitor **ret, int
 	*ret = m;
 	*ret_fd = mnl_socket_get_fd(m->sk);
 	return 0;
+}
+
+int rtnl_monitor_new(rtnl_event_fn fn, void *ctx, struct rtnl_monitor **ret, int *ret_fd)
+{
+	return monitor_new(fn, ctx, join_usual, ret, ret_fd);
+}
+
+int rtnl_monitor_new_pins(rtnl_event_fn fn, void *ctx, struct rtnl_monitor **ret, int *ret_fd)
+{
+	return monitor_new(fn, ctx, join_pins, ret, ret_fd);
 }
 
 void rtnl_monitor_free(struct rtnl_monitor *m)

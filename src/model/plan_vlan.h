@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * plan_vlan.h - what VLANs the ports of a bridge on the LAN have to come into and go out of. Inside
- * src/model only: plan.c makes steps of it.
+ * plan_vlan.h - what VLANs the ports of a bridge on the LAN have to come into and go out of. plan.c
+ * makes steps of it; others only ask whether there would be any.
  */
 #ifndef VMLANE_MODEL_PLAN_VLAN_H
 #define VMLANE_MODEL_PLAN_VLAN_H

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What other programs do to rules, links, addresses and sysctls of ours is put right, told, and nothing else is."""
+import json
 import os
 import time
 
@@ -11,6 +12,11 @@ from test_monitor import Listener
 from world import INTERNET, TIMEOUT, wait_for
 
 LAN = "network: {0}\nmode: bridged\nuplink: {1}\n"
+POLICY = DEFAULT + """policy:
+  sets: { web: [203.0.113.0/24, 198.51.100.0/24] }
+  rules:
+    - reject out tcp 80 to @web
+"""
 NOHOST = "network: priv\nmode: isolated\nhost: false\n"
 
 
@@ -75,6 +81,31 @@ def test_established_connections_survive_a_flush(vmlaned, world, web1):
     went = stop_stream(stream)
     assert len(went["ports"]) == 1 and went["ports"][0][0] == "203.0.113.2", went
     assert went["received"] > went["sent"] * 0.4, went  # the machine may be slow, and five times there were no rules
+
+
+@pytest.mark.long
+def test_a_table_that_was_remembered(world, daemon, guest):
+    """When nothing changed for a while the table comes again in one transaction, as it was, rules by users and all."""
+    d = daemon({"default.yaml": POLICY})
+    g = guest("web1", d=d)
+    g.dhcp()
+    assert g.http(check=False).returncode and g.reaches("192.168.122.1")
+    listing = world.host.run("nft", "-s", "list", "table", "inet", "vmlane")
+    for _ in range(20):
+        time.sleep(2)
+        before = d.writes()
+        with Mended(d, "+ firewall table inet vmlane", by="nft"):
+            world.host.run("nft", "flush", "ruleset")
+        if d.writes() == before + 1:
+            break
+    else:
+        pytest.fail("it was never remembered")
+    assert world.host.run("nft", "-s", "list", "table", "inet", "vmlane") == listing
+    assert g.http(check=False).returncode and g.reaches("192.168.122.1")
+    d.vmlane("network", "create", "other", "--subnet", "10.9.0.0/24")  # from now on it is another table
+    with Mended(d):
+        world.host.run("nft", "flush", "ruleset")
+    assert "10.9.0.0" in world.host.run("nft", "list", "set", "inet", "vmlane", "sources")
 
 
 def test_rules_of_others_are_no_concern(vmlaned, world, web1):
@@ -174,6 +205,40 @@ def test_links_addresses_sysctls(vmlaned, world, web1, what):
     with Mended(vmlaned, word):
         world.host.run("sh", "-ec", how)
     assert web1.ping("192.168.122.1") and web1.http()["address"] == "203.0.113.2"
+
+
+MEDDLED = {
+    "gone": "bridge fdb del {a} dev vl-a master",
+    "at another port": "bridge fdb replace {a} dev vl-b master static",
+    "pinned to another port": "bridge fdb replace {a} dev vl-b master static sticky",
+    "not sticky": "bridge fdb replace {a} dev vl-a master static",
+    "one more": "bridge fdb add 02:00:00:00:00:77 dev vl-a master static sticky",
+    "the second gone": "bridge fdb del 02:00:00:00:00:05 dev vl-a master",
+    "the second at another port": "bridge fdb replace 02:00:00:00:00:05 dev vl-b master static",
+}
+
+
+def test_pinned_macs(world, daemon, guest):
+    d = daemon({"default.yaml": DEFAULT + "guests:\n  a:\n    macs: [ 02:00:00:00:00:05 ]\n"})
+    a, b = guest("a", d=d), guest("b", d=d)
+    for g in (a, b):
+        g.dhcp()
+    for what, how in MEDDLED.items():
+        with Mended(d, "vl-a" if "one more" in what else "MAC"):
+            world.host.run("sh", "-ec", how.format(a=a.mac))
+        assert pins(world, "vl-a") == {a.mac, "02:00:00:00:00:05"} and pins(world, "vl-b") == {b.mac}, what
+    # What others pin where it is in nobody's way is theirs.
+    before = guardian(d)["mended"]
+    world.host.run("sh", "-ec", "ip link add theirs type veth peer name theirs2; ip link set theirs master vl-default;"
+                   "bridge fdb add 02:00:00:00:00:99 dev theirs master static")
+    with Mended(d, "MAC"):
+        world.host.run("bridge", "fdb", "del", b.mac, "dev", "vl-b", "master")
+    assert guardian(d)["mended"] == before + 1 and pins(world, "theirs") == {"02:00:00:00:00:99"}
+    assert a.http() and b.http()
+
+
+def pins(world, port):
+    return {e["mac"] for e in json.loads(world.host.run("bridge", "-j", "fdb", "show", "dev", port)) if e["state"] == "static" and "master" in e}
 
 
 def test_a_tap_of_an_attached_guest(vmlaned, world, guest):
