@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""guardian.py - how long the rules are away when another program flushes them, and what happens to packets meanwhile.
+"""guardian.py - how long the rules are away when another program flushes them, and what happens to packets meanwhile; and how long
+a sysctl has somebody else's value.
 
     [guest] c-SIDE -- p-SIDE [vl-n0 | vmlaned] up0 -- x-SIDE [nowhere]
 
-This process flushes (a transaction that deletes all tables), and hears of each transaction as vmlaned does. A guest sends a
+This process flushes (a transaction that deletes all tables), and hears of each transaction as vmlaned does. It switches IPv6 on at a
+bridge that shall be without, of which the kernel tells nobody, and reads that sysctl until it is back. A guest sends a
 datagram a millisecond all the time in one connection; those that leave by the uplink are told by their source address."""
 import errno
 import os
@@ -18,7 +20,8 @@ from sides import Vmlaned, numbered
 from stats import Table, duration, percentile
 from world import HERE, Ns, wait_for
 
-EVERY_S = 0.9  # more often would be taken for a fight (daemon/pace.h)
+EVERY_S = 1.75  # a flush and a sysctl of each side; more often would be taken for a fight (daemon/pace.h)
+QUIET_S = 3  # then the table has been remembered
 GUEST, HOST, TO = "10.80.0.50", "203.0.113.2", "198.51.100.7"
 NFTABLES, BATCH_BEGIN, BATCH_END, NEWTABLE, DELTABLE, NEWGEN = 10, 0x10, 0x11, 0, 2, 15
 SOL_NETLINK, ADD_MEMBERSHIP, GROUP_NFTABLES = 270, 1, 7
@@ -145,40 +148,75 @@ def flow(guest, nowhere, dev):
     print(sent, host, own, flush=True)
 
 
-def side(count, rounds):
-    """Seconds of each flush, from before it until the table is there again; and what became of packets."""
-    ns = Ns(f"flush{count}")
-    daemon = Vmlaned(ns, numbered(count))
-    packets = Flow(ns)
-    ear, took = Ear(ns), []
-    with open("/proc/self/comm", encoding="ascii") as f:
-        own = f.read().strip()
-    with ns.enter():
-        flusher = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
-    for i in range(rounds):
-        time.sleep(EVERY_S)
-        ear.empty()
+class Side:
+    """A daemon with @count networks, and a guest of the first."""
+
+    def __init__(self, count):
+        self.ns = Ns(f"flush{count}")
+        self.daemon = Vmlaned(self.ns, numbered(count))
+        self.packets, self.ear = Flow(self.ns), Ear(self.ns)
+        self.flushed, self.set, self.mended = [], [], 0
+        with open("/proc/self/comm", encoding="ascii") as f:
+            self.own = f.read().strip()
+        with self.ns.enter():
+            self.flusher = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+            self.sysctl = os.open("/proc/sys/net/ipv6/conf/vl-n0/disable_ipv6", os.O_RDWR)
+
+    def wait(self):
+        """With all that is looked at afterwards; else the next one would be put right along with this."""
+        self.mended += 1
+        wait_for("the end of it", lambda: self.daemon.api("GET", "/v1/status")["guardian"]["mended"] >= self.mended)
+
+    def flush(self):
+        self.ear.empty()
         begin = time.perf_counter()
-        flusher.sendto(FLUSH, (0, 0))
-        ear.wait(own, 30)
-        took.append(ear.wait("vmlaned", 30) - begin)
-        # With all that comes after the rules; else the next one would be put right along with this.
-        wait_for("the end of it", lambda: daemon.api("GET", "/v1/status")["guardian"]["mended"] > i)  # pylint: disable=cell-var-from-loop
-    counts = packets.end()
-    daemon.end()
-    return took, counts
+        self.flusher.sendto(FLUSH, (0, 0))
+        self.ear.wait(self.own, 30)
+        self.flushed.append(self.ear.wait("vmlaned", 30) - begin)
+        self.wait()
+
+    def write(self):
+        begin = time.perf_counter()
+        os.pwrite(self.sysctl, b"0", 0)
+        while os.pread(self.sysctl, 8, 0).strip() != b"1":
+            if time.perf_counter() > begin + 30:
+                raise RuntimeError("the sysctl stays as it is")
+            time.sleep(0.0002)
+        self.set.append(time.perf_counter() - begin)
+        self.wait()
+
+    def end(self):
+        counts = self.packets.end()
+        self.daemon.end()
+        return counts
+
+
+def times(seconds):
+    return duration(statistics.median(seconds)), duration(percentile(seconds, 99)), duration(max(seconds)), str(len(seconds))
 
 
 def measure(quick, command):
     rounds = 10 if quick else 100
-    table = Table(f"All rules flushed by another program, {rounds} times: until they are there again", command,
+    sides = {count: Side(count) for count in ((1, 100) if quick else (1, 100, 1000))}
+    time.sleep(QUIET_S)
+    for _ in range(rounds):
+        begin = time.monotonic()
+        for side in sides.values():
+            side.flush()
+            side.write()
+        time.sleep(max(0, begin + EVERY_S - time.monotonic()))
+    rules = Table(f"All rules flushed by another program, {rounds} times: until they are there again", command,
                   ("networks", "median", "p99", "longest", "flushes", "packets not sent on, each time", "sent on untranslated, each time"))
-    for count in (1, 100) if quick else (1, 100, 1000):
-        took, (sent, host, own) = side(count, rounds)
-        table.row(f"{count:,}", duration(statistics.median(took)), duration(percentile(took, 99)), duration(max(took)),
-                  str(rounds), f"{(sent - host - own) / rounds:.1f}", f"{own / rounds:.1f}")
-    table.note(f"From before the flush is sent until vmlaned's transaction is told by the kernel. A guest of network n0 sends {RATE:,} datagrams a second in one connection.")
-    table.show()
+    sysctls = Table(f"A sysctl changed by another program, {rounds} times: until it is back", command,
+                    ("networks", "median", "p99", "longest", "changes"))
+    for count, side in sides.items():
+        sent, host, own = side.end()
+        rules.row(f"{count:,}", *times(side.flushed), f"{(sent - host - own) / rounds:.1f}", f"{own / rounds:.1f}")
+        sysctls.row(f"{count:,}", *times(side.set))
+    rules.note(f"From before the flush is sent until vmlaned's transaction is told by the kernel. A guest of network n0 sends {RATE:,} datagrams a second in one connection.")
+    rules.show()
+    sysctls.note("From before net.ipv6.conf.vl-n0.disable_ipv6 is written until it reads as before.")
+    sysctls.show()
 
 
 if __name__ == "__main__":
