@@ -61,7 +61,7 @@ int nft_generation(struct nft *n, uint32_t *ret) __must_check;
 bool nft_table_gone(struct nft *n);
 /*
  * nft_remember() - the table as it is now is kept, for nft_replay() to make it again when it is gone:
- * in one transaction, which takes a tenth of the time that the same text would; see replay.h for
+ * in one transaction, without the time that the same text would take to be read; see replay.h for
  * what of it comes anew. nft_forget() - it is not kept any more; nft_remembers(): it is. -E2BIG when
  * there is too much of it, -ENOENT when there is nothing.
  */
