@@ -47,7 +47,7 @@ help:
 
 # Keys that `network set` often gets; all of them are in vmlane.yaml(5).
 _vmlane_keys='mtu mode uplink inbound host bridge access peers switch.stp switch.learning switch.ageing
-ipv4.subnet ipv4.gateway nat.ports nat.source nat.uplink dhcp.enabled policy.host policy.metadata policy.rules policy.sets limits.connections limits.new guard guard.mac guard.ip guard.arp guard.nd guard.dhcp guard.ra guard.ethertype guard.bpdu dhcp.range dhcp.lease dns.domain dns.servers'
+ipv4.subnet ipv4.gateway nat.ports nat.source nat.uplink dhcp.enabled policy.host policy.metadata policy.rules policy.sets limits.connections limits.new limits.broadcast limits.multicast limits.macs guard guard.mac guard.ip guard.arp guard.nd guard.dhcp guard.ra guard.ethertype guard.bpdu guard.broadcast guard.multicast guard.macs dhcp.range dhcp.lease dns.domain dns.servers'
 
 # The values of key $1 in the objects of the list that the other arguments ask for. The command
 # indents its JSON, so that the keys of the list's own objects, and no others, stand at column 7.

@@ -445,7 +445,18 @@ JUDGE_INLINE _Bool judge_bpdu(const __u8 *dmac)
 	return judge_equal(dmac, reserved, 5) && dmac[5] < 16;
 }
 
-/* guard_judge() - which guard of a port with facts @p drops the frame @w: enum port_guard. */
+/* @dmac: of a frame to many. */
+JUDGE_INLINE _Bool judge_broadcast(const __u8 *dmac)
+{
+	static const __u8 all[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+	return judge_equal(dmac, all, 6);
+}
+
+/*
+ * guard_judge() - which guard of a port with facts @p drops the frame @w: enum port_guard. Those that
+ * count have the last word, by what is not in the frame: guard_count.h.
+ */
 JUDGE_INLINE int guard_judge(const struct port_facts *p, const struct port_window *w)
 {
 	_Bool vlan;
@@ -511,11 +522,8 @@ JUDGE_INLINE _Bool judge_fast4(const struct port_fast *f, const __u8 *b)
 	       src == f->addr4[2] || src == f->addr4[3];
 }
 
-/*
- * guard_fast() - whether the frame from @b to @end, without a VLAN tag beside it, is known to be good;
- * false: guard_judge() has to say. @b is at an even address.
- */
-JUDGE_INLINE _Bool guard_fast(const struct port_fast *f, const __u8 *b, const __u8 *end)
+/* guard_fast_one() - guard_fast() of a frame to one receiver. */
+JUDGE_INLINE _Bool guard_fast_one(const struct port_fast *f, const __u8 *b, const __u8 *end)
 {
 	const __u16 *words = (const __u16 *)b;
 	__u16 type;
@@ -525,11 +533,18 @@ JUDGE_INLINE _Bool guard_fast(const struct port_fast *f, const __u8 *b, const __
 	type = judge_u16(b + 12);
 	if (words[3] != f->mac[0] || words[4] != f->mac[1] || words[5] != f->mac[2])
 		return 0;
-	if (b[0] == 0x01 && b[1] == 0x80)
-		return 0;
 	if (type == JUDGE_IP4)
 		return f->flags & (PORT_FAST_IP4 | PORT_FAST_IP4_ANY) && judge_fast4(f, b);
 	return type == JUDGE_IP6 && b + GUARD_FAST_IP6_LEN <= end && judge_fast6(f, b);
+}
+
+/*
+ * guard_fast() - whether the frame from @b to @end, without a VLAN tag beside it, is known to be good, but
+ * for what is counted; false: guard_judge() has to say. @b is at an even address.
+ */
+JUDGE_INLINE _Bool guard_fast(const struct port_fast *f, const __u8 *b, const __u8 *end)
+{
+	return guard_fast_one(f, b, end) && !(b[0] == 0x01 && b[1] == 0x80);
 }
 
 #endif

@@ -9,9 +9,10 @@
 #ifndef VMLANE_BPF_PORT_FACTS_H
 #define VMLANE_BPF_PORT_FACTS_H
 
+#include <linux/bpf.h>
 #include <linux/types.h>
 
-#define PORT_GUARD_LAYOUT 1
+#define PORT_GUARD_LAYOUT 2
 
 /* enum port_guard - as enum guard of model/guard.h, in the same order */
 enum port_guard {
@@ -23,6 +24,9 @@ enum port_guard {
 	PORT_GUARD_RA,
 	PORT_GUARD_ETHERTYPE,
 	PORT_GUARD_BPDU,
+	PORT_GUARD_BROADCAST,
+	PORT_GUARD_MULTICAST,
+	PORT_GUARD_MACS,
 	PORT_GUARD_COUNT,
 	PORT_GUARD_PASS = 255, /* no guard drops it */
 };
@@ -52,6 +56,9 @@ struct port_prefix {
  * @routers6:	IPv6 addresses that are the router's
  * @macs:	its MACs; the first is the guest's own
  * @pair_mac:	index in @macs of who has the IPv4 address @pair_addr
+ * @group_rate:	broadcasts, and other multicast frames, a second; 0 where that guard is off
+ * @macs_max:	so many MACs besides @macs may be behind it; 0: not counted
+ * @mac_age_s:	those that have been silent for twice as long are not there any more; not 0 with @macs_max
  * @prefixes:	addresses that any of its MACs may have
  *
  * What is not used is 0, so that equal facts are equal bytes.
@@ -72,6 +79,9 @@ struct port_facts {
 	__u8 macs[PORT_MACS_MAX][6];
 	__u8 pair_mac[PORT_PAIRS_MAX];
 	__u32 pair_addr[PORT_PAIRS_MAX];
+	__u32 group_rate[2];
+	__u32 macs_max;
+	__u32 mac_age_s;
 	struct port_prefix prefixes[PORT_PREFIXES_MAX];
 };
 
@@ -128,10 +138,38 @@ struct port_last {
 	__u8 src[16];
 };
 
-/* struct port_drops - what each guard has dropped at a port, in frames */
+/**
+ * struct port_drops - what is counted at a port
+ * @lock:	for @due_ns
+ * @due_ns:	of broadcasts, and of other multicast frames: guard_count.h; CLOCK_BOOTTIME
+ * @dropped:	by each guard, in frames
+ */
 struct port_drops {
+	struct bpf_spin_lock lock;
+	__u32 pad;
+	__u64 due_ns[2];
 	__u64 dropped[PORT_GUARD_COUNT];
 	struct port_last last[PORT_GUARD_COUNT];
+};
+
+#define PORT_SEEN_SETS 256 /* powers of two; a MAC has two sets */
+#define PORT_SEEN_WAYS 8
+#define PORT_SEEN_PLACES (PORT_SEEN_SETS * PORT_SEEN_WAYS)
+#define PORT_SEEN_MAX (PORT_SEEN_PLACES / 2) /* so that there is a place for each */
+
+/**
+ * struct port_seen - the MACs behind a port that are not the guest's (guard_count.h), where they are counted
+ * @lock:	for all of it
+ * @period:	the one that it is now, of port_facts.mac_age_s each; 0: before the first
+ * @now:	so many were seen in it; @before: in the one before, and not since
+ * @place:	MAC << 16 | the low bits of the period when it was last seen; 0: nobody yet
+ */
+struct port_seen {
+	struct bpf_spin_lock lock;
+	__u32 period;
+	__u32 now;
+	__u32 before;
+	__u64 place[PORT_SEEN_PLACES];
 };
 
 /* A dropped frame's fwmark is this and the guard that did it, by which a trace knows it. */

@@ -93,7 +93,7 @@ static const struct verb verbs[] = {
 		 "of them: its\n"
 		 "Ethernet source, and its IP or ARP source if it had one. Switches: `guard` of "
 		 "network and\n"
-		 "guest, vmlane.yaml(5).\n",
+		 "guest, and `limits` of those guards that count, vmlane.yaml(5).\n",
 	 .max = 1, .run = filter_list},
 	{"add", "NETWORK RULE", "one more rule in a network's policy, at once",
 	 .more = "RULE is ACTION DIRECTION [PROTOCOL [PORTS]] [from WHO] [to WHO] [log], see "

@@ -9,6 +9,7 @@
 #include "cli/verb.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -30,9 +31,20 @@ static void cell_last(const json_t *row, const char *key, struct buf *out)
 		   address ? address : "");
 }
 
+/* "off", "on", "on, 1000/s": a limit is one of frames a second, but for MACs. */
 static void cell_on(const json_t *row, const char *key, struct buf *out)
 {
-	buf_puts(out, json_is_true(json_object_get(row, key)) ? "on" : "off");
+	const char *guard = out_str(row, "guard");
+	int64_t limit = out_int(row, "limit", 0);
+
+	if (!json_is_true(json_object_get(row, key))) {
+		buf_puts(out, "off");
+		return;
+	}
+	buf_puts(out, "on");
+	if (limit)
+		buf_printf(out, ", %" PRId64 "%s", limit,
+			   guard && strcmp(guard, "macs") == 0 ? "" : "/s");
 }
 
 static const struct out_col columns[] = {
@@ -62,13 +74,14 @@ static int add_guest(const json_t *guest, json_t *rows)
 	int r = 0;
 
 	json_object_foreach (guards, name, one)
-		r |= json_array_append_new(rows,
-					   json_pack("{s:O, s:O, s:s, s:O, s:O, s:O}", "network",
-						     json_object_get(guest, "network"), "guest",
-						     json_object_get(guest, "name"), "guard", name,
-						     "on", json_object_get(one, "on"), "dropped",
-						     json_object_get(one, "dropped"), "last",
-						     json_object_get(one, "last")));
+		r |= json_array_append_new(
+			rows, json_pack("{s:O, s:O, s:s, s:O, s:O, s:O, s:O}", "network",
+					json_object_get(guest, "network"), "guest",
+					json_object_get(guest, "name"), "guard", name, "on",
+					json_object_get(one, "on"), "dropped",
+					json_object_get(one, "dropped"), "last",
+					json_object_get(one, "last"), "limit",
+					json_object_get(one, "limit")));
 	return r;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 
 /* ---- leases ---- */
 
@@ -95,6 +96,27 @@ static int add_mac(const struct mac *mac, const struct guest_config *known,
 	return r;
 }
 
+#define MAC_AGE_DEFAULT_S 300 /* of bridges that are taken as they are */
+
+static uint32_t limit_of(const struct network_config *c, const struct guest_config *known,
+			 uint16_t on, enum guard g)
+{
+	return on & 1u << g ? guard_limit_of(c, known, g) : 0;
+}
+
+static void add_limits(const struct network_config *c, const struct guest_config *known,
+		       struct port_facts *f)
+{
+	f->group_rate[0] = limit_of(c, known, f->guards, GUARD_BROADCAST);
+	f->group_rate[1] = limit_of(c, known, f->guards, GUARD_MULTICAST);
+	/* With guard `mac` there are no others. */
+	if (f->guards & 1u << GUARD_MAC)
+		return;
+	f->macs_max = limit_of(c, known, f->guards, GUARD_MACS);
+	if (f->macs_max)
+		f->mac_age_s = c->ageing_s ? c->ageing_s : MAC_AGE_DEFAULT_S;
+}
+
 int guard_facts(struct manager *m, const struct network_config *c, const struct state_guest *g,
 		const struct lease_table *leases, struct port_facts *ret)
 {
@@ -104,6 +126,7 @@ int guard_facts(struct manager *m, const struct network_config *c, const struct 
 
 	memset(&f, 0, sizeof(f));
 	f.guards = guards_of(c, known);
+	add_limits(c, known, &f);
 	r = add_mac(&g->mac, known, leases, &f);
 	for (size_t i = 0; known && i < known->n_macs && r == 0; i++)
 		r = add_mac(&known->macs[i], known, leases, &f);

@@ -81,6 +81,9 @@ json_t *view_forwards(const struct network_rt *n, const char *guest);
  */
 json_t *view_guard(struct manager *m, const struct network_config *c,
 		   const struct guest_config *known, const char *tap);
+struct port_last;
+/* view_guard_last() - the last frame that a guard has dropped, or null. */
+json_t *view_guard_last(const struct port_last *l);
 /* view_addresses() - what the configuration has as `addresses` of a guest; @known may be NULL. */
 json_t *view_addresses(const struct guest_config *known);
 /* view_firewall_counters() - of `status`; null where there is no table. */

@@ -23,7 +23,7 @@ static const char *source(const struct port_last *l, char buf[static IP6_STRLEN]
 	return l->ethertype == 0x0800 || l->ethertype == 0x0806 ? ip4_format(four, buf) : NULL;
 }
 
-static json_t *last_json(const struct port_last *l)
+json_t *view_guard_last(const struct port_last *l)
 {
 	int64_t ago_s = (int64_t)(clock_boot_us() / 1000000) - (int64_t)(l->time_ns / NS_PER_S);
 	char mac[MAC_STRLEN], address[IP6_STRLEN], type[8];
@@ -39,6 +39,14 @@ static json_t *last_json(const struct port_last *l)
 			 mac_format(&smac, mac), "address", src, "ethertype", type);
 }
 
+static json_t *limit_json(const struct network_config *c, const struct guest_config *known,
+			  enum guard g)
+{
+	uint32_t max = c && g >= GUARD_LIMITED ? guard_limit_of(c, known, g) : 0;
+
+	return max ? json_integer(max) : json_null();
+}
+
 json_t *view_guard(struct manager *m, const struct network_config *c,
 		   const struct guest_config *known, const char *tap)
 {
@@ -50,9 +58,10 @@ json_t *view_guard(struct manager *m, const struct network_config *c,
 		drops = (struct port_drops){0};
 	for (enum guard g = 0; g < GUARD_COUNT; g++)
 		json_object_set_new(j, guard_name(g),
-				    json_pack("{s:b, s:I, s:o}", "on", on >> g & 1, "dropped",
+				    json_pack("{s:b, s:I, s:o, s:o}", "on", on >> g & 1, "dropped",
 					      (json_int_t)drops.dropped[g], "last",
-					      last_json(&drops.last[g])));
+					      view_guard_last(&drops.last[g]), "limit",
+					      limit_json(c, known, g)));
 	return j;
 }
 

@@ -15,9 +15,13 @@ _Static_assert((int)PORT_GUARD_MAC == (int)GUARD_MAC && (int)PORT_GUARD_IP == (i
 		       (int)PORT_GUARD_RA == (int)GUARD_RA &&
 		       (int)PORT_GUARD_ETHERTYPE == (int)GUARD_ETHERTYPE &&
 		       (int)PORT_GUARD_BPDU == (int)GUARD_BPDU &&
+		       (int)PORT_GUARD_BROADCAST == (int)GUARD_BROADCAST &&
+		       (int)PORT_GUARD_MULTICAST == (int)GUARD_MULTICAST &&
+		       (int)PORT_GUARD_MACS == (int)GUARD_MACS &&
 		       (int)PORT_GUARD_COUNT == (int)GUARD_COUNT,
 	       "the program numbers the guards otherwise");
 _Static_assert(PORT_MACS_MAX == 1 + GUEST_MACS_MAX, "a MAC of a guest without a place");
+_Static_assert(PORT_SEEN_MAX == GUARD_MACS_MAX, "a MAC behind a guest without a place");
 _Static_assert(PORT_PREFIXES_MAX == 1 + GUEST_ADDRESSES_MAX, "a prefix without a place");
 
 /* ---- facts ---- */

@@ -31,7 +31,7 @@
 #define BPFFS_MAGIC 0xcafe4a11
 
 /* What is pinned besides programs, of which each version has a name of its own. */
-enum pin { PIN_FASTS, PIN_FACTS, PIN_DROPS, MAPS };
+enum pin { PIN_FASTS, PIN_FACTS, PIN_DROPS, PIN_SEEN, MAPS };
 
 static const struct {
 	const char *name;
@@ -40,6 +40,7 @@ static const struct {
 	[PIN_FASTS] = {"fasts", sizeof(struct port_fast)},
 	[PIN_FACTS] = {"facts", sizeof(struct port_facts)},
 	[PIN_DROPS] = {"drops", sizeof(struct port_drops)},
+	[PIN_SEEN] = {"seen", sizeof(struct port_seen)},
 };
 _Static_assert(ARRAY_SIZE(pins) == MAPS, "a map without a row");
 
@@ -254,6 +255,7 @@ static int load(struct portguard *g)
 	maps[PIN_FASTS] = g->skel->maps.guard_fasts;
 	maps[PIN_FACTS] = g->skel->maps.guard_facts;
 	maps[PIN_DROPS] = g->skel->maps.guard_drops;
+	maps[PIN_SEEN] = g->skel->maps.guard_seen;
 	if (pinned_maps(g->netns, found))
 		for (enum pin p = 0; p < MAPS; p++)
 			r = r < 0 ? r : reuse(maps[p], found[p]);
@@ -397,6 +399,27 @@ static int count_from_nothing(struct portguard *g, int ifindex)
 	return 0;
 }
 
+/*
+ * Where MACs are counted there is something to count them by: anew, where others than before are forgotten
+ * at other times.
+ */
+static int count_macs(struct portguard *g, int ifindex, const struct port_facts *f)
+{
+	static const struct port_seen none;
+	struct port_facts now = {0};
+
+	if (!f->macs_max) {
+		(void)bpf_map_delete_elem(g->maps[PIN_SEEN], &ifindex);
+		return 0;
+	}
+	if (portguard_facts(g, ifindex, &now) == 0 && now.mac_age_s != f->mac_age_s)
+		(void)bpf_map_delete_elem(g->maps[PIN_SEEN], &ifindex);
+	if (bpf_map_update_elem(g->maps[PIN_SEEN], &ifindex, &none, BPF_NOEXIST) < 0 &&
+	    errno != EEXIST)
+		return -errno;
+	return 0;
+}
+
 /* Of the slot @ifindex would have: somebody else's who is there, or nobody's any more. */
 static bool slot_taken(struct portguard *g, uint32_t slot, int ifindex)
 {
@@ -425,6 +448,8 @@ static int put_facts(struct portguard *g, int ifindex, const struct port_facts *
 	struct port_fast fast;
 	int r = put_fast(g, ifindex, &nothing);
 
+	if (r == 0)
+		r = count_macs(g, ifindex, f);
 	if (r == 0 && bpf_map_update_elem(g->maps[PIN_FACTS], &ifindex, f, BPF_ANY) < 0)
 		r = -errno;
 	port_facts_fast(f, ifindex, &fast);
@@ -471,6 +496,7 @@ static void forget(struct portguard *g, int ifindex)
 	(void)put_fast(g, ifindex, &nothing);
 	(void)bpf_map_delete_elem(g->maps[PIN_FACTS], &ifindex);
 	(void)bpf_map_delete_elem(g->maps[PIN_DROPS], &ifindex);
+	(void)bpf_map_delete_elem(g->maps[PIN_SEEN], &ifindex);
 }
 
 static void unpin(struct portguard *g, const char *path, void *ctx)

@@ -99,7 +99,7 @@ static void emit_head(const struct network_config *n, struct buf *out)
 		buf_printf(out, "mtu: %u\n", n->mtu);
 	emit_switch(n, out);
 	guard_emit(&n->guard, "", out);
-	limits_emit(&n->limits, "", out);
+	limits_emit(&n->limits, &n->guard_limits, "", out);
 	emit_access(n, out);
 }
 
@@ -177,7 +177,8 @@ static bool guest_is_plain(const struct guest_config *g)
 {
 	return !g->has_mac && !g->has_ipv4 && !g->isolate && !g->pinned && g->n_macs == 0 &&
 	       !has_rate(g) && g->vlan == 0 && g->n_forwards == 0 && !g->guard.given &&
-	       !g->limits.has_connections && !g->limits.has_new && g->n_addresses == 0;
+	       !g->limits.has_connections && !g->limits.has_new && !g->guard_limits.given &&
+	       g->n_addresses == 0;
 }
 
 static void emit_macs(const struct guest_config *g, struct buf *out)
@@ -237,7 +238,7 @@ static void emit_guest(const struct guest_config *g, struct buf *out)
 		emit_rate(&g->rate, out);
 	emit_forwards(g, out);
 	guard_emit(&g->guard, "    ", out);
-	limits_emit(&g->limits, "    ", out);
+	limits_emit(&g->limits, &g->guard_limits, "    ", out);
 	guard_emit_addresses(g, out);
 }
 
@@ -298,7 +299,9 @@ static bool guest_equal(const struct guest_config *a, const struct guest_config 
 	       (!a->has_ipv4 || ip4_equal(a->ipv4, b->ipv4)) && a->isolate == b->isolate &&
 	       a->vlan == b->vlan && a->rate.up == b->rate.up && a->rate.down == b->rate.down &&
 	       macs_equal(a, b) && guard_equal(&a->guard, &b->guard) &&
-	       limits_equal(&a->limits, &b->limits) && guard_addresses_equal(a, b) &&
+	       limits_equal(&a->limits, &b->limits) &&
+	       guard_limits_equal(&a->guard_limits, &b->guard_limits) &&
+	       guard_addresses_equal(a, b) &&
 	       forwards_equal(a->forwards, a->n_forwards, b->forwards, b->n_forwards);
 }
 
@@ -328,7 +331,8 @@ static bool link_equal(const struct network_config *a, const struct network_conf
 	       a->mode == b->mode && a->adopted == b->adopted && a->inbound == b->inbound &&
 	       a->host == b->host && a->mtu == b->mtu && a->stp == b->stp &&
 	       a->learning == b->learning && a->ageing_s == b->ageing_s &&
-	       guard_equal(&a->guard, &b->guard);
+	       guard_equal(&a->guard, &b->guard) &&
+	       guard_limits_equal(&a->guard_limits, &b->guard_limits);
 }
 
 static bool ipv4_equal(const struct network_config *a, const struct network_config *b)

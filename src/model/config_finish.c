@@ -44,7 +44,6 @@ static const struct mode_key mode_keys[] = {
 	{"dns", WITH_SUBNET, "leave it out: the LAN's router tells the guests of it"},
 	{"mtu", WITH_SUBNET, "leave it out: it is the uplink's"},
 	{"policy", WITH_SUBNET, "leave it out: frames are switched there, not routed"},
-	{"limits", WITH_SUBNET, "leave it out: frames are switched there, not routed"},
 	{"switch", WITH_SUBNET, "leave it out: the bridge is taken as it is"},
 };
 
@@ -57,10 +56,27 @@ static const char *mend_of(const struct mode_key *k, enum network_mode mode)
 	return k->mend;
 }
 
+/* Connections are counted where packets are routed; what guards count they count everywhere. */
+static void check_limits(struct reader *r, const struct node *root, const char *where)
+{
+	static const char *const keys[] = {"connections", "new"};
+	const struct node *limits = find_node(root, "limits");
+
+	for (size_t i = 0; limits && limits->kind == NODE_MAP && i < ARRAY_SIZE(keys); i++) {
+		const struct node *v = find_node(limits, keys[i]);
+
+		if (v)
+			document_mistake(r->doc, v->key->at, "bad-value",
+					 "`%s` has no meaning %s: frames are switched there, not "
+					 "routed; leave it out",
+					 keys[i], where);
+	}
+}
+
 /* A network without the host has no addresses, so that none can be given. */
 static void check_private(struct reader *r, const struct node *root)
 {
-	static const char *const blocks[] = {"ipv4", "ipv6", "dhcp", "dns", "policy", "limits"};
+	static const char *const blocks[] = {"ipv4", "ipv6", "dhcp", "dns", "policy"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(blocks); i++) {
 		const struct node *v = find_node(root, blocks[i]);
@@ -76,6 +92,7 @@ static void check_private(struct reader *r, const struct node *root)
 			document_mistake(r->doc, r->places_of[i].ipv4, "bad-value",
 					 "`ipv4` has no meaning with `host: false`: nobody tells "
 					 "the guest of it; leave it out");
+	check_limits(r, root, "with `host: false`, where the host has no address");
 	r->n->dhcp = false;
 }
 
@@ -102,6 +119,7 @@ static void check_bridged(struct reader *r, const struct node *root)
 			document_mistake(r->doc, r->places_of[i].ipv4, "bad-value",
 					 "`ipv4` has no meaning in mode bridged: the LAN's router "
 					 "gives the guest its address; leave it out");
+	check_limits(r, root, "in mode bridged");
 	n->adopted = bridge != NULL;
 	n->dhcp = false;
 }

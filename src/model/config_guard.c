@@ -55,8 +55,9 @@ static void set_one(struct reader *r, const struct key *key, const struct node *
 	}
 
 static const struct key guard_keys[] = {
-	SWITCH("mac"),	SWITCH("ip"), SWITCH("arp"),	   SWITCH("nd"),
-	SWITCH("dhcp"), SWITCH("ra"), SWITCH("ethertype"), SWITCH("bpdu"),
+	SWITCH("mac"),	     SWITCH("ip"),	  SWITCH("arp"),       SWITCH("nd"),
+	SWITCH("dhcp"),	     SWITCH("ra"),	  SWITCH("ethertype"), SWITCH("bpdu"),
+	SWITCH("broadcast"), SWITCH("multicast"), SWITCH("macs"),
 };
 _Static_assert(ARRAY_SIZE(guard_keys) == GUARD_COUNT, "a guard without a key");
 

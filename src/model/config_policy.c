@@ -173,23 +173,55 @@ static void set_connections(struct reader *r, const struct key *key, const struc
 	l->has_connections = true;
 }
 
+/* "100/s" from 1 to @max, or "unlimited" (0). */
+static bool per_second(const char *text, uint32_t max, uint32_t *ret)
+{
+	size_t len = strlen(text);
+	char number[16];
+
+	*ret = 0;
+	if (strcmp(text, "unlimited") == 0)
+		return true;
+	if (len < 3 || len - 2 >= sizeof(number) || strcmp(text + len - 2, "/s") != 0)
+		return false;
+	memcpy(number, text, len - 2);
+	number[len - 2] = '\0';
+	return text_u32(number, 1, max, ret) == 0;
+}
+
 static void set_new(struct reader *r, const struct key *key, const struct node *v)
 {
 	struct guest_limits *l = limits(r);
-	char number[16];
-	size_t len = strlen(v->text);
 
 	l->has_new = true;
-	l->new_s = 0;
-	if (strcmp(v->text, "unlimited") == 0)
-		return;
-	if (len < 3 || len - 2 >= sizeof(number) || strcmp(v->text + len - 2, "/s") != 0) {
+	if (!per_second(v->text, POLICY_NEW_MAX, &l->new_s))
 		config_not_expected(r, key, v);
-		return;
-	}
-	memcpy(number, v->text, len - 2);
-	number[len - 2] = '\0';
-	if (text_u32(number, 1, POLICY_NEW_MAX, &l->new_s) < 0)
+}
+
+/* Of a guard that counts, whose name the key is. */
+static uint32_t *guard_limit(struct reader *r, const struct key *key)
+{
+	struct guard_limits *l = r->guest ? &r->guest->guard_limits : &r->n->guard_limits;
+	unsigned int i = 0;
+
+	while (i + 1 < GUARD_LIMITS && strcmp(guard_name(GUARD_LIMITED + i), key->name) != 0)
+		i++;
+	l->given = (uint8_t)(l->given | 1u << i);
+	return &l->max[i];
+}
+
+static void set_rate(struct reader *r, const struct key *key, const struct node *v)
+{
+	if (!per_second(v->text, GUARD_RATE_MAX, guard_limit(r, key)))
+		config_not_expected(r, key, v);
+}
+
+static void set_macs(struct reader *r, const struct key *key, const struct node *v)
+{
+	uint32_t *max = guard_limit(r, key);
+
+	*max = 0;
+	if (strcmp(v->text, "unlimited") != 0 && text_u32(v->text, 1, GUARD_MACS_MAX, max) < 0)
 		config_not_expected(r, key, v);
 }
 
@@ -198,6 +230,11 @@ static const struct key limits_keys[] = {
 	 set_connections, false},
 	{"new", NODE_TEXT, false, "connections a second from 1/s to 100000/s, or `unlimited`",
 	 set_new, false},
+	{"broadcast", NODE_TEXT, false, "frames a second from 1/s to 10000000/s, or `unlimited`",
+	 set_rate, false},
+	{"multicast", NODE_TEXT, false, "frames a second from 1/s to 10000000/s, or `unlimited`",
+	 set_rate, false},
+	{"macs", NODE_TEXT, false, "a number from 1 to 1024, or `unlimited`", set_macs, false},
 };
 
 void config_limits_set(struct reader *r, const struct key *key, const struct node *v)

@@ -20,6 +20,9 @@ static const struct {
 	[GUARD_RA] = {"ra", "what only an IPv6 router sends"},
 	[GUARD_ETHERTYPE] = {"ethertype", "a frame that is neither IPv4 nor ARP nor IPv6"},
 	[GUARD_BPDU] = {"bpdu", "a frame that is for switches alone"},
+	[GUARD_BROADCAST] = {"broadcast", "broadcasts beyond the guest's limit"},
+	[GUARD_MULTICAST] = {"multicast", "multicast frames beyond the guest's limit"},
+	[GUARD_MACS] = {"macs", "a source MAC beyond the limit of MACs behind its port"},
 };
 _Static_assert(ARRAY_SIZE(guards) == GUARD_COUNT, "a guard without a row");
 
@@ -41,7 +44,54 @@ uint16_t guards_of(const struct network_config *n, const struct guest_config *g)
 
 	if (g)
 		on = (uint16_t)((on & ~g->guard.given) | (g->guard.on & g->guard.given));
+	for (enum guard k = GUARD_LIMITED; k < GUARD_COUNT; k++)
+		if (!guard_limit_of(n, g, k))
+			on = (uint16_t)(on & ~(1u << k));
 	return on;
+}
+
+/* ---- limits ---- */
+
+/*
+ * No ordinary guest meets them: ARP, DHCP, mDNS and neighbour discovery are a few frames a second, a scan of
+ * its whole network some hundreds; 20,000 multicast frames are a stream of 200 Mbit/s.
+ */
+static const uint32_t defaults[GUARD_COUNT] = {
+	[GUARD_BROADCAST] = 1000,
+	[GUARD_MULTICAST] = 20000,
+	[GUARD_MACS] = 256,
+};
+
+uint32_t guard_limit_default(enum guard g)
+{
+	assert(g >= GUARD_LIMITED && g < GUARD_COUNT);
+	return defaults[g];
+}
+
+uint32_t guard_limit_of(const struct network_config *n, const struct guest_config *g,
+			enum guard guard)
+{
+	unsigned int i = guard - GUARD_LIMITED;
+
+	assert(guard >= GUARD_LIMITED && guard < GUARD_COUNT);
+	if (g && g->guard_limits.given & 1u << i)
+		return g->guard_limits.max[i];
+	return n->guard_limits.given & 1u << i ? n->guard_limits.max[i] : defaults[guard];
+}
+
+bool guard_is_rate(enum guard g)
+{
+	return g == GUARD_BROADCAST || g == GUARD_MULTICAST;
+}
+
+bool guard_limits_equal(const struct guard_limits *a, const struct guard_limits *b)
+{
+	if (a->given != b->given)
+		return false;
+	for (unsigned int i = 0; i < GUARD_LIMITS; i++)
+		if (a->given & 1u << i && a->max[i] != b->max[i])
+			return false;
+	return true;
 }
 
 /* ---- addresses ---- */

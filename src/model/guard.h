@@ -16,7 +16,10 @@
 struct network_config;
 struct guest_config;
 
-/* enum guard - each has a switch of its own, guard_name() is its key in YAML and JSON. */
+/*
+ * enum guard - each has a switch of its own, guard_name() is its key in YAML and JSON. Those from
+ * GUARD_LIMITED on count, and drop what is beyond a limit.
+ */
 enum guard {
 	GUARD_MAC,	 /* Ethernet sources other than the guest's MACs; its MACs sent by others */
 	GUARD_IP,	 /* IPv4 and IPv6 sources that are not the guest's */
@@ -26,8 +29,14 @@ enum guard {
 	GUARD_RA,	 /* what IPv6 routers send: advertisements, redirects */
 	GUARD_ETHERTYPE, /* all but IPv4, ARP and IPv6; VLAN tags */
 	GUARD_BPDU,	 /* what is for switches alone: 01:80:c2:00:00:00 to 0f */
+	GUARD_BROADCAST, /* frames to ff:ff:ff:ff:ff:ff, beyond so many a second */
+	GUARD_MULTICAST, /* frames to other groups, likewise */
+	GUARD_MACS,	 /* MACs behind the port that are not the guest's, beyond so many */
 	GUARD_COUNT,
 };
+
+#define GUARD_LIMITED GUARD_BROADCAST
+#define GUARD_LIMITS (GUARD_COUNT - GUARD_LIMITED)
 
 #define GUARDS_ALL ((1u << GUARD_COUNT) - 1)
 #define GUEST_ADDRESSES_MAX 64
@@ -46,6 +55,20 @@ struct guard_switches {
 	uint16_t on;
 };
 
+/**
+ * struct guard_limits - the limits of the guards that count, each at index guard - GUARD_LIMITED
+ * @given:	bits 1 << index of those that were written; else it is as the network has it, and there
+ *		guard_limit_default()
+ * @max:	frames a second, or MACs; 0: unlimited, by which the guard is off
+ */
+struct guard_limits {
+	uint8_t given;
+	uint32_t max[GUARD_LIMITS];
+};
+
+#define GUARD_RATE_MAX 10000000 /* frames a second */
+#define GUARD_MACS_MAX 1024
+
 /* struct guest_prefix - addresses that a guest may use; of one family, with a length other than 0. */
 struct guest_prefix {
 	struct ip4_prefix ip4;
@@ -54,9 +77,18 @@ struct guest_prefix {
 
 /*
  * guards_of() - the guards of guest @g (NULL: not configured) of @n that are on: all that neither of them
- * switches off.
+ * switches off, or has no limit for.
  */
 uint16_t guards_of(const struct network_config *n, const struct guest_config *g);
+
+/* guard_limit_default() - of @g, which is one that counts. */
+uint32_t guard_limit_default(enum guard g);
+/* guard_limit_of() - the limit of @guard for guest @g (NULL: not configured) of @n; 0: unlimited. */
+uint32_t guard_limit_of(const struct network_config *n, const struct guest_config *g,
+			enum guard guard);
+/* guard_is_rate() - its limit is one of frames a second. */
+bool guard_is_rate(enum guard g);
+bool guard_limits_equal(const struct guard_limits *a, const struct guard_limits *b);
 
 #define GUEST_PREFIX_STRLEN IP6_PREFIX_STRLEN
 /* guest_prefix_parse() - "ADDR" or "ADDR/LEN"; -EINVAL, or -ERANGE: bits are set behind @ret. */

@@ -98,7 +98,7 @@ const char *rate_format(uint64_t bits, char buf[static RATE_STRLEN]);
  * @pinned:	`static`: its MAC is behind its own port and nowhere else, for ever
  * @macs:	further MACs behind its port, of VMs inside it; @n_macs of them, pinned too
  * @guard:	which guards it has other than its network
- * @limits:	those that it has other than its network
+ * @limits:	those that it has other than its network; @guard_limits: likewise, of its guards
  * @addresses:	what it may use beside @ipv4 and what DHCP gives it; owned, @n_addresses of them
  * @rate:	its limits
  * @vlan:	bridged: the VLAN of the LAN that it is in; 0: it is where the host is
@@ -117,6 +117,7 @@ struct guest_config {
 	size_t n_macs;
 	struct guard_switches guard;
 	struct guest_limits limits;
+	struct guard_limits guard_limits;
 	struct guest_prefix *addresses;
 	size_t n_addresses;
 	struct guest_rate rate;
@@ -181,7 +182,7 @@ struct network_ipv6 {
  * @ageing_s:	for how long the bridge remembers where a MAC is; 0 leaves that to the kernel
  * @guard:	what is watched at its guests' ports, where they do not say otherwise
  * @policy:	what its guests may reach, and who may reach them
- * @limits:	of its guests, where they do not say otherwise
+ * @limits:	of its guests, where they do not say otherwise; @guard_limits: likewise, of their guards
  * @dhcp:	the DHCP server runs
  * @range_first: first dynamic address, inclusive
  * @range_last:	last dynamic address, inclusive
@@ -221,6 +222,7 @@ struct network_config {
 	struct guard_switches guard;
 	struct network_policy policy;
 	struct guest_limits limits;
+	struct guard_limits guard_limits;
 	bool dhcp;
 	struct in_addr range_first;
 	struct in_addr range_last;

@@ -525,20 +525,35 @@ void policy_emit(const struct network_policy *p, struct buf *out)
 		emit_set(&p->sets[i], out);
 }
 
-void limits_emit(const struct guest_limits *l, const char *indent, struct buf *out)
+/* "KEY: 5/s": the first of them, or one more. */
+static void emit_limit(const char *key, uint32_t max, bool rate, const char *indent, bool *first,
+		       struct buf *out)
 {
-	if (!l->has_connections && !l->has_new)
-		return;
-	buf_printf(out, "%slimits: {", indent);
-	if (l->has_connections && l->connections)
-		buf_printf(out, "connections: %u", l->connections);
-	else if (l->has_connections)
-		buf_puts(out, "connections: unlimited");
-	if (l->has_connections && l->has_new)
-		buf_puts(out, ", ");
-	if (l->has_new && l->new_s)
-		buf_printf(out, "new: %u/s", l->new_s);
-	else if (l->has_new)
-		buf_puts(out, "new: unlimited");
-	buf_puts(out, "}\n");
+	/* Hardly a blank, so that no file is longer when it is written than when it was read. */
+	if (*first)
+		buf_printf(out, "%slimits: {", indent);
+	else
+		buf_puts(out, ",");
+	*first = false;
+	if (max)
+		buf_printf(out, "%s: %u%s", key, max, rate ? "/s" : "");
+	else
+		buf_printf(out, "%s: unlimited", key);
+}
+
+void limits_emit(const struct guest_limits *l, const struct guard_limits *g, const char *indent,
+		 struct buf *out)
+{
+	bool first = true;
+
+	if (l->has_connections)
+		emit_limit("connections", l->connections, false, indent, &first, out);
+	if (l->has_new)
+		emit_limit("new", l->new_s, true, indent, &first, out);
+	for (unsigned int i = 0; i < GUARD_LIMITS; i++)
+		if (g->given & 1u << i)
+			emit_limit(guard_name(GUARD_LIMITED + i), g->max[i],
+				   guard_is_rate(GUARD_LIMITED + i), indent, &first, out);
+	if (!first)
+		buf_puts(out, "}\n");
 }

@@ -166,7 +166,11 @@ struct guest_limits limits_of(const struct network_config *n, const struct guest
 
 /* policy_emit() - the block `policy`; nothing where all is as by default. */
 void policy_emit(const struct network_policy *p, struct buf *out);
-/* limits_emit() - the line of key `limits`, indented by @indent; nothing where none was written. */
-void limits_emit(const struct guest_limits *l, const char *indent, struct buf *out);
+/*
+ * limits_emit() - the line of key `limits`, of connections and of the guards that count, indented by
+ * @indent; nothing where none was written.
+ */
+void limits_emit(const struct guest_limits *l, const struct guard_limits *g, const char *indent,
+		 struct buf *out);
 
 #endif

@@ -113,6 +113,22 @@ void tell_guard_by_hand(const struct look *l, struct diagnosis *d)
 		p->table, p->chain, (unsigned long long)p->handle);
 }
 
+/* It does nothing wrong, but too much of it. */
+static void tell_beyond(const struct port *p, enum guard g, struct diagnosis *d)
+{
+	const char *what = guard_is_rate(g) ? "frames a second" : "MACs besides its own";
+
+	diagnosis_mend(d, "vmlane network set %s guests.%s.limits.%s=unlimited", p->network,
+		       p->guest, guard_name(g));
+	diagnosis_advice(
+		d,
+		"or a higher limit, limits.%s, in %s (%u%s where nothing is written); vmlane "
+		"filter list %s shows how much it has dropped%s",
+		guard_name(g), what, guard_limit_default(g), guard_is_rate(g) ? "/s" : "", p->guest,
+		g == GUARD_MACS ? "; MACs that are known belong into the guest's `macs`"
+				: "; a loop or a scan in the guest is the usual cause");
+}
+
 void tell_guard(const struct look *l, struct diagnosis *d)
 {
 	enum guard g = guard_mark_of(&l->drop->decision);
@@ -121,17 +137,17 @@ void tell_guard(const struct look *l, struct diagnosis *d)
 	const char *who = p.guest ? p.guest : "the guest";
 	char mac[MAC_STRLEN];
 	struct mac smac;
-	bool address = offending(l, g, &a);
+	bool address = offending(l, g, &a), is_mac = g == GUARD_MAC || g == GUARD_MACS;
 
 	memcpy(smac.b, l->drop->seen.smac, sizeof(smac.b));
 	mac_format(&smac, mac);
 	diagnosis_saw(d, "guard", "%s", guard_name(g));
 	diagnosis_saw(d, "source", "%s%s%s", mac, address ? " " : "", a.text);
 	diagnosis_cause(d, "guard `%s` at %s's port drops %s%s%s", guard_name(g), who,
-			guard_what(g), address || g == GUARD_MAC ? ": " : "",
-			address		 ? a.text
-			: g == GUARD_MAC ? mac
-					 : "");
+			guard_what(g), address || is_mac ? ": " : "",
+			address	 ? a.text
+			: is_mac ? mac
+				 : "");
 	if (address && is_routers(l, &p, &a)) {
 		diagnosis_advice(d, "%s is the router's address: give the guest another", a.text);
 	} else if (!p.guest || !p.network) {
@@ -139,6 +155,8 @@ void tell_guard(const struct look *l, struct diagnosis *d)
 				    "vmlane.yaml(5)");
 	} else if (address) {
 		tell_address(&p, g, &a, d);
+	} else if (g >= GUARD_LIMITED) {
+		tell_beyond(&p, g, d);
 	} else {
 		diagnosis_mend(d, "vmlane network set %s guests.%s.guard.%s=off", p.network,
 			       p.guest, guard_name(g));

@@ -537,7 +537,7 @@ class Pins:
         return sorted(p for p in (os.listdir(PIN_DIR) if os.path.isdir(PIN_DIR) else []) if p.startswith(self.inode + "-"))
 
     def path(self, name):
-        return f"{PIN_DIR}/{self.inode}-1-{name}"
+        return f"{PIN_DIR}/{self.inode}-2-{name}"
 
     def program(self):
         return next(f"{PIN_DIR}/{n}" for n in self.names() if "-program-" in n)
@@ -652,14 +652,14 @@ def test_filter_list(net):
     net.attack("ethertype", Ether(src=m.mac, dst=a.mac, type=0x88B5))
     net.switch("bpdu", "off")
     rows = d.vmlane("filter", "list", "mallory")["filters"]
-    assert [r["guard"] for r in rows] == ["mac", "ip", "arp", "nd", "dhcp", "ra", "ethertype", "bpdu"]
+    assert [r["guard"] for r in rows] == ["mac", "ip", "arp", "nd", "dhcp", "ra", "ethertype", "bpdu", "broadcast", "multicast", "macs"]
     assert {r["guard"] for r in rows if not r["on"]} == {"bpdu"}
     last = {r["guard"]: r["last"] for r in rows}
     assert last["bpdu"] is None and all(begin - 1 <= x["time"] <= time.time() + 1 for x in last.values() if x)
     assert {g: (x["mac"], x["address"], x["ethertype"]) for g, x in last.items() if x} == {
         "ip": (m.mac, "192.168.122.77", "0x0800"), "mac": (STRANGER, m.ip, "0x0800"), "arp": (m.mac, ROUTER, "0x0806"),
         "nd": (m.mac, str(ipaddress.ip_address(local(m.mac))), "0x86dd"), "ethertype": (m.mac, None, "0x88b5")}
-    assert len(d.vmlane("filter", "list", "default")["filters"]) == 16 == len(d.vmlane("filter", "list")["filters"])
+    assert len(d.vmlane("filter", "list", "default")["filters"]) == 22 == len(d.vmlane("filter", "list")["filters"])
     table = d.vmlane("filter", "list", "mallory", json_out=False)
     assert re.search(r"mallory +ip +on +1 +\d+s ago from " + m.mac + ", 192.168.122.77", table), table
     assert "there is no guest 'nobody'" in d.errors("filter", "list", "nobody")[1]
