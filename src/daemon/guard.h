@@ -40,6 +40,12 @@ void guard_lease(struct manager *m, struct network_rt *n, const struct mac *mac,
 /* guard_expiry() - look at the leases again when the first of them ends. */
 void guard_expiry(struct manager *m);
 
+/*
+ * guard_check() - the next ports in turn, @n of them, and the pins: whether somebody has taken off the program
+ * of one. Pins that are missing are put back here.
+ */
+bool guard_check(struct manager *m, size_t n);
+
 /* guard_drops() - what was dropped at port @tap; false: nothing is known of it. */
 bool guard_drops(struct manager *m, const char *tap, struct port_drops *ret);
 

@@ -201,6 +201,45 @@ int guard_put(struct manager *m, const char *tap, int ifindex, const struct port
 	return r;
 }
 
+/* ---- what is not told ---- */
+
+static void keep_pins(struct manager *m)
+{
+	struct err e = {0};
+	int r = portguard_keep(m->guard, &e);
+
+	if (r > 0)
+		log_notice(
+			"the guards' pins were gone from the BPF filesystem; they are there again");
+	if (r < 0 && !m->guard_unpinned)
+		log_warning("the next vmlaned will not find the guards of this one: %s", e.message);
+	m->guard_unpinned = r < 0;
+}
+
+bool guard_check(struct manager *m, size_t n)
+{
+	struct guard_port *p = guard_port_find(m, m->guard_next);
+	size_t all = HASH_COUNT(m->guard_ports);
+	struct port_facts facts;
+
+	if (!m->guard || !all)
+		return true;
+	keep_pins(m);
+	if (!portguard_is_silent())
+		return true;
+	for (size_t i = 0; i < n && i < all; i++) {
+		int r;
+
+		p = p ? p : m->guard_ports;
+		r = portguard_look(m->guard, p->ifindex, &facts);
+		if (r == -ENOENT || r == -ESTALE)
+			return false;
+		p = p->hh.next;
+	}
+	strcpy(m->guard_next, p ? p->tap : "");
+	return true;
+}
+
 bool guard_drops(struct manager *m, const char *tap, struct port_drops *ret)
 {
 	const struct guard_port *p = guard_port_find(m, tap);

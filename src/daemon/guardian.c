@@ -13,11 +13,13 @@
 
 #include "base/log.h"
 #include "daemon/bridged.h"
+#include "daemon/guard.h"
 #include "daemon/work.h"
 
 #define PLACES_US 200000 /* of other firewalls' rules, since the last of them came */
 #define PLACES_MAX_US 2000000
-#define TICK_US 1000000 /* of what may not have been told */
+#define TICK_US 1000000 /* of what may not have been told, and of guards */
+#define TICK_GUARDS 500 /* so many ports are looked at */
 
 static void arm(struct guardian *g, uint64_t in_us)
 {
@@ -314,10 +316,12 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *ctx)
 	guardian_sysctls_tick(g);
 	if (g->on)
 		table_remember(g->m);
+	if (g->on && !g->look && !guard_check(g->m, TICK_GUARDS))
+		guardian_look(g);
 	guardian_settle(g);
 	if (sd_event_source_set_time_relative(s, TICK_US) < 0 ||
 	    sd_event_source_set_enabled(s, SD_EVENT_ONESHOT) < 0)
-		log_error("sysctls that others change are not noticed any more");
+		log_error("sysctls and guards that others change are not noticed any more");
 	return 0;
 }
 

@@ -142,7 +142,9 @@ struct guard_port;
  * @rates_used: there may be limits of guests' rates in the kernel (rates.c)
  * @guard:	the guards' program and maps, NULL while nobody has needed them; @guard_ports: the ports that
  *		have it; @guard_before: an earlier run may have left some
- * @guard_expiry: armed for the next lease's end
+ * @guard_next: the tap whose guards are looked at next, "": the first; @guard_unpinned: they cannot be
+ *		pinned, which was told
+ * @guard_expiry: armed for the next lease's end; @guard_tell: armed while somebody listens to events
  * @host_id:	the machine id, for stable MACs; NULL when there is none
  * @config_errors: what was wrong in the files at the last look (start, check, diff, apply), and
  *		what could not be written at start
@@ -184,7 +186,10 @@ struct manager {
 	struct portguard *guard;
 	struct guard_port *guard_ports;
 	bool guard_before;
+	bool guard_unpinned;
+	char guard_next[IFNAMSIZ];
 	sd_event_source *guard_expiry;
+	sd_event_source *guard_tell;
 	uint8_t host_id_bytes[16];
 	const uint8_t *host_id;
 	struct in_addr resolvers[RESOLVERS_MAX];

@@ -160,6 +160,35 @@ static int pin_all(struct portguard *g, struct err *e)
 	return 0;
 }
 
+static bool all_pinned(const struct portguard *g)
+{
+	char name[64], path[PIN_PATH_MAX];
+	bool all = true;
+
+	for (enum pin p = 0; p < MAPS; p++)
+		all = all && access(pin_path(g->netns, pins[p].name, path), F_OK) == 0;
+	return all && program_name(g->programs[0].fd, name, sizeof(name)) == 0 &&
+	       access(pin_path(g->netns, name, path), F_OK) == 0;
+}
+
+int portguard_keep(struct portguard *g, struct err *e)
+{
+	int r;
+
+	if (!g->pinned || all_pinned(g))
+		return 0;
+	g->pinned = false;
+	r = pin_all(g, e);
+	/* It is tried again at the next look. */
+	g->pinned = true;
+	return r < 0 ? r : 1;
+}
+
+bool portguard_is_silent(void)
+{
+	return port_program_is_silent();
+}
+
 bool portguard_left(void)
 {
 	char path[PIN_PATH_MAX];

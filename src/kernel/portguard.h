@@ -52,6 +52,16 @@ int portguard_update(struct portguard *g, int ifindex, const struct port_facts *
 int portguard_remove(struct portguard *g, int ifindex, struct err *e) __must_check;
 /* portguard_ports() - the ports that facts are there of, at *ret, to be freed; how many, or -ENOMEM. */
 int portguard_ports(struct portguard *g, int **ret) __must_check;
+/*
+ * portguard_keep() - pin again what somebody has unpinned, without which the next daemon would not find it;
+ * 1: something was. Costs a look at each pin.
+ */
+int portguard_keep(struct portguard *g, struct err *e) __must_check;
+/*
+ * portguard_is_silent() - nobody is told when the program is taken off a port: true for TCX, while tc filters
+ * have events.
+ */
+bool portguard_is_silent(void);
 /* portguard_settled() - all ports have the program of this version: older ones are forgotten. */
 void portguard_settled(struct portguard *g);
 

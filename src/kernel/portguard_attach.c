@@ -71,6 +71,11 @@ static bool has_tcx(void)
 	return known;
 }
 
+bool port_program_is_silent(void)
+{
+	return has_tcx();
+}
+
 static int clsact_id(int ifindex, uint32_t *ret)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);

@@ -24,6 +24,8 @@ int port_program_at(int ifindex, const struct port_program *v, int n) __must_che
 /* port_program_attach() - @p before all others; in the place of @old, which is there, if not NULL. */
 int port_program_attach(int ifindex, const struct port_program *p,
 			const struct port_program *old) __must_check;
+/* port_program_is_silent() - the kernel tells nobody when a program is taken off, as with TCX. */
+bool port_program_is_silent(void);
 /* port_program_detach() - 0 also where there is no such port. */
 int port_program_detach(int ifindex, const struct port_program *p) __must_check;
 
