@@ -106,7 +106,8 @@ static const struct verb verbs[] = {
 
 const struct noun noun_monitor = {
 	.name = "monitor",
-	.help = "Events as they happen: guests, leases, MAC addresses, links, uplinks.",
+	.help = "Events as they happen: guests, leases, MAC addresses, links, uplinks, drops by "
+		"guards.",
 	.verbs = verbs,
 	.n_verbs = ARRAY_SIZE(verbs),
 };

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "config.h"
+#include "daemon/guard_tell.h"
 #include "daemon/policy_log.h"
 
 #define STATIONS_MAX 65536
@@ -137,6 +138,7 @@ void events_listeners(bool any, void *ctx)
 
 	m->listening = any;
 	policy_log_listen(m, any);
+	guard_tell_listen(m, any);
 	if (rtnl_monitor_fdb(m->monitor, any) < 0)
 		log_warning("changes of the MAC tables cannot be told");
 	if (any)

@@ -153,6 +153,8 @@ int guard_port_note(struct manager *m, const char *tap, int ifindex)
 	struct guard_port *p = guard_port_find(m, tap);
 
 	if (p && ifindex) {
+		if (p->ifindex != ifindex)
+			memset(p->told, 0, sizeof(p->told));
 		p->ifindex = ifindex;
 	} else if (p) {
 		HASH_DEL(m->guard_ports, p);
@@ -172,6 +174,7 @@ void guard_done(struct manager *m)
 {
 	struct guard_port *p, *next;
 
+	m->guard_tell = sd_event_source_disable_unref(m->guard_tell);
 	HASH_ITER (hh, m->guard_ports, p, next) {
 		HASH_DEL(m->guard_ports, p);
 		free(p);

@@ -20,10 +20,14 @@ void guard_leases_done(struct guard_leases *l);
 int guard_facts(struct manager *m, const struct network_config *c, const struct state_guest *g,
 		const struct lease_table *leases, struct port_facts *ret) __must_check;
 
-/* struct guard_port - a port that is guarded, as far as we know; found by its tap's name */
+/*
+ * struct guard_port - a port that is guarded, as far as we know; found by its tap's name. @told: what it had
+ * dropped when that was last told (guard_tell.h)
+ */
 struct guard_port {
 	char tap[IFNAMSIZ];
 	int ifindex;
+	uint64_t told[GUARD_COUNT];
 	UT_hash_handle hh;
 };
 
