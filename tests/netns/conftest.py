@@ -77,7 +77,7 @@ def tmp_of(node):
 def alone(request):
     """Tests that ask explain wait for those of other runs that are marked `everywhere`, and those for them."""
     everywhere = request.node.get_closest_marker("everywhere")
-    if not everywhere and not re.match("test_(explain|doctor|policy)", request.module.__name__):
+    if not everywhere and not re.match("test_(explain|doctor|libvirt|policy)", request.module.__name__):
         yield
         return
     with open(__file__, "rb") as f:

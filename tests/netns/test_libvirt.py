@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from daemon import program
-from libvirt import libvirt  # noqa: F401  pylint: disable=unused-import
+from libvirtd import libvirt  # noqa: F401  pylint: disable=unused-import
 from test_doctor import Doctor, resolv  # noqa: F401  pylint: disable=unused-import
 from test_inventory import addresses, guests, vmlane
 from test_lan import image, page  # noqa: F401  pylint: disable=unused-import
@@ -101,6 +101,7 @@ def are_anew(before, now):
     return set(before) == set(now) and all(now[rule] != before[rule] for rule in before)
 
 
+@pytest.mark.slow
 def test_beside_ours(world, libvirt, daemon, guest):
     """Two networks, two firewalls: each one's guests get out, neither's into the other's; whoever starts again, and in which order."""
     d = daemon({"ours.yaml": network("ours", "nat", "192.168.9.0/24")})

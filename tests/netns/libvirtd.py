@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""libvirt.py - libvirt's own daemon in namespace `host`, with files of the test's own, its default network as
+"""libvirtd.py - libvirt's own daemon in namespace `host`, with files of the test's own, its default network as
 Debian's package libvirt-daemon-config-network has it, and machines (QEMU without KVM) that get an address by DHCP.
 
 Neither systemd, a message bus, cgroups nor virtlogd are needed. /var/lib/libvirt is a tmpfs for the test, so that
@@ -173,6 +173,7 @@ def libvirt(world, image):
         pytest.skip(f"no libvirt: {why}")
     # /sys and others are libvirtd's own; this one vmlane has to see.
     os.makedirs(STATE, exist_ok=True)
+    shutil.rmtree("/run/libvirt", ignore_errors=True)  # of the test before this one, if it was ended hard
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", STATE], check=True)
     lv = Libvirt(world, image)
     yield lv
