@@ -73,6 +73,8 @@ in_namespaces()
 /usr/bin/python3 "$here/bench.py" machine
 failed=0
 for figure in $figures; do
+	# What the one before has left: sides of several figures have the same names.
+	rm -rf "$work"/state-* "$work"/*.leases
 	in_namespaces $quick "$figure" && status=0 || status=$?
 	[ "$status" != 137 ] || echo "$figure: not finished within $limit s" >&2
 	[ "$status" = 0 ] || failed=1

@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "base/addr.h"
@@ -72,12 +73,33 @@ static uint64_t now_ns(void)
 	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
+/*
+ * A port that has just been opened forwards nothing until the kernel has noticed, which it does in its own
+ * time: frames that are lost at once would cost next to nothing.
+ */
+static int wait_until_up(struct ifreq *req)
+{
+	const struct timespec step = {.tv_nsec = 20000000};
+	_cleanup_(fd_closep) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	for (int i = 0; i < 1000; i++) {
+		if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, req) < 0)
+			return -errno;
+		/* Once more: its bridge is told together with everybody else. */
+		nanosleep(&step, NULL);
+		if (req->ifr_flags & IFF_RUNNING)
+			return 0;
+	}
+	return -ETIMEDOUT;
+}
+
 /* tap_take() - the persistent tap @name of namespace @netns. */
 static int tap_take(const char *netns, const char *name, int *ret)
 {
 	struct ifreq req = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
 	_cleanup_(fd_closep) int ns = open(netns, O_RDONLY | O_CLOEXEC);
 	_cleanup_(fd_closep) int fd = -1;
+	int r;
 
 	if (ns < 0 || setns(ns, CLONE_NEWNET) < 0)
 		return -errno;
@@ -85,6 +107,9 @@ static int tap_take(const char *netns, const char *name, int *ret)
 	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", name);
 	if (fd < 0 || ioctl(fd, TUNSETIFF, &req) < 0)
 		return -errno;
+	r = wait_until_up(&req);
+	if (r < 0)
+		return r;
 	*ret = fd;
 	fd = -1;
 	return 0;
