@@ -60,7 +60,7 @@ static const char skeleton[] =
 	"		iifname . ether saddr vmap @guest_limits\n"
 	"		iifname vmap @network_limits\n"
 	"	}\n"
-	"	chain new_out {\n"
+	"	chain new_out {\n" FW_POLICY_JUDGED
 	"		ip daddr " POLICY_METADATA4
 	" iifname != @metadata_allowed goto no_metadata\n"
 	"		ip6 daddr " POLICY_METADATA6
@@ -73,7 +73,7 @@ static const char skeleton[] =
 	"		counter name refused_host reject with icmpx admin-prohibited\n"
 	"	}\n"
 	"	chain to_host {\n"
-	"		ct state established,related accept\n"
+	"		ct state established,related accept\n" FW_POLICY_JUDGED
 	"		meta nfproto ipv4 udp dport 67 accept\n"
 	"		ip protocol igmp accept\n"
 	"		icmpv6 type { 130, 131, 132, 133, 135, 136, 143 } accept\n"

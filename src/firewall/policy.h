@@ -31,6 +31,21 @@ const char *fw_policy_id(const struct policy_rule *r, char buf[static FW_POLICY_
 
 /* ---- for ruleset.c ---- */
 
+/*
+ * Ahead of what asks policies and limits. A connection stays `new` until it is answered, which some
+ * never are (one-way UDP, ESP, GRE): its first packet gets a label, and those after it pass by that. What
+ * is refused never becomes a connection, so that its next packet is asked about again.
+ *
+ * That conntrack has confirmed the connection would not do: with br_netfilter it confirms what a guest
+ * has sent to another one inside of the bridge, whatever address the packet was for, and the guest would
+ * get out by sending the same to the gateway's MAC. Only what is not confirmed gets the label, so that
+ * such a connection never has it. One from before the table's first rule has no place for labels.
+ */
+#define FW_POLICY_LABEL "118" /* of 128; 'v' */
+#define FW_POLICY_JUDGED                                                                           \
+	"		ct label " FW_POLICY_LABEL " accept\n"                                     \
+	"		ct status & confirmed == 0 ct label set " FW_POLICY_LABEL "\n"
+
 /* fw_policy_check() - -EINVAL: names that cannot stand in a rule, or a guest or set that is not there. */
 int fw_policy_check(const struct fw_network *n) __must_check;
 /* fw_policy_skeleton() - what is always there; ahead of the chains that use it. */

@@ -193,7 +193,7 @@ static const char table_ways[] = FORWARDS_SETS
 	"		accept\n"
 	"	}\n"
 	"	chain to_guest {\n" CLAMP "		ct state established,related accept\n"
-	"		ct state invalid counter name invalid drop\n"
+	"		ct state invalid counter name invalid drop\n" FW_POLICY_JUDGED
 	"		oifname vmap @policy_in\n"
 	"		meta nfproto ipv6 goto new_in_6\n"
 	"		iifname . oifname @ways_in accept\n" FORWARDS_IN

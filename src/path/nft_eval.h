@@ -64,6 +64,8 @@ struct nfteval_tuple {
  * @reply:	the packet goes in the reply's direction
  * @family:	NFPROTO_IPV4 or NFPROTO_IPV6
  * @status:	IPS_*
+ * @labels:	those of its first packet, which begins without any; @labels_unknown: a rule has set some that
+ *		nobody knows. Of other packets' connections they are not known.
  * @zone:	its number
  * @orig, @answer: the tuples of either direction
  * @helper:	its master's helper (`ct helper`), or NULL
@@ -77,6 +79,8 @@ struct nfteval_ct {
 	uint8_t proto;
 	uint32_t status;
 	uint32_t mark;
+	uint8_t labels[16];
+	bool labels_unknown;
 	uint16_t zone;
 	struct nfteval_tuple orig, answer;
 	const char *helper;

@@ -56,6 +56,19 @@ static bool is_tracked(const struct nfteval_state *s)
 	return s->pkt.ct.state != NFTEVAL_CT_NONE && s->pkt.ct.state != NFTEVAL_CT_UNTRACKED;
 }
 
+/* A rule adds labels and takes none away; @v: NULL when nobody knows which. */
+static void set_labels(struct nfteval_state *s, const uint8_t *v)
+{
+	struct nfteval_ct *ct = &s->pkt.ct;
+
+	if (!is_tracked(s))
+		return;
+	if (!v)
+		ct->labels_unknown = true;
+	for (size_t i = 0; v && i < sizeof(ct->labels); i++)
+		ct->labels[i] |= v[i];
+}
+
 static enum nfteval_flow set_ct(struct nfteval_state *s, const struct nftprog_expr *e)
 {
 	uint32_t value = 0;
@@ -79,6 +92,8 @@ static enum nfteval_flow set_ct(struct nfteval_state *s, const struct nftprog_ex
 		s->res.zone = zone;
 		return NFTEVAL_NEXT;
 	case NFT_CT_LABELS:
+		set_labels(s, nfteval_get(s, e->sreg, sizeof(s->pkt.ct.labels)));
+		return NFTEVAL_NEXT;
 	case NFT_CT_EVENTMASK:
 	case NFT_CT_SECMARK:
 		return NFTEVAL_NEXT;

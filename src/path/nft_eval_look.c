@@ -241,6 +241,12 @@ static enum nfteval_flow ct_tuple(struct nfteval_state *s, const struct nftprog_
 	return ct_address(s, e, t);
 }
 
+/* Nobody has seen a connection's first packet but the rules that were evaluated for it. */
+static bool has_known_labels(const struct nfteval_ct *ct)
+{
+	return ct->state == NFTEVAL_CT_NEW && !(ct->status & IPS_CONFIRMED) && !ct->labels_unknown;
+}
+
 static enum nfteval_flow ct_value(struct nfteval_state *s, const struct nftprog_expr *e)
 {
 	const struct nfteval_ct *ct = &s->pkt.ct;
@@ -274,7 +280,9 @@ static enum nfteval_flow ct_value(struct nfteval_state *s, const struct nftprog_
 	case NFT_CT_EXPIRATION:
 		return nfteval_put_unknown(s, e->dreg, 4, "ct expiration");
 	case NFT_CT_LABELS:
-		return nfteval_put_unknown(s, e->dreg, 16, "ct label");
+		return has_known_labels(ct)
+			       ? nfteval_put(s, e->dreg, ct->labels, sizeof(ct->labels))
+			       : nfteval_put_unknown(s, e->dreg, 16, "ct label");
 	case NFT_CT_PKTS:
 		return nfteval_put_unknown(s, e->dreg, 8, "ct packets");
 	case NFT_CT_BYTES:

@@ -127,7 +127,7 @@ class Rules:
         which = self.pick("original", "reply")
         return self.pick(f"ct state {self.op()}{self.pick('new', 'established', 'invalid', 'untracked', 'established,related', 'new,untracked')}",
                          "ct state { new, established }", f"ct direction {self.op()}{self.pick('original', 'reply')}",
-                         f"ct mark {self.order(MARKS)}", f"ct mark and 3 {self.op()}1", f"ct status {self.pick('seen-reply', 'assured', 'snat')}",
+                         f"ct mark {self.order(MARKS)}", f"ct mark and 3 {self.op()}1", f"ct label {self.pick(3, 118)}", f"ct status {self.pick('seen-reply', 'assured', 'snat')}",
                          f"ct {which} ip saddr {self.op()}10.1.0.0/24", f"ct {which} ip6 daddr {self.op()}fd01::/64",
                          f"meta l4proto {{ tcp, udp }} ct {which} proto-dst {self.r.choice(PORTS)}",
                          f"ct l3proto {self.op()}{self.pick('ipv4', 'ipv6')}", f"ct protocol {self.op()}{self.pick('tcp', 'udp', 'icmp')}",
@@ -191,7 +191,7 @@ class Rules:
         choices = ["counter", "log group 5", f"meta mark set {self.r.choice(MARKS)}", "meta mark set meta mark or 0x10",
                    "meta mark set meta mark xor 3", "meta mark set meta mark and 0xf", f"quota over {self.pick('1 bytes', '500 mbytes')}", "quota 500 mbytes"]
         if self.family in ("ip", "inet") and self.where != "ingress":
-            choices += [f"ct mark set {self.r.choice(MARKS)}", "ct mark set meta mark", "meta mark set ct mark", "ip ttl set 9", "ip dscp set ef",
+            choices += [f"ct mark set {self.r.choice(MARKS)}", "ct mark set meta mark", "ct label set 118", "meta mark set ct mark", "ip ttl set 9", "ip dscp set ef",
                         f"add @{self.named('ipv4_addr', [], 'dynamic', 'size 100; timeout 1h; ')} {{ ip saddr }}",
                         f"update @{self.named('ipv4_addr', ['10.1.0.2'], 'dynamic', 'size 100; ')} {{ ip saddr }}"]
         if self.family != "arp":

@@ -346,6 +346,65 @@ def test_changed_live(world, daemon, guest):
     g.http()
 
 
+def one_way(sender, receiver, address, port):
+    """A flow of UDP that nobody answers; send(n) sends so many and says how many came."""
+    v6 = ":" in address
+    with receiver.enter():
+        to = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, socket.SOCK_DGRAM)
+        to.bind((address, port))
+    with sender.enter():
+        s = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, socket.SOCK_DGRAM)
+        s.connect((address, port))
+
+    def send(n):
+        came = 0
+        for _ in range(n):
+            # What a packet before it was told of: that says nothing of this one.
+            with contextlib.suppress(OSError):
+                s.send(b"hello")
+        while came < n and select.select([to], [], [], TIMEOUT if came else 1)[0]:
+            came += to.recv(16) == b"hello"
+        return came
+
+    return send
+
+
+def test_a_flow_without_answers_is_one_connection(world, daemon, guest):
+    """Conntrack calls it new for ever. Its first packet is judged, and the others pass."""
+    world.internet6()
+    way_back(world, "192.168.122.0/24")
+    d = daemon({"lab.yaml": lab(policy("allow in udp 9", "allow host udp 9"), "limits: {new: 5/s}\n", mode="routed")})
+    g = up(d, guest)
+    flows = [one_way(*ends) for ends in ((g.ns, world.internet, INTERNET, 9), (g.ns, world.internet, INTERNET6, 9),
+                                         (g.ns, world.host, GATEWAY, 9), (world.internet, g.ns, g.ip, 9))]
+    for send in flows:
+        wait_for("the limit to be met no more", lambda send=send: send(1) == 1)
+        assert send(100) == 100
+    d.vmlane("network", "set", "lab", "policy.rules=[deny out, deny in, deny host, deny out udp 9]")
+    assert all(send(20) == 20 for send in flows)
+    # Who begins only now is judged, at each packet: it never becomes a connection.
+    for ends in ((g.ns, world.internet, INTERNET, 10), (g.ns, world.host, GATEWAY, 10), (world.internet, g.ns, g.ip, 10)):
+        assert one_way(*ends)(20) == 0
+
+
+def test_no_way_out_by_a_neighbour(world, daemon, guest):
+    """With br_netfilter conntrack knows what guests send each other, too: that opens nothing."""
+    world.host.run("sh", "-ec", "echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables")
+    d = daemon({"lab.yaml": lab(policy("deny out udp 9"))})
+    one, two = up(d, guest), up(d, guest, "web2")
+    assert ping(one.ns, GATEWAY)
+    mac = json.loads(one.ns.run("ip", "-j", "neigh", "show", GATEWAY))[0]["lladdr"]
+    for receiver, address, via in ((world.host, UPLINK, "192.168.122.77"), (world.internet, INTERNET, "192.168.122.78")):
+        send = one_way(one.ns, receiver, address, 9)
+        one.ns.run("ip", "neigh", "replace", via, "lladdr", two.mac, "dev", "eth0")
+        one.ns.run("ip", "route", "replace", address, "via", via)
+        assert send(3) == 0
+        known = world.host.run("conntrack", "-L", "-p", "udp", "-d", address)
+        assert "UNREPLIED" in known, known
+        one.ns.run("ip", "neigh", "replace", via, "lladdr", mac, "dev", "eth0")
+        assert send(3) == 0
+
+
 def counters(world):
     """The rules' counters, by name."""
     text = json.loads(world.host.run("nft", "-j", "list", "counters"))["nftables"]
