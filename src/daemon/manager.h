@@ -138,6 +138,8 @@ struct guard_port;
  * @own:	our last transactions, at @n_own % OWN_RUNS the oldest of them
  * @fw_skeleton: hash of @fw.skeleton; @fw_listing: of what the kernel lists for that one, without
  *		elements. Both are in the state too, so that the next run knows the table again.
+ * @fw_failed:	what the last reconcile() should have done is not in the kernel: it was given up before
+ *		anything was changed, or the table's transaction was refused
  * @fw_lifetimes: why the table is without lifetimes for guests' connections; code "" when it has them
  * @rates_used: there may be limits of guests' rates in the kernel (rates.c)
  * @guard:	the guards' program and maps, NULL while nobody has needed them; @guard_ports: the ports that
@@ -181,6 +183,7 @@ struct manager {
 	size_t n_own;
 	uint64_t fw_skeleton;
 	uint64_t fw_listing;
+	bool fw_failed;
 	struct err fw_lifetimes;
 	bool rates_used;
 	struct portguard *guard;

@@ -211,6 +211,7 @@ static int carry_out(struct work *w)
 	one = guard_do(w);
 	r = r ? r : one;
 	one = table_do(w);
+	w->m->fw_failed = one < 0;
 	r = r ? r : one;
 	/* Without its filters a network is not put into service. */
 	if (one == 0) {
@@ -279,6 +280,8 @@ int reconcile(struct manager *m, const struct target *target, enum reconcile_sco
 		accepts_say(&w);
 	} else if (r == 0) {
 		r = carry_out(&w);
+	} else if (scope != RECONCILE_DIFF) {
+		m->fw_failed = true;
 	}
 	/* A name that is taken is not news to those who only follow a route. */
 	if (r == 0 && scope != RECONCILE_FOLLOW)

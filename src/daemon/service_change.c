@@ -146,9 +146,9 @@ static void undo(struct manager *m, struct network_rt *n, struct change *c)
 }
 
 /* The kernel did not take it; that others have their troubles is not this one's. */
-static bool has_failed(const struct network_rt *n, int r)
+static bool has_failed(const struct manager *m, const struct network_rt *n, int r)
 {
-	return r < 0 && (n->problem.code[0] || (!n->stopped && !n->ifindex));
+	return r < 0 && (m->fw_failed || n->problem.code[0] || (!n->stopped && !n->ifindex));
 }
 
 static int carry_out(struct manager *m, struct network_rt *n, struct change *c,
@@ -171,7 +171,7 @@ static int carry_out(struct manager *m, struct network_rt *n, struct change *c,
 	service_asked(m, o, n->name);
 	r = reconcile(m, NULL, RECONCILE_ALL, NULL, errs);
 	service_asked(m, NULL, NULL);
-	if (!has_failed(n, r))
+	if (!has_failed(m, n, r))
 		return 0;
 	undo(m, n, c);
 	return r;

@@ -168,7 +168,7 @@ static int create(struct manager *m, struct network_config *config, const char *
 		service_push(errs, r, &e);
 	else
 		r = reconcile(m, NULL, RECONCILE_ALL, NULL, errs);
-	if (r < 0 && n->problem.code[0] == '\0' && n->ifindex)
+	if (r < 0 && !m->fw_failed && n->problem.code[0] == '\0' && n->ifindex)
 		r = 0; /* another network's trouble: this one is up */
 	if (r < 0) {
 		undo_create(m, n);

@@ -16,7 +16,7 @@
 #include "base/text.h"
 #include "kernel/sysctl.h"
 
-#define FW_TEXT_MAX (64 * 1024 * 1024)
+#define FW_TEXT_MAX (192 * 1024 * 1024) /* a skeleton of 128, and elements */
 
 static const struct network_config *find_running(const struct work *w, const char *name)
 {
@@ -240,6 +240,13 @@ int table_diff(struct work *w, struct err *e)
 {
 	int r = want_firewall(w, e);
 
+	if (r == -E2BIG)
+		return err_set(e, r, "too-big", "inet vmlane",
+			       "the rules of all networks are longer than a transaction may be; "
+			       "leave out rules or members of sets");
+	if (r < 0 && !e->code[0])
+		return err_set(e, r, r == -ENOMEM ? "memory" : "firewall", "inet vmlane",
+			       "the firewall's rules cannot be made: %s", strerror(-r));
 	return r < 0 ? r : diff_table(w, e);
 }
 

@@ -53,7 +53,12 @@
 #include "firewall/translate.h"
 
 #define TABLE "inet vmlane"
-#define SKELETON_MAX (1 << 20) /* some 5,000 different port ranges */
+
+/*
+ * POLICY_HOST_RULES_MAX of the longest rules there can be, at 5 KiB each with counters, logging and each
+ * way to match, and their sets.
+ */
+#define SKELETON_MAX (128 * 1024 * 1024)
 
 /* What most networks have: always there, so that the last of them leaving changes no chains. */
 #define DEFAULT_LEN 24

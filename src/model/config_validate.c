@@ -304,6 +304,40 @@ static int check_uplinks(const struct config_set *set, struct err_list *errs)
 	return mistakes;
 }
 
+/* ---- policies ---- */
+
+/* All of them are one table, that is replaced in one transaction. */
+static int check_policies(const struct config_set *set, struct err_list *errs)
+{
+	size_t rules = 0, members = 0;
+	int mistakes = 0;
+
+	for (size_t i = 0; i < set->n; i++) {
+		const struct network_policy *p =
+			set->files[i].network ? &set->files[i].network->policy : NULL;
+
+		rules += p ? p->n_rules : 0;
+		for (size_t k = 0; p && k < p->n_sets; k++)
+			members += p->sets[k].n_members;
+	}
+	if (rules > POLICY_HOST_RULES_MAX) {
+		err_add(errs, -EINVAL, "too-big", "",
+			"`rules`: all networks together have more than %d rules; leave some out, "
+			"or "
+			"let one rule name a set or a prefix instead of many addresses",
+			POLICY_HOST_RULES_MAX);
+		mistakes++;
+	}
+	if (members > POLICY_HOST_MEMBERS_MAX) {
+		err_add(errs, -EINVAL, "too-big", "",
+			"`sets`: all networks together have more than %d members of sets; leave "
+			"some out, or write prefixes instead of addresses",
+			POLICY_HOST_MEMBERS_MAX);
+		mistakes++;
+	}
+	return mistakes;
+}
+
 int config_set_validate(const struct config_set *set, const struct host_route *routes,
 			size_t n_routes, struct err_list *errs)
 {
@@ -322,8 +356,9 @@ int config_set_validate(const struct config_set *set, const struct host_route *r
 	forwards = forward_check_files(set, errs);
 	if (forwards < 0)
 		return forwards;
-	return check_uplinks(set, errs) + check_sources(set, errs) + forwards || claims || names ||
-			       overlaps
+	return check_policies(set, errs) + check_uplinks(set, errs) + check_sources(set, errs) +
+				       forwards ||
+			       claims || names || overlaps
 		       ? -EINVAL
 		       : 0;
 }

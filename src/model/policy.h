@@ -18,11 +18,13 @@
 #include "base/buf.h"
 #include "model/guard.h"
 
-#define POLICY_RULES_MAX 256	/* of one network */
-#define POLICY_SETS_MAX 64	/* of one network */
-#define POLICY_MEMBERS_MAX 1024 /* of one set */
-#define POLICY_PORTS_MAX 16	/* ports and ranges of one rule */
-#define POLICY_NAME_MAX 32	/* as NAME_MAX_LEN: of sets and guests */
+#define POLICY_RULES_MAX 256	       /* of one network */
+#define POLICY_SETS_MAX 64	       /* of one network */
+#define POLICY_MEMBERS_MAX 1024	       /* of one set */
+#define POLICY_HOST_RULES_MAX 16384    /* of all networks together: one transaction takes them */
+#define POLICY_HOST_MEMBERS_MAX 262144 /* of all sets of all networks */
+#define POLICY_PORTS_MAX 16	       /* ports and ranges of one rule */
+#define POLICY_NAME_MAX 32	       /* as NAME_MAX_LEN: of sets and guests */
 #define POLICY_CONNECTIONS_MAX 1000000
 #define POLICY_NEW_MAX 100000 /* a second */
 

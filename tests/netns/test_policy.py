@@ -11,6 +11,7 @@ import subprocess
 
 import pytest
 
+from daemon import Failed
 from guest import met
 from test_modes import network, way_back
 from test_monitor import Listener
@@ -424,6 +425,42 @@ def test_sets_change_alone(world, daemon, guest):
     assert lines == ["add element inet vmlane set/lab/bad/4 { 10.0.0.0/8 }"], lines
     d.vmlane("network", "set", "lab", 'policy.sets={"bad": ["198.51.100.128/25"]}')
     assert tcp(g.ns, INTERNET, 25) == "open"
+
+
+def test_more_rules_than_fit_a_megabyte(world, daemon, guest):
+    """Twenty networks with all the rules that each may have; the last rule of the last one counts."""
+    nets = [f"n{i}" for i in range(20)]
+    d = daemon({f"{n}.yaml": network(n, "nat", f"192.168.{i + 1}.0/24",
+                                     policy(*[f"allow out tcp {p} from 192.168.{i + 1}.0/24" for p in range(1, 256)],
+                                            "deny out tcp 25-8000"))
+                for i, n in enumerate(nets)})
+    talk(world.internet, "tcp:300", "tcp:8080")
+    g = up(d, guest, "web1", nets[-1])
+    assert tcp(g.ns, INTERNET, 300, 0.3) == "silence" and tcp(g.ns, INTERNET, 8080) == "open"
+    d.vmlane("network", "set", nets[-1], "policy.rules=[deny out tcp 8080]")
+    assert tcp(g.ns, INTERNET, 300) == "open" and tcp(g.ns, INTERNET, 8080, 0.3) == "silence"
+    assert d.vmlane("diff") == {"changes": []}
+
+
+def test_refused_by_the_kernel(world, daemon):
+    """Somebody else holds our table: what is asked for is not done, and neither file nor answer say it is."""
+    d = daemon({"lab.yaml": lab()})
+    with open(f"{d.config}/lab.yaml", encoding="utf-8") as f:
+        before = f.read()
+    nft = world.host.start("nft", "-i", stdin=subprocess.PIPE)
+    # "owner": nobody else can change it while that program runs.
+    nft.p.stdin.write(b"delete table inet vmlane; add table inet vmlane { flags owner; }\n")
+    nft.p.stdin.flush()
+    wait_for("the table to be held", lambda: "owner" in world.host.run("nft", "list", "ruleset"))
+    with pytest.raises(Failed) as told:
+        d.vmlane("network", "set", "lab", "policy.rules=[deny out tcp 25]")
+    assert "inet vmlane" in told.value.err or "firewall" in told.value.err, told.value.err
+    with open(f"{d.config}/lab.yaml", encoding="utf-8") as f:
+        assert f.read() == before
+    assert d.get("/v1/networks/lab")["policy"]["rules"] == []
+    nft.end()
+    d.vmlane("network", "set", "lab", "policy.rules=[deny out tcp 25]")
+    assert "dport 25" in nft_rules(world)
 
 
 def test_kill_and_restart(world, daemon, guest):

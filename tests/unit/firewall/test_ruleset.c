@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +53,52 @@ static void test_golden(void **state)
 {
 	(void)state;
 	golden_each(golden_text);
+}
+
+#define LONG_NAME "a-name-that-is-as-long-as-it-gets"
+
+/* The longest rules there can be, as many as a host may have. */
+static void test_most_rules(void **state)
+{
+	struct policy_set sets[] = {{.name = LONG_NAME}};
+	struct network_policy policy = {.sets = sets, .n_sets = 1, .n_rules = POLICY_RULES_MAX};
+	const size_t count = POLICY_HOST_RULES_MAX / POLICY_RULES_MAX;
+	struct fw_network *networks = calloc(count, sizeof(*networks));
+	struct fw_ruleset r;
+
+	(void)state;
+	sets[0].name[POLICY_NAME_MAX] = '\0';
+	policy.rules = calloc(POLICY_RULES_MAX, sizeof(*policy.rules));
+	assert_non_null(networks);
+	assert_non_null(policy.rules);
+	for (size_t i = 0; i < POLICY_RULES_MAX; i++) {
+		struct policy_rule *rule = &policy.rules[i];
+
+		*rule = (struct policy_rule){.action = POLICY_REJECT,
+					     .direction = POLICY_OUT,
+					     .match = POLICY_PROTO,
+					     .proto = IPPROTO_SCTP,
+					     .n_ports = POLICY_PORTS_MAX,
+					     .from.kind = POLICY_SET,
+					     .to.kind = POLICY_SET,
+					     .log = true};
+		for (size_t k = 0; k < POLICY_PORTS_MAX; k++) {
+			rule->ports[k].first = (uint16_t)(10000 + 1000 * k + i);
+			rule->ports[k].last = (uint16_t)(10300 + 1000 * k + i);
+		}
+		strcpy(rule->from.name, sets[0].name);
+		strcpy(rule->to.name, sets[0].name);
+	}
+	for (size_t i = 0; i < count; i++) {
+		networks[i] = network("vl-a", "10.0.0.0/24");
+		snprintf(networks[i].bridge, IFNAMSIZ, "vl-%zu", i);
+		snprintf(networks[i].name, sizeof(networks[i].name), "%.29s%03zu", LONG_NAME, i);
+		networks[i].policy = &policy;
+	}
+	build(networks, count, &r);
+	fw_ruleset_done(&r);
+	free(policy.rules);
+	free(networks);
 }
 
 static void test_refused(void **state)
@@ -435,6 +483,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_most_rules),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_contradiction),
 		cmocka_unit_test(test_order_does_not_matter),

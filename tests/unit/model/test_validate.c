@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/config.h"
@@ -276,6 +277,39 @@ static void test_same_file(void **state)
 	free(errs);
 }
 
+/* What fits each network may be too much for one table. */
+static void test_rules_of_all(void **state)
+{
+	const size_t full = POLICY_HOST_RULES_MAX / POLICY_RULES_MAX;
+	struct config_file *files = calloc(full + 1, sizeof(*files));
+	struct config_set set = {files, full};
+	struct network_config *networks = calloc(full + 1, sizeof(*networks));
+	struct err_list errs = {0};
+
+	(void)state;
+	assert_non_null(files);
+	assert_non_null(networks);
+	for (size_t i = 0; i <= full; i++) {
+		networks[i].mode = NETWORK_BRIDGED;
+		networks[i].adopted = true;
+		networks[i].policy.n_rules = POLICY_RULES_MAX;
+		snprintf(networks[i].name, sizeof(networks[i].name), "n%zu", i);
+		snprintf(networks[i].bridge, sizeof(networks[i].bridge), "b%zu", i);
+		files[i].network = &networks[i];
+		assert_true(asprintf(&files[i].path, "n%zu.yaml", i) > 0);
+	}
+	assert_int_equal(config_set_validate(&set, NULL, 0, &errs), 0);
+	set.n++;
+	networks[full].policy.n_rules = 1;
+	assert_int_equal(config_set_validate(&set, NULL, 0, &errs), -EINVAL);
+	assert_int_equal(errs.n, 1);
+	assert_string_equal(errs.items[0].code, "too-big");
+	for (size_t i = 0; i <= full; i++)
+		free(files[i].path);
+	free(files);
+	free(networks);
+}
+
 /* A thousand networks with ten guests each, and a thousand routes. */
 static void test_scale(void **state)
 {
@@ -359,9 +393,8 @@ static void test_peers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_peers),
-		cmocka_unit_test(test_cases),
-		cmocka_unit_test(test_same_file),
+		cmocka_unit_test(test_peers),	  cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_same_file), cmocka_unit_test(test_rules_of_all),
 		cmocka_unit_test(test_scale),
 	};
 
