@@ -43,6 +43,12 @@ int service_lease_release(void *ctx, const struct peer *p, const char *network, 
 			  json_t **ret, struct err_list *errs) __must_check;
 
 /* ---- service_change.c ---- */
+/*
+ * service_file_config() - what @n's file says, which need not be what runs; owned by the caller. Without
+ * a file what runs.
+ */
+int service_file_config(struct manager *m, const struct network_rt *n, struct network_config **ret,
+			struct err_list *errs) __must_check;
 int service_network_config(void *ctx, const char *name, json_t **ret,
 			   struct err_list *errs) __must_check;
 int service_network_replace(void *ctx, const struct peer *p, const char *name, const char *text,

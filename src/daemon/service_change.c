@@ -65,6 +65,19 @@ static int read_text(struct manager *m, const struct network_rt *n, struct chang
 	return r;
 }
 
+int service_file_config(struct manager *m, const struct network_rt *n, struct network_config **ret,
+			struct err_list *errs)
+{
+	struct change c = {0};
+	int r = read_text(m, n, &c, errs);
+
+	if (r == 0)
+		r = network_config_parse(c.path, c.old_text ? c.old_text : c.text,
+					 c.old_text ? c.old_len : c.len, ret, errs);
+	change_done(&c);
+	return r;
+}
+
 int service_network_config(void *ctx, const char *name, json_t **ret, struct err_list *errs)
 {
 	struct network_rt *n = manager_network(ctx, name);

@@ -531,6 +531,22 @@ def test_the_command(world, daemon, guest):
     assert d.vmlane("filter", "list")["rules"] == [] and tcp(g.ns, INTERNET, 25) == "open"
 
 
+def test_the_command_keeps_what_was_written(world, daemon):
+    """Rules in the file that nobody has applied yet are not lost when another one comes or goes."""
+    d = daemon({"lab.yaml": lab(policy("deny out tcp 1", "deny out tcp 2"))})
+    d.write("lab.yaml", lab(policy("deny out tcp 2", "deny out tcp 3")))
+    d.vmlane("filter", "add", "lab", "deny out tcp 4")
+    assert d.network("lab")["policy"]["rules"] == [f"deny out tcp {n}" for n in (2, 3, 4)]
+    d.write("lab.yaml", lab(policy("deny out tcp 3", "deny out tcp 5")))
+    assert "no such rule" in d.errors("filter", "delete", "lab", "deny out tcp 2")[1]
+    d.vmlane("filter", "delete", "lab", "deny out tcp 3")
+    assert d.network("lab")["policy"]["rules"] == ["deny out tcp 5"]
+    d.write("lab.yaml", lab(policy("deny out tcp nonsense")))
+    assert "lab.yaml" in d.errors("filter", "add", "lab", "deny out tcp 6")[1]
+    with open(f"{d.config}/lab.yaml", encoding="utf-8") as f:
+        assert "nonsense" in f.read()
+
+
 def test_told_to_who_listens(world, daemon, guest):
     """With the guest and the rule; a flood is a few events."""
     way_back(world, "192.168.122.0/24")
