@@ -50,9 +50,14 @@ static int add_change(struct work *w, const char *tap, int ifindex, const struct
 
 /* ---- looking ---- */
 
-/* struct looking - the ports that are there, by name; @leases of the target's networks, when asked for */
+/*
+ * struct looking - the ports that are there, by name; @leases of the target's networks, when asked for;
+ * @failed, @why: the guards' programs cannot be had, which is tried once
+ */
 struct looking {
 	struct work *w;
+	int failed;
+	struct err why;
 	struct guard_leases *leases;
 	bool *loaded;
 	const struct link_state **links;
@@ -130,14 +135,22 @@ static int wanted_facts(struct looking *x, const struct state_guest *g, struct p
 	return r;
 }
 
-/* Without them the guest is told; what is plugged in already goes on as it is. */
-static int cannot(struct work *w, struct guest_rt *g, int r, const struct err *e)
+/*
+ * have_guards() - m->guard is there. Else that is told, and what is plugged in already goes on as it is:
+ * nothing else of the host waits for it.
+ */
+static bool have_guards(struct looking *x)
 {
-	g->problem = *e;
-	if (!w->refused)
-		err_list_push(w->errs, e);
-	w->refused = r;
-	return 0;
+	struct work *w = x->w;
+
+	if (!w->m->guard && !x->failed) {
+		x->failed = guard_open(w->m, &x->why);
+		if (x->failed < 0) {
+			err_list_push(w->errs, &x->why);
+			w->refused = x->failed;
+		}
+	}
+	return w->m->guard != NULL;
 }
 
 static int look_at(struct looking *x, struct guest_rt *g, struct err *e)
@@ -145,15 +158,13 @@ static int look_at(struct looking *x, struct guest_rt *g, struct err *e)
 	const struct link_state *l = find_link(x, g->g.tap);
 	struct manager *m = x->w->m;
 	struct port_facts want, now;
-	struct err why = {0};
 	int r = wanted_facts(x, &g->g, &want, e);
 
 	if (r < 0)
 		return r;
-	if (want.guards) {
-		r = guard_open(m, &why);
-		if (r < 0)
-			return cannot(x->w, g, r, &why);
+	if (want.guards && !have_guards(x)) {
+		g->problem = x->why;
+		return 0;
 	}
 	/* What is not there yet is guarded when it gets its bridge. */
 	if (!m->guard || !is_guests(l, &g->g))
@@ -220,7 +231,7 @@ int guard_look(struct work *w, struct err *e)
 	if (r == 0 && m->guard_before)
 		r = look_for_table(w, e);
 	if (r == 0 && m->guard_before && portguard_left())
-		r = guard_open(m, e);
+		(void)have_guards(&x);
 	for (struct guest_rt *g = m->guests; g && r == 0; g = g->hh.next)
 		r = look_at(&x, g, e);
 	if (r == 0)

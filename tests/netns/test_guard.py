@@ -747,6 +747,25 @@ def test_without_bpffs_nobody_is_plugged_in(daemon, guest):
     assert Pins(d.world.host).at("vl-web1") == 1
 
 
+@pytest.mark.skipif(not HOOKS, reason="a kernel without BPF is played by builds with -Dtest_hooks=true only")
+def test_the_rest_goes_on_without_the_program(net, monkeypatch):
+    """A daemon that finds the pins of an earlier one, and cannot load its program, does all else."""
+    d, a, m = net.d, net.alice, net.mallory
+    d.kill9()
+    d.world.host.nft("flush ruleset")
+    d.world.host.run("ip", "link", "set", "vl-default", "down")
+    monkeypatch.setenv("VMLANE_TEST_REFUSE", "bpf")
+    d.start()
+    assert a.http() and d.network("default")["state"] == "running"
+    assert "bpf" in str(d.get("/v1/guests/mallory")["problem"]).lower()
+    # The kernel still has the guards.
+    assert arrives(a, m, *spoofs(m, a)) == set() and Pins(d.world.host).at("vl-mallory") == 1
+    d.kill9()
+    monkeypatch.delenv("VMLANE_TEST_REFUSE")
+    d.start()
+    assert d.get("/v1/guests/mallory")["problem"] is None and d.vmlane("diff")["changes"] == []
+
+
 # ---- real clients ----
 
 
