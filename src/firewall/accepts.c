@@ -17,12 +17,12 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "firewall/ask.h"
 #include "firewall/batch.h"
 
 #define TABLE "filter"
 #define COMMENT "vmlane: "
 #define RULE_MAX 1024	  /* bytes of a message with a rule of ours; some 700 are used */
-#define ANSWER_MAX 65536  /* of a dump at once; the kernel fills at most 32 KiB */
 #define RULES_MAX 1000000 /* in one chain */
 #define CONNTRACK_REV 3
 #define STATES_KNOWN                                                                               \
@@ -454,28 +454,6 @@ static struct nlmsghdr *begin(char *buf, uint16_t type, uint16_t flags, const st
 	return nlh;
 }
 
-/* All answers, until the last. Returns 0 or -errno. */
-static int run(struct mnl_socket *socket, struct nlmsghdr *nlh, mnl_cb_t fn, void *ctx)
-{
-	_cleanup_(freep) char *buf = malloc(ANSWER_MAX);
-	int r = MNL_CB_OK;
-
-	if (!buf)
-		return -ENOMEM;
-	if (mnl_socket_sendto(socket, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
-	while (r > MNL_CB_STOP) {
-		ssize_t len = mnl_socket_recvfrom(socket, buf, ANSWER_MAX);
-
-		if (len < 0)
-			return -errno;
-		r = mnl_cb_run(buf, (size_t)len, 0, 0, fn, ctx);
-		if (r < 0)
-			return -errno;
-	}
-	return 0;
-}
-
 static int on_chain_part(const struct nlattr *attr, void *ctx)
 {
 	return take_u32(attr, NFTA_CHAIN_USE, ctx);
@@ -496,12 +474,11 @@ static int chain_exists(struct mnl_socket *socket, const struct fw_place *p, boo
 
 	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, TABLE);
 	mnl_attr_put_strz(nlh, NFTA_CHAIN_NAME, p->chain);
-	r = run(socket, nlh, on_chain, ret_use);
+	r = fw_ask(socket, nlh, on_chain, ret_use);
 	*ret = r == 0;
 	return r == -ENOENT ? 0 : r;
 }
 
-/* Whatever else there is to be read is of a request that is over. */
 static int dump(struct mnl_socket *socket, const struct fw_place *p, struct walk *w)
 {
 	char buf[512];
@@ -510,7 +487,7 @@ static int dump(struct mnl_socket *socket, const struct fw_place *p, struct walk
 
 	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, TABLE);
 	mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, p->chain);
-	r = run(socket, nlh, on_rule, w);
+	r = fw_ask(socket, nlh, on_rule, w);
 	return w->error ? w->error : r;
 }
 
@@ -613,6 +590,7 @@ int accepts_send(struct mnl_socket *socket, const struct fw_place *p, const stru
 			 sizeof(room));
 	(void)setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVBUFFORCE, &room,
 			 sizeof(room));
+	fw_ask_drop(socket);
 	if (mnl_socket_sendto(socket, mnl_nlmsg_batch_head(batch), mnl_nlmsg_batch_size(batch)) < 0)
 		r = -errno;
 	mnl_nlmsg_batch_stop(batch);

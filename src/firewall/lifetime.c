@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "firewall/ask.h"
 #include "firewall/batch.h"
 
 #define TABLE "vmlane"
@@ -148,6 +149,7 @@ int lifetime_send(struct mnl_socket *socket, const uint32_t seconds[static FW_ST
 	if (!batch)
 		return -ENOMEM;
 	last = put_all(batch, seconds);
+	fw_ask_drop(socket);
 	if (mnl_socket_sendto(socket, mnl_nlmsg_batch_head(batch), mnl_nlmsg_batch_size(batch)) < 0)
 		r = -errno;
 	mnl_nlmsg_batch_stop(batch);

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firewall/ask.h"
 #include "firewall/replay.h"
 
 /**
@@ -212,18 +213,16 @@ int nft_generation(struct nft *n, uint32_t *ret)
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct nfgenmsg *nfg;
 	uint32_t gen = 0;
-	ssize_t len;
+	int r;
 
 	nlh->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN;
 	nlh->nlmsg_flags = NLM_F_REQUEST;
 	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
 	nfg->nfgen_family = AF_UNSPEC;
 	nfg->version = NFNETLINK_V0;
-	if (mnl_socket_sendto(n->gen_socket, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
-	len = mnl_socket_recvfrom(n->gen_socket, buf, sizeof(buf));
-	if (len < 0 || mnl_cb_run(buf, (size_t)len, 0, 0, take_answer, &gen) < 0)
-		return -errno;
+	r = fw_ask(n->gen_socket, nlh, take_answer, &gen);
+	if (r < 0)
+		return r;
 	if (gen == 0)
 		return -EBADMSG;
 	*ret = gen;
@@ -232,10 +231,9 @@ int nft_generation(struct nft *n, uint32_t *ret)
 
 bool nft_table_gone(struct nft *n)
 {
-	char buf[4096];
+	char buf[256];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct nfgenmsg *nfg;
-	ssize_t len;
 
 	nlh->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE;
 	nlh->nlmsg_flags = NLM_F_REQUEST;
@@ -243,11 +241,7 @@ bool nft_table_gone(struct nft *n)
 	nfg->nfgen_family = NFPROTO_INET;
 	nfg->version = NFNETLINK_V0;
 	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, "vmlane");
-	if (mnl_socket_sendto(n->gen_socket, nlh, nlh->nlmsg_len) < 0)
-		return false;
-	/* Either the table or an error is the only answer. */
-	len = mnl_socket_recvfrom(n->gen_socket, buf, sizeof(buf));
-	return len > 0 && mnl_cb_run(buf, (size_t)len, 0, 0, NULL, NULL) < 0 && errno == ENOENT;
+	return fw_ask(n->gen_socket, nlh, NULL, NULL) == -ENOENT;
 }
 
 int nft_remember(struct nft *n)

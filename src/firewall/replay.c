@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "firewall/ask.h"
 #include "firewall/batch.h"
 
 #define TABLE "vmlane"
@@ -550,6 +551,7 @@ int replay_send(struct mnl_socket *socket, const struct fw_replay *r)
 	/* What does not fit is refused. */
 	(void)setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_SNDBUFFORCE, &room,
 			 sizeof(room));
+	fw_ask_drop(socket);
 	if (mnl_socket_sendto(socket, r->batch.v, r->batch.n) < 0)
 		return -errno;
 	return fw_batch_answers(socket, r->last);
