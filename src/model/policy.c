@@ -56,7 +56,7 @@ const char *policy_direction_name(enum policy_direction d)
 /* ---- words ---- */
 
 #define WORDS_MAX 16
-#define WORD_MAX 160 /* ports are the longest */
+#define WORD_MAX (POLICY_PORTS_MAX * 12) /* ports are the longest: 16 of "65534-65535," */
 
 /* struct words - what is left of a rule; @why of @size takes what is wrong. */
 struct words {

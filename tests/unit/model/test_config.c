@@ -351,9 +351,46 @@ static void test_fields(void **state)
 	result_free(p);
 }
 
+static struct network_config *parse_good(const char *text)
+{
+	struct network_config *n = NULL;
+	struct err_list errs = {0};
+
+	if (network_config_parse("f.yaml", text, strlen(text), &n, &errs) < 0)
+		fail_msg("%s", errs.items[0].message);
+	return n;
+}
+
+/* As many ports as a rule may have, each as long as it can be, there and back. */
+static void test_longest_rule(void **state)
+{
+	static const char head[] = "network: a\nipv4: {subnet: 10.0.0.0/24}\npolicy:\n  rules:\n    - ";
+	struct buf text = BUF_INIT(4096), again = BUF_INIT(4096);
+	char back[POLICY_RULE_STRLEN];
+	struct network_config *n, *m;
+
+	(void)state;
+	buf_printf(&text, "%sreject out sctp ", head);
+	for (unsigned int i = 0; i < POLICY_PORTS_MAX; i++)
+		buf_printf(&text, "%s%u-%u", i ? "," : "", 10000 + 1000 * i, 10999 + 1000 * i);
+	buf_puts(&text, " from 2001:db8:1111:2222:3333:4444:5555:6660/124"
+			" to 2001:db8:1111:2222:3333:4444:5555:7770/124 log");
+	n = parse_good(buf_str(&text));
+	assert_int_equal(n->policy.rules[0].n_ports, POLICY_PORTS_MAX);
+	buf_printf(&again, "%s%s", head, policy_rule_format(&n->policy.rules[0], back));
+	assert_string_equal(buf_str(&again), buf_str(&text));
+	m = parse_good(buf_str(&again));
+	assert_true(policy_equal(&n->policy, &m->policy));
+	network_config_free(n);
+	network_config_free(m);
+	buf_done(&text);
+	buf_done(&again);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_longest_rule),
 		cmocka_unit_test(test_oversize),       cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_alias_bomb),     cmocka_unit_test(test_many_keys),
 		cmocka_unit_test(test_many_values),    cmocka_unit_test(test_many_guests),
