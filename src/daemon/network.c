@@ -312,7 +312,7 @@ static void on_bound(const char *network, const struct mac *mac, struct in_addr 
 	if (!n)
 		return;
 	guard_lease(ctx, n, mac, addr, until_s);
-	policy_lease(ctx, n);
+	policy_lease(ctx, n, mac);
 }
 
 /* Who already uses which address, as far as the kernel's neighbour table knows. */

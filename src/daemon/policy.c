@@ -218,15 +218,15 @@ void policy_changed(struct manager *m, const struct network_rt *n, const char *n
 		reconcile_later(m);
 }
 
-void policy_lease(struct manager *m, const struct network_rt *n)
+void policy_lease(struct manager *m, const struct network_rt *n, const struct mac *mac)
 {
-	const struct network_config *c = n->config;
+	const struct guest_rt *rt = manager_guest_by_mac(m, mac);
+	const struct guest_config *g;
 
-	if (c->policy.n_rules == 0)
+	if (m->follow || n->config->policy.n_named == 0)
 		return;
-	for (size_t i = 0; i < c->n_guests; i++)
-		if (!c->guests[i].has_ipv4 && policy_names_guest(&c->policy, c->guests[i].name)) {
-			reconcile_later(m);
-			return;
-		}
+	g = rt && strcmp(rt->g.network, n->name) == 0 ? network_guest_find(n->config, rt->g.name)
+						      : network_guest_by_mac(n->config, mac);
+	if (g && !g->has_ipv4 && policy_names_guest(&n->config->policy, g->name))
+		reconcile_later(m);
 }

@@ -21,7 +21,7 @@ int policy_plug(struct manager *m, const struct network_rt *n, const char *name,
 		struct err *e) __must_check;
 /* policy_changed() - guest @name of @n has gone, or got an address: rules follow soon. */
 void policy_changed(struct manager *m, const struct network_rt *n, const char *name);
-/* policy_lease() - some lease of @n has begun: rules that speak of guests without fixed addresses follow. */
-void policy_lease(struct manager *m, const struct network_rt *n);
+/* policy_lease() - @mac has a lease of @n: rules that speak of its guest follow, where that has no fixed address. */
+void policy_lease(struct manager *m, const struct network_rt *n, const struct mac *mac);
 
 #endif

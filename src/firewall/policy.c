@@ -60,8 +60,7 @@ static const char skeleton[] =
 	"		iifname . ether saddr vmap @guest_limits\n"
 	"		iifname vmap @network_limits\n"
 	"	}\n"
-	"	chain new_out {\n" FW_POLICY_JUDGED
-	"		ip daddr " POLICY_METADATA4
+	"	chain new_out {\n" FW_POLICY_JUDGED "		ip daddr " POLICY_METADATA4
 	" iifname != @metadata_allowed goto no_metadata\n"
 	"		ip6 daddr " POLICY_METADATA6
 	" iifname != @metadata_allowed goto no_metadata\n"
@@ -97,12 +96,16 @@ void fw_policy_skeleton(struct buf *out)
 
 /* ---- who: the sets ---- */
 
+static int who_cmp(const void *name, const void *who)
+{
+	return strcmp(name, ((const struct fw_guest *)who)->name);
+}
+
 static const struct fw_guest *find_guest(const struct fw_network *n, const char *name)
 {
-	for (size_t i = 0; i < n->n_who; i++)
-		if (strcmp(n->who[i].name, name) == 0)
-			return &n->who[i];
-	return NULL;
+	if (n->n_who == 0)
+		return NULL;
+	return bsearch(name, n->who, n->n_who, sizeof(*n->who), who_cmp);
 }
 
 static bool who_possible(const struct fw_network *n, const struct policy_who *w)
@@ -133,6 +136,12 @@ int fw_policy_check(const struct fw_network *n)
 
 static bool uses(const struct network_policy *p, enum policy_who_kind kind, const char *name)
 {
+	const struct policy_named *named;
+
+	if (kind == POLICY_GUEST) {
+		named = policy_names_guest(p, name);
+		return named && named->direct;
+	}
 	for (size_t i = 0; i < p->n_rules; i++) {
 		const struct policy_who *from = &p->rules[i].from, *to = &p->rules[i].to;
 

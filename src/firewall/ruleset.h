@@ -50,7 +50,8 @@ struct fw_guest {
  * @uplinks6:	as @uplinks, for IPv6
  * @policy:	not owned; NULL: `host: closed`, no rules
  * @limits:	of each guest's connections; 0: none
- * @who:	guests that @policy speaks of or that have other limits, by name; @n_who; not owned
+ * @who:	guests that @policy speaks of or that have other limits, in the order of their names; @n_who;
+ *		not owned
  */
 struct fw_network {
 	char name[NAME_MAX_LEN + 1];

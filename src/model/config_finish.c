@@ -343,4 +343,6 @@ void config_finish(struct reader *r)
 	config_policy_finish(r);
 	if (r->n->n_guests)
 		qsort(r->n->guests, r->n->n_guests, sizeof(*r->n->guests), guest_cmp);
+	if (!r->error)
+		r->error = network_config_index(r->n);
 }

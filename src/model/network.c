@@ -8,7 +8,9 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/text.h"
 
@@ -105,8 +107,48 @@ void network_config_free(struct network_config *n)
 		free(n->guests[i].addresses);
 	}
 	free(n->guests);
+	free(n->macs);
 	policy_done(&n->policy);
 	free(n);
+}
+
+static int guest_mac_cmp(const void *a, const void *b)
+{
+	return memcmp(&((const struct guest_mac *)a)->mac, &((const struct guest_mac *)b)->mac,
+		      sizeof(struct mac));
+}
+
+int network_config_index(struct network_config *n)
+{
+	size_t max = 0;
+
+	for (size_t i = 0; i < n->n_guests; i++)
+		max += 1 + n->guests[i].n_macs;
+	free(n->macs);
+	n->n_macs = 0;
+	n->macs = calloc(max + 1, sizeof(*n->macs));
+	if (!n->macs)
+		return -ENOMEM;
+	for (size_t i = 0; i < n->n_guests; i++) {
+		const struct guest_config *g = &n->guests[i];
+
+		if (g->has_mac)
+			n->macs[n->n_macs++] = (struct guest_mac){g->mac, i};
+		for (size_t k = 0; k < g->n_macs; k++)
+			n->macs[n->n_macs++] = (struct guest_mac){g->macs[k], i};
+	}
+	qsort(n->macs, n->n_macs, sizeof(*n->macs), guest_mac_cmp);
+	return policy_index(&n->policy);
+}
+
+const struct guest_config *network_guest_by_mac(const struct network_config *n,
+						const struct mac *mac)
+{
+	const struct guest_mac wanted = {.mac = *mac}, *found = NULL;
+
+	if (n->n_macs)
+		found = bsearch(&wanted, n->macs, n->n_macs, sizeof(*n->macs), guest_mac_cmp);
+	return found ? &n->guests[found->guest] : NULL;
 }
 
 static int guest_name_cmp(const void *name, const void *guest)

@@ -156,6 +156,12 @@ struct network_ipv6 {
 	struct location at;
 };
 
+/* struct guest_mac - a MAC of the guest at @guest of its network. */
+struct guest_mac {
+	struct mac mac;
+	size_t guest;
+};
+
 /**
  * struct network_config - one network as its file describes it, defaults filled in
  * @name:	the network's name; its file is NAME.yaml
@@ -194,6 +200,7 @@ struct network_ipv6 {
  * @peers:	nat, routed: names of networks whose guests and this one's reach each other, where
  *		they list this one too; @n_peers of them
  * @guests:	owned; @n_guests of them, sorted by name
+ * @macs:	the guests' MACs, those behind them among them, @n_macs, sorted; see network_config_index()
  * @peers_at:	where the peers were written
  * @source_at:	where the source was written
  * @subnet_at:	where the subnet was written, for overlap errors
@@ -237,12 +244,16 @@ struct network_config {
 	size_t n_peers;
 	struct guest_config *guests;
 	size_t n_guests;
+	struct guest_mac *macs;
+	size_t n_macs;
 	struct location peers_at;
 	struct location source_at;
 	struct location subnet_at;
 	struct location name_at;
 };
 
+/* network_config_index() - fill @n->macs and the policy's names, once all else is there. 0 or -ENOMEM. */
+int network_config_index(struct network_config *n) __must_check;
 void network_config_free(struct network_config *n);
 DEFINE_CLEANUP(struct network_config *, network_config_free)
 
@@ -269,6 +280,9 @@ bool network_has_forward(const struct network_config *n, const struct forward *f
 /* network_has_peer() - @n lists network @name among its peers. */
 bool network_has_peer(const struct network_config *n, const char *name);
 
+/* network_guest_by_mac() - whose configuration has @mac, as its own or as one behind it; or NULL. */
+const struct guest_config *network_guest_by_mac(const struct network_config *n,
+						const struct mac *mac);
 /* network_guest_find() - by name, or NULL. */
 const struct guest_config *network_guest_find(const struct network_config *n, const char *name);
 

@@ -465,21 +465,57 @@ const struct policy_set *policy_set_find(const struct network_policy *p, const c
 	return NULL;
 }
 
-static bool is_guest(const struct policy_who *w, const char *name)
+static int named_cmp(const void *a, const void *b)
 {
-	return w->kind == POLICY_GUEST && strcmp(w->name, name) == 0;
+	const struct policy_named *x = a, *y = b;
+	int order = strcmp(x->name, y->name);
+
+	/* Of several the one that a rule speaks of comes first. */
+	return order ? order : y->direct - x->direct;
 }
 
-bool policy_names_guest(const struct network_policy *p, const char *name)
+static int named_find_cmp(const void *name, const void *named)
 {
-	for (size_t i = 0; i < p->n_rules; i++)
-		if (is_guest(&p->rules[i].from, name) || is_guest(&p->rules[i].to, name))
-			return true;
+	return strcmp(name, ((const struct policy_named *)named)->name);
+}
+
+static void name_guest(struct network_policy *p, const struct policy_who *w, bool direct)
+{
+	if (w->kind == POLICY_GUEST)
+		p->named[p->n_named++] = (struct policy_named){w->name, direct};
+}
+
+int policy_index(struct network_policy *p)
+{
+	size_t max = 2 * p->n_rules, kept = 0;
+
+	for (size_t i = 0; i < p->n_sets; i++)
+		max += p->sets[i].n_members;
+	free(p->named);
+	p->n_named = 0;
+	p->named = calloc(max + 1, sizeof(*p->named));
+	if (!p->named)
+		return -ENOMEM;
+	for (size_t i = 0; i < p->n_rules; i++) {
+		name_guest(p, &p->rules[i].from, true);
+		name_guest(p, &p->rules[i].to, true);
+	}
 	for (size_t i = 0; i < p->n_sets; i++)
 		for (size_t k = 0; k < p->sets[i].n_members; k++)
-			if (is_guest(&p->sets[i].members[k], name))
-				return true;
-	return false;
+			name_guest(p, &p->sets[i].members[k], false);
+	qsort(p->named, p->n_named, sizeof(*p->named), named_cmp);
+	for (size_t i = 0; i < p->n_named; i++)
+		if (!kept || strcmp(p->named[kept - 1].name, p->named[i].name) != 0)
+			p->named[kept++] = p->named[i];
+	p->n_named = kept;
+	return 0;
+}
+
+const struct policy_named *policy_names_guest(const struct network_policy *p, const char *name)
+{
+	if (p->n_named == 0)
+		return NULL;
+	return bsearch(name, p->named, p->n_named, sizeof(*p->named), named_find_cmp);
 }
 
 void policy_done(struct network_policy *p)
@@ -488,6 +524,7 @@ void policy_done(struct network_policy *p)
 		free(p->sets[i].members);
 	free(p->sets);
 	free(p->rules);
+	free(p->named);
 	*p = (struct network_policy){0};
 }
 

@@ -102,12 +102,19 @@ struct policy_set {
 	unsigned int col;
 };
 
+/* struct policy_named - a guest that the policy speaks of, @name not owned; @direct: a rule does, not only a set. */
+struct policy_named {
+	const char *name;
+	bool direct;
+};
+
 /**
  * struct network_policy - the block `policy` of a network
  * @open:	`host: open`: guests reach whatever the host offers
  * @metadata:	`metadata: allow`: guests reach the cloud's metadata service by the host
  * @rules:	owned, @n_rules of them, in the order in which they are asked
  * @sets:	owned, @n_sets of them, as written
+ * @named:	owned, @n_named of them, by name: see policy_index()
  */
 struct network_policy {
 	bool open;
@@ -116,6 +123,8 @@ struct network_policy {
 	size_t n_rules;
 	struct policy_set *sets;
 	size_t n_sets;
+	struct policy_named *named;
+	size_t n_named;
 };
 
 /**
@@ -155,8 +164,10 @@ const char *policy_who_format(const struct policy_who *w, char buf[static POLICY
 
 /* policy_set_find() - by name, or NULL. */
 const struct policy_set *policy_set_find(const struct network_policy *p, const char *name);
-/* policy_names_guest() - some rule, or some set, speaks of guest @name. */
-bool policy_names_guest(const struct network_policy *p, const char *name);
+/* policy_index() - fill @p->named, once rules and sets are there. Returns 0 or -ENOMEM. */
+int policy_index(struct network_policy *p) __must_check;
+/* policy_names_guest() - some rule, or some set, speaks of guest @name: what policy_index() has found. */
+const struct policy_named *policy_names_guest(const struct network_policy *p, const char *name);
 void policy_done(struct network_policy *p);
 bool policy_equal(const struct network_policy *a, const struct network_policy *b);
 bool limits_equal(const struct guest_limits *a, const struct guest_limits *b);

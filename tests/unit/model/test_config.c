@@ -361,10 +361,47 @@ static struct network_config *parse_good(const char *text)
 	return n;
 }
 
+/* Whom the policy speaks of, and whose a MAC is: found without a look at all guests. */
+static void test_index(void **state)
+{
+	struct network_config *n =
+		parse_good("network: a\nipv4: {subnet: 10.0.0.0/24}\n"
+			   "policy:\n  rules: [deny out from x, deny in to @s, allow in to x, deny "
+			   "host from @s]\n"
+			   "  sets: {s: [y, x, 10.0.0.0/8, z], unused: [w]}\n"
+			   "guests:\n  z: {mac: 52:54:00:00:00:09, macs: [52:54:00:00:00:01]}\n"
+			   "  y: {macs: [52:54:00:00:00:05, 52:54:00:00:00:03]}\n  x: {}\n  w: {}\n"
+			   "  v: {mac: 52:54:00:00:00:04}\n");
+	static const struct {
+		uint8_t last;
+		const char *guest;
+	} macs[] = {{9, "z"}, {1, "z"}, {5, "y"}, {3, "y"}, {4, "v"}, {2, NULL}};
+
+	(void)state;
+	assert_true(policy_names_guest(&n->policy, "x")->direct);
+	assert_false(policy_names_guest(&n->policy, "y")->direct);
+	assert_false(policy_names_guest(&n->policy, "z")->direct);
+	assert_false(policy_names_guest(&n->policy, "w")->direct);
+	assert_null(policy_names_guest(&n->policy, "v"));
+	assert_null(policy_names_guest(&n->policy, "s"));
+	assert_int_equal(n->policy.n_named, 4);
+	for (size_t i = 0; i < ARRAY_SIZE(macs); i++) {
+		const struct mac mac = {{0x52, 0x54, 0, 0, 0, macs[i].last}};
+		const struct guest_config *g = network_guest_by_mac(n, &mac);
+
+		if (macs[i].guest)
+			assert_string_equal(g->name, macs[i].guest);
+		else
+			assert_null(g);
+	}
+	network_config_free(n);
+}
+
 /* As many ports as a rule may have, each as long as it can be, there and back. */
 static void test_longest_rule(void **state)
 {
-	static const char head[] = "network: a\nipv4: {subnet: 10.0.0.0/24}\npolicy:\n  rules:\n    - ";
+	static const char head[] =
+		"network: a\nipv4: {subnet: 10.0.0.0/24}\npolicy:\n  rules:\n    - ";
 	struct buf text = BUF_INIT(4096), again = BUF_INIT(4096);
 	char back[POLICY_RULE_STRLEN];
 	struct network_config *n, *m;
@@ -390,7 +427,7 @@ static void test_longest_rule(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_longest_rule),
+		cmocka_unit_test(test_index),	       cmocka_unit_test(test_longest_rule),
 		cmocka_unit_test(test_oversize),       cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_alias_bomb),     cmocka_unit_test(test_many_keys),
 		cmocka_unit_test(test_many_values),    cmocka_unit_test(test_many_guests),
