@@ -71,12 +71,10 @@ static const struct guest_rt *guest_of(struct manager *m, const struct network_r
 {
 	const struct guest_rt *g = manager_guest_by_mac(m, mac);
 
-	for (size_t i = 0; !g && i < n->config->n_guests; i++) {
-		const struct guest_config *c = &n->config->guests[i];
+	if (!g) {
+		const struct guest_config *c = network_guest_by_mac(n->config, mac);
 
-		for (size_t k = 0; k < c->n_macs; k++)
-			if (mac_equal(&c->macs[k], mac))
-				g = manager_guest(m, c->name);
+		g = c ? manager_guest(m, c->name) : NULL;
 	}
 	return g && strcmp(g->g.network, n->name) == 0 ? g : NULL;
 }
