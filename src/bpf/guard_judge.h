@@ -282,6 +282,12 @@ JUDGE_INLINE _Bool judge_skipped(__u32 next)
 	return (low | high) & 1;
 }
 
+/* Protocols of which messages are looked at: at least 8 bytes each (RFC 768, 4443; MLD and ND have more). */
+JUDGE_INLINE _Bool judge_read(__u32 next)
+{
+	return next == JUDGE_UDP || next == JUDGE_ICMP6;
+}
+
 /*
  * judge_l4() - behind the extension headers of the IPv6 packet at @ip: where it is, and in the bits from
  * 24 on what it is; or JUDGE_NO_L4, JUDGE_CUT.
@@ -298,10 +304,11 @@ JUDGE_FN __u32 judge_l4(const struct port_window *w, __u32 ip)
 		__u32 units;
 
 		at &= 0xffff;
+		/* A first fragment has them all (RFC 7112). */
+		if (at + 8 > w->len && (judge_skipped(next) || judge_read(next)))
+			return JUDGE_CUT;
 		if (!judge_skipped(next))
 			return next << 24 | at;
-		if (at + 8 > w->len)
-			return JUDGE_CUT;
 		b = judge_at(w, at);
 		if (next == 44 && judge_u16(b + 2) & 0xfff8)
 			return JUDGE_NO_L4;
@@ -346,11 +353,12 @@ JUDGE_FN int judge_nd(const struct port_facts *p, const struct port_window *w, _
 	if (judge_on(p, PORT_GUARD_MAC) && !judge_nd_options(p, w, at + (type == 133 ? 8 : 24)))
 		return PORT_GUARD_ND;
 	/* In a solicitation from :: the target is what the sender wants for itself (RFC 4862 5.4.2). */
-	if (p->known6 && at + 24 <= w->len &&
-	    (type == 136 || (type == 135 && judge_zero(judge_at(w, ip + 8), 16))) &&
-	    !judge_may_have6(p, w, at + 8))
-		return PORT_GUARD_ND;
-	return PORT_GUARD_PASS;
+	if (!p->known6 || !(type == 136 || (type == 135 && judge_zero(judge_at(w, ip + 8), 16))))
+		return PORT_GUARD_PASS;
+	/* One that is short is no neighbour's message; of one that is cut nobody sees what it says. */
+	if (at + 24 > w->len)
+		return w->cut ? PORT_GUARD_ND : PORT_GUARD_PASS;
+	return judge_may_have6(p, w, at + 8) ? PORT_GUARD_PASS : PORT_GUARD_ND;
 }
 
 /* What has no address yet may say: neighbour and router solicitations, multicast reports. */
@@ -375,9 +383,9 @@ JUDGE_FN int judge_served6(const struct port_facts *p, const struct port_window 
 			return PORT_GUARD_DHCP;
 		return judge_on(p, PORT_GUARD_ND) ? PORT_GUARD_ND : PORT_GUARD_PASS;
 	}
-	b = judge_at(w, l4 & 0xffff);
-	if ((l4 & 0xffff) + 2 > w->len)
+	if (!judge_read(proto))
 		return PORT_GUARD_PASS;
+	b = judge_at(w, l4 & 0xffff);
 	if (judge_on(p, PORT_GUARD_RA) && proto == JUDGE_ICMP6 && (b[0] == 134 || b[0] == 137))
 		return PORT_GUARD_RA;
 	if (judge_on(p, PORT_GUARD_DHCP) && proto == JUDGE_UDP && judge_u16(b) == 547)

@@ -23,7 +23,7 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import (ICMPv6MLReport2, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA, ICMPv6ND_RS,
                                 ICMPv6ND_Redirect, ICMPv6EchoRequest, ICMPv6NDOptDstLLAddr,
                                 ICMPv6NDOptPrefixInfo, ICMPv6NDOptSrcLLAddr, IPv6, IPv6ExtHdrDestOpt,
-                                IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, PadN, RouterAlert)
+                                IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, HBHOptUnknown, PadN, RouterAlert)
 from scapy.layers.l2 import ARP, LLC, STP, Dot1AD, Dot1Q, Dot3, Ether
 from scapy.packet import Raw
 
@@ -214,12 +214,18 @@ def test_ra(net):
     frames = [head / ra, head / ICMPv6ND_Redirect(tgt=local(m.mac), dst="2001:db8::7"),
               head / IPv6ExtHdrDestOpt(options=[PadN(optdata=b"\0\0\0\0")]) / ra,
               head / IPv6ExtHdrHopByHop(options=[PadN(optdata=b"\0\0\0\0")]) / ra,
-              head / IPv6ExtHdrFragment(offset=0, m=0, id=7) / ra]
+              head / IPv6ExtHdrFragment(offset=0, m=0, id=7) / ra,
+              # behind all that is looked at
+              head / IPv6ExtHdrDestOpt(options=[HBHOptUnknown(otype=0x1E, optdata=bytes(240))] * 4) / ra]
     net.attack("ra", *frames)
     routes = net.alice.ns.run("ip", "-6", "route")
     addresses = net.alice.ns.run("ip", "-6", "addr")
     assert "bad" not in addresses and local(m.mac) not in routes
     net.switch("ra", "off")
+    # What is behind all that is looked at could be a DHCP server's as well, or a neighbour's.
+    assert arrives(net.alice, m, *frames) == set(range(len(frames) - 1))
+    for guard in ("dhcp", "nd"):
+        net.switch(guard, "off")
     assert arrives(net.alice, m, *frames) == set(range(len(frames)))
 
 

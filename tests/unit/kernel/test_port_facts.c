@@ -471,6 +471,52 @@ static struct frame fragment6(unsigned int offset, bool more)
 	return f;
 }
 
+/* One of @len bytes in front of it: where the window ends, or behind that. */
+static struct frame behind_long_header(unsigned int len, unsigned int last, unsigned int type,
+				       unsigned int sport)
+{
+	struct frame f = ip6(&own, "fe80::1:2", 60);
+
+	put8(&f, last);
+	put8(&f, len / 8 - 1);
+	put_zeros(&f, len - 2);
+	if (last == 58)
+		put_nd(&f, type, "fd00:a::1", 2, &own);
+	else
+		put_udp(&f, sport, 546);
+	return f;
+}
+
+/* A first fragment that ends where its message begins. */
+static struct frame bare_fragment(unsigned int next)
+{
+	struct frame f = ip6(&own, "fe80::1:2", 44);
+
+	put8(&f, next);
+	put8(&f, 0);
+	put16(&f, 1);
+	put_zeros(&f, 4);
+	return f;
+}
+
+static void long_headers(void **state)
+{
+	for (unsigned int len = 936; len <= 1000; len += 8) {
+		EXPECT(ALL, behind_long_header(len, 58, 134, 0), GUARD_RA);
+		EXPECT(ALL, behind_long_header(len, 17, 0, 547),
+		       54 + len + 8 > PORT_WINDOW ? GUARD_RA : GUARD_DHCP);
+		EXPECT(WITHOUT(GUARD_RA) & WITHOUT(GUARD_DHCP), behind_long_header(len, 58, 136, 0),
+		       GUARD_ND);
+		EXPECT(WITHOUT(GUARD_RA) & WITHOUT(GUARD_DHCP) & WITHOUT(GUARD_MAC),
+		       behind_long_header(len, 58, 136, 0), GUARD_ND);
+		EXPECT(ALL, behind_long_header(len, 6, 0, 547), PASS);
+	}
+	EXPECT(ALL, bare_fragment(58), GUARD_RA);
+	EXPECT(WITHOUT(GUARD_RA), bare_fragment(17), GUARD_DHCP);
+	EXPECT(ALL, bare_fragment(6), PASS);
+	(void)state;
+}
+
 static void extension_headers(void **state)
 {
 	EXPECT(ALL, behind_headers(1, 58), GUARD_RA);
@@ -644,6 +690,7 @@ int main(void)
 		CASE(neighbours),
 		CASE(options_are_walked),
 		CASE(extension_headers),
+		CASE(long_headers),
 		CASE(frames),
 		CASE(what_is_not_known_is_not_checked),
 		CASE(equal_facts_are_equal_bytes),
