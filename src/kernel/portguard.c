@@ -99,12 +99,42 @@ static int program_name(int fd, char *ret, size_t size)
 	return r;
 }
 
-static int pin_put(struct portguard *g, const char *name, int fd)
+/* The kernel's number of a map or program, 0 for none; both tell it at one place (linux/bpf.h). */
+static uint32_t id_of(int fd, bool is_map)
+{
+	struct bpf_map_info map = {0};
+	struct bpf_prog_info program = {0};
+	uint32_t len = is_map ? sizeof(map) : sizeof(program);
+
+	if (bpf_obj_get_info_by_fd(fd, is_map ? (void *)&map : (void *)&program, &len) < 0)
+		return 0;
+	return is_map ? map.id : program.id;
+}
+
+static bool is_pinned(const char *path, int fd, bool is_map)
+{
+	int there = bpf_obj_get(path);
+	bool same;
+
+	if (there < 0)
+		return false;
+	same = id_of(there, is_map) == id_of(fd, is_map);
+	close(there);
+	return same;
+}
+
+/* What is left there of another is of no use to anybody: whoever needs it holds it. */
+static int pin_put(struct portguard *g, const char *name, int fd, bool is_map)
 {
 	char path[PIN_PATH_MAX];
 
-	if (bpf_obj_pin(fd, pin_path(g->netns, name, path)) < 0)
-		return errno == EEXIST ? 0 : -errno;
+	pin_path(g->netns, name, path);
+	if (bpf_obj_pin(fd, path) == 0 || (errno == EEXIST && is_pinned(path, fd, is_map)))
+		return 0;
+	if (errno != EEXIST)
+		return -errno;
+	if (unlink(path) < 0 || bpf_obj_pin(fd, path) < 0)
+		return -errno;
 	return 0;
 }
 
@@ -148,11 +178,11 @@ static int pin_all(struct portguard *g, struct err *e)
 	if (mkdir(PIN_DIR, 0700) < 0 && errno != EEXIST)
 		r = -errno;
 	for (enum pin p = 0; p < MAPS && r == 0; p++)
-		r = pin_put(g, pins[p].name, g->maps[p]);
+		r = pin_put(g, pins[p].name, g->maps[p], true);
 	if (r == 0)
 		r = program_name(g->programs[0].fd, name, sizeof(name));
 	if (r == 0)
-		r = pin_put(g, name, g->programs[0].fd);
+		r = pin_put(g, name, g->programs[0].fd, false);
 	if (r < 0)
 		return err_set(e, r, "kernel", PIN_DIR, "guards cannot be kept in " PIN_DIR ": %s",
 			       strerror(-r));
@@ -166,9 +196,9 @@ static bool all_pinned(const struct portguard *g)
 	bool all = true;
 
 	for (enum pin p = 0; p < MAPS; p++)
-		all = all && access(pin_path(g->netns, pins[p].name, path), F_OK) == 0;
+		all = all && is_pinned(pin_path(g->netns, pins[p].name, path), g->maps[p], true);
 	return all && program_name(g->programs[0].fd, name, sizeof(name)) == 0 &&
-	       access(pin_path(g->netns, name, path), F_OK) == 0;
+	       is_pinned(pin_path(g->netns, name, path), g->programs[0].fd, false);
 }
 
 int portguard_keep(struct portguard *g, struct err *e)
@@ -295,6 +325,27 @@ static int load(struct portguard *g)
 	return r;
 }
 
+/* The same instructions may look into other maps: those of a run whose pins were lost. */
+static bool looks_into(int program, const int maps[static MAPS])
+{
+	uint32_t ids[32], len;
+	struct bpf_prog_info info = {.nr_map_ids = ARRAY_SIZE(ids), .map_ids = (uintptr_t)ids};
+	bool all = true;
+
+	len = sizeof(info);
+	if (bpf_obj_get_info_by_fd(program, &info, &len) < 0)
+		return false;
+	for (enum pin p = 0; p < MAPS; p++) {
+		uint32_t id = id_of(maps[p], true);
+		bool found = false;
+
+		for (uint32_t i = 0; i < info.nr_map_ids && i < ARRAY_SIZE(ids); i++)
+			found |= ids[i] == id;
+		all &= found;
+	}
+	return all;
+}
+
 /* One of the version in @ctx, a tag, is what ports shall have; others are older ones that they may have. */
 static void take_program(struct portguard *g, const char *path, void *ctx)
 {
@@ -308,7 +359,7 @@ static void take_program(struct portguard *g, const char *path, void *ctx)
 	if (found.fd < 0 || program_info(found.fd, &info) < 0)
 		return;
 	found.id = info.id;
-	if (ctx && memcmp(info.tag, ctx, sizeof(info.tag)) == 0) {
+	if (ctx && memcmp(info.tag, ctx, sizeof(info.tag)) == 0 && looks_into(found.fd, g->maps)) {
 		g->own = false;
 		i = 0;
 	}

@@ -20,7 +20,7 @@ from scapy.packet import Raw
 import bpfprog
 from daemon import DEFAULT
 from packet import BROADCAST, Wire
-from test_guard import PIN_DIR, ROUTER, SIX, STRANGER, Net, Pins, arrives, dropped, spoofs, unhurt
+from test_guard import PIN_DIR, ROUTER, SIX, STRANGER, Net, Pins, arrives, dropped, ip_passes, spoofs, unhurt
 from world import wait_for
 
 FLOOD = b"a flood, 7e57"
@@ -337,6 +337,27 @@ def test_pins_that_are_removed_come_back(net):
     assert "the guards' pins were gone" in open(d.log, encoding="utf-8").read()
     d.restart()
     assert pins.at("vl-mallory") == 1 and d.vmlane("diff")["changes"] == []
+
+
+@pytest.mark.parametrize("lost", ["facts", "fasts", "drops", "seen"])
+def test_a_pin_that_was_lost_while_nobody_looked(net, lost):
+    """The next daemon has maps of its own then, and no port is left with a program that looks into the old ones."""
+    d, a, m = net.d, net.alice, net.mallory
+    pins = Pins(d.world.host)
+    d.kill9()
+    os.unlink(pins.path(lost))
+    d.start()
+    assert len(pins.names()) == 5 and pins.at("vl-mallory") == 1 and pins.at("vl-alice") == 1
+    assert arrives(a, m, *spoofs(m, a)) == set() and a.ping(m.ip) and m.ping(ROUTER)
+    # What it says of ports from now on is what they do.
+    old = m.ip
+    assert ip_passes(a, m, old)
+    d.vmlane("lease", "release", "default", old)
+    for n in (1, 2):
+        Wire(m.ns).send(Ether(src=m.mac, dst=a.mac) / IP(src=old, dst=a.ip) / UDP(sport=9, dport=9))
+        wait_for("the drop", lambda: dropped(d, "mallory")["ip"] >= n)  # pylint: disable=cell-var-from-loop
+        d.restart()
+        assert d.vmlane("diff")["changes"] == []
 
 
 def test_maps_of_another_layout_are_left_behind(net):
