@@ -21,7 +21,9 @@ static void build(struct policy_rule *r)
 {
 	struct policy_set sets[2] = {{.name = ""}};
 	struct network_policy p = {.rules = r, .n_rules = 1, .sets = sets};
-	struct fw_guest who[2] = {{.name = r->from.name}, {.name = r->to.name}};
+	bool sorted = strcmp(r->from.name, r->to.name) <= 0;
+	struct fw_guest who[2] = {{.name = sorted ? r->from.name : r->to.name},
+				  {.name = sorted ? r->to.name : r->from.name}};
 	struct fw_network n = {.name = "lab", .mode = NETWORK_ROUTED, .policy = &p, .who = who};
 	const struct fw_desired d = {.networks = &n, .n = 1};
 	struct fw_ruleset ruleset;
