@@ -301,7 +301,8 @@ bool guardian_marked_are_right(struct guardian *g)
 	g->all_conf = false;
 	for (size_t i = 0; i < g->n_marked && right; i++)
 		right = marked_is_right(g, &g->marked[i], &ports);
-	g->n_marked = 0;
+	if (right)
+		g->n_marked = 0;
 	actual_done(&ports);
 	return right;
 }

@@ -100,7 +100,7 @@ void guardian_look(struct guardian *g);
 void guardian_arm(struct guardian *g, uint64_t in_us);
 /* guardian_mark() - interface @name was told of: as a link or port, its sysctls. */
 void guardian_mark(struct guardian *g, const char *name, bool link, bool conf);
-/* guardian_marked_are_right() - none of what was told of is changed; the marks are gone then. */
+/* guardian_marked_are_right() - none of what was told of is changed; the marks are gone then, else they stay. */
 bool guardian_marked_are_right(struct guardian *g);
 
 /* ---- guardian_sysctl.c ---- */
@@ -113,6 +113,8 @@ void guardian_mark_conf(struct guardian *g, const char *name);
 bool guardian_sysctls_are_right(struct guardian *g, const char *ifname);
 /* guardian_sysctls_tick() - look at some that nothing was told of. */
 void guardian_sysctls_tick(struct guardian *g);
+/* guardian_say() - into @changes what @s, which was done, is in the words of a plan. */
+void guardian_say(json_t *changes, const struct plan_step *s, const char *object);
 /*
  * guardian_sysctls_restore() - write those back that were found wrong, as far as nothing else is to be
  * thought of; into @changes what was done.
@@ -131,6 +133,12 @@ void guardian_switch_done(struct guardian *g);
 bool guardian_vlans_are_right(struct guardian *g, const struct network_rt *n,
 			      const struct guest_rt *guest, const struct link_state *port,
 			      struct actual *ports);
+
+/*
+ * guardian_ports_restore() - plug those guests of the marked that were taken out of their bridge into it
+ * again, as if they came; into @changes what was done.
+ */
+void guardian_ports_restore(struct guardian *g, json_t *changes);
 
 /* ---- guardian_mend.c ---- */
 

@@ -126,7 +126,6 @@ void guardian_mend(struct guardian *g)
 	json_t *changes = json_array();
 
 	g->look = false;
-	g->n_marked = 0;
 	g->all_conf = false;
 	if (!errs || !changes) {
 		log_error("out of memory: what others changed is not put right");
@@ -137,6 +136,9 @@ void guardian_mend(struct guardian *g)
 								 "object", "inet vmlane", "text",
 								 "+ firewall table inet vmlane"));
 		guardian_sysctls_restore(g, changes);
+		guardian_ports_restore(g, changes);
+		/* Of what comes from here on the events are still to be read. */
+		g->n_marked = 0;
 		if (reconcile(g->m, NULL, RECONCILE_MEND, changes, errs) < 0 ||
 		    g->complaint.code[0])
 			complain(g, errs);

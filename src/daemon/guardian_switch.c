@@ -9,8 +9,10 @@
 #include "daemon/guardian_internal.h"
 
 #include <net/if.h>
+#include <string.h>
 
 #include "base/log.h"
+#include "daemon/guard.h"
 #include "model/plan_vlan.h"
 
 /* ---- MACs ---- */
@@ -136,6 +138,60 @@ bool guardian_vlans_are_right(struct guardian *g, const struct network_rt *n,
 	port_want(n->config, guest->g.name, &guest->g.mac, &want);
 	vlan_diff_tap(ports, &bridge, port->ifindex, &want, on_difference, &differs);
 	return !differs;
+}
+
+/* ---- ports that were taken out ---- */
+
+/* True where it is a matter of plugging it in alone: the rest is reconcile()'s. */
+static bool is_out(struct manager *m, const struct network_rt *n, const struct guest_rt *g,
+		   struct link_state *ret)
+{
+	struct link_state bridge;
+
+	return n && !n->stopped && !n->problem.code[0] && !g->problem.code[0] && n->ifindex &&
+	       n->config->mode != NETWORK_BRIDGED && guest_has_tap(m, g) &&
+	       rtnl_link_get(m->rtnl, g->g.tap, 0, ret, NULL) == 0 && ret->master != n->ifindex &&
+	       rtnl_link_get(m->rtnl, n->config->bridge, 0, &bridge, NULL) == 0 &&
+	       bridge.ifindex == n->ifindex;
+}
+
+/* As it was plugged in first (service_guest.c). What does not succeed is tried and told by reconcile(). */
+static void plug(struct manager *m, const struct network_rt *n, const struct guest_rt *g,
+		 const struct link_state *l, json_t *changes)
+{
+	struct plan_step s = {.kind = STEP_TAP_ENSLAVE};
+	struct desired_tap port = {0};
+	struct link_state old;
+	struct err e = {0};
+
+	strcpy(s.ifname, g->g.tap);
+	strcpy(s.bridge, n->config->bridge);
+	strcpy(port.name, g->g.tap);
+	strcpy(port.bridge, n->config->bridge);
+	port_want(n->config, g->g.name, &g->g.mac, &port);
+	if (l->master && rtnl_link_get(m->rtnl, NULL, l->master, &old, NULL) == 0)
+		snprintf(s.replaces, sizeof(s.replaces), "%s", old.name);
+	if (guard_plug(m, n, &g->g, &e) < 0 ||
+	    rtnl_link_enslave(m->rtnl, g->g.tap, n->config->bridge, &e) < 0)
+		return;
+	guardian_say(changes, &s, s.ifname);
+	if (port_set(m, &port, &e) < 0)
+		log_debug("%s: %s", g->g.tap, e.message);
+}
+
+void guardian_ports_restore(struct guardian *g, json_t *changes)
+{
+	for (size_t i = 0; i < g->n_marked; i++) {
+		const struct guest_rt *guest = manager_guest_by_tap(g->m, g->marked[i].name);
+		const struct network_rt *n;
+		struct link_state l;
+
+		if (!guest || !g->marked[i].link)
+			continue;
+		n = manager_network(g->m, guest->g.network);
+		if (is_out(g->m, n, guest, &l))
+			plug(g->m, n, guest, &l, changes);
+	}
 }
 
 /* ---- beginning and end ---- */

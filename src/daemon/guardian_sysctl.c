@@ -182,20 +182,26 @@ static bool is_simple(struct manager *m, const struct kept_sysctl *k)
 	return sysctls_saved(m, k->want.path) != NULL;
 }
 
+void guardian_say(json_t *changes, const struct plan_step *s, const char *object)
+{
+	struct buf text = BUF_INIT(4096);
+
+	plan_step_text(s, &text);
+	json_array_append_new(changes, json_pack("{s:s, s:s, s:s}", "op", plan_step_op(s), "object",
+						 object, "text", buf_str(&text)));
+	buf_done(&text);
+}
+
 static void restore(const struct kept_sysctl *k, json_t *changes)
 {
 	struct plan_step s = {.kind = STEP_SYSCTL_SET, .sysctl = k->want};
-	struct buf text = BUF_INIT(4096);
 	char now[SYSCTL_VALUE_MAX];
 
 	if (sysctl_read(k->want.path, now) < 0 || strcmp(now, k->want.value) == 0 ||
 	    sysctl_write(k->want.path, k->want.value, NULL) < 0)
 		return;
 	snprintf(s.replaces, sizeof(s.replaces), "%s", now);
-	plan_step_text(&s, &text);
-	json_array_append_new(changes, json_pack("{s:s, s:s, s:s}", "op", plan_step_op(&s),
-						 "object", s.sysctl.path, "text", buf_str(&text)));
-	buf_done(&text);
+	guardian_say(changes, &s, s.sysctl.path);
 }
 
 void guardian_sysctls_restore(struct guardian *g, json_t *changes)

@@ -134,7 +134,7 @@ struct guard_port;
  * @fw:		the ruleset that our last transaction left in the kernel
  * @fw_generation: the kernel's count of rulesets right after it; 0 when not known: what is in
  *		the kernel has to be read then
- * @fw_quiet:	@fw_generation a second ago; @fw_unkept: the table cannot be remembered as it is
+ * @fw_quiet:	our transactions a second ago; @fw_unkept: the table cannot be remembered as it is
  * @own:	our last transactions, at @n_own % OWN_RUNS the oldest of them
  * @fw_skeleton: hash of @fw.skeleton; @fw_listing: of what the kernel lists for that one, without
  *		elements. Both are in the state too, so that the next run knows the table again.
@@ -177,7 +177,7 @@ struct manager {
 	size_t n_saved;
 	struct fw_ruleset fw;
 	uint32_t fw_generation;
-	uint32_t fw_quiet;
+	uint64_t fw_quiet;
 	bool fw_unkept;
 	struct own_run own[OWN_RUNS];
 	size_t n_own;

@@ -370,10 +370,10 @@ static int commit_firewall(struct work *w, struct err *e)
 void table_remember(struct manager *m)
 {
 	uint32_t before = 0, after = 0;
-	bool quiet = m->fw_generation && m->fw_generation == m->fw_quiet;
+	bool quiet = m->fw_quiet == nft_transactions(m->nft);
 
-	m->fw_quiet = m->fw_generation;
-	if (!quiet || nft_remembers(m->nft) || m->fw_unkept)
+	m->fw_quiet = nft_transactions(m->nft);
+	if (!quiet || !m->fw_generation || nft_remembers(m->nft) || m->fw_unkept)
 		return;
 	if (nft_generation(m->nft, &before) < 0 || before != m->fw_generation)
 		return;

@@ -140,6 +140,17 @@ static void bytes_copy(struct bytes *b, const void *data, size_t len)
 		memcpy(to, data, len);
 }
 
+/* It stays as long as it is now. */
+static void bytes_trim(struct bytes *b)
+{
+	char *v = b->error ? NULL : realloc(b->v, b->n);
+
+	if (!v)
+		return;
+	b->v = v;
+	b->cap = b->n;
+}
+
 static void put_attr(struct bytes *b, uint16_t type, const void *data, size_t len)
 {
 	const struct nlattr head = {.nla_len = (uint16_t)(sizeof(head) + len), .nla_type = type};
@@ -512,6 +523,7 @@ static void finish(struct reader *r)
 	r->out->last = head.nlmsg_seq;
 	open_message(r, NFNL_MSG_BATCH_END, 0);
 	close_message(r);
+	bytes_trim(b);
 }
 
 int replay_take(struct fw_replay **ret)

@@ -9,6 +9,7 @@ import pytest
 from daemon import DEFAULT
 from guest import stop_stream
 from test_monitor import Listener
+from test_switch import port
 from world import INTERNET, TIMEOUT, wait_for
 
 LAN = "network: {0}\nmode: bridged\nuplink: {1}\n"
@@ -239,6 +240,25 @@ def test_pinned_macs(world, daemon, guest):
 
 def pins(world, port):
     return {e["mac"] for e in json.loads(world.host.run("bridge", "-j", "fdb", "show", "dev", port)) if e["state"] == "static" and "master" in e}
+
+
+def test_a_port_is_set_again(world, daemon, guest):
+    """What a port loses with its bridge it has again when it is back, and its guard is on before that."""
+    d = daemon({"default.yaml": DEFAULT + "switch: { learning: off }\nguests:\n  a:\n    isolate: true\n    macs: [ 02:00:00:00:00:05 ]\n"})
+    a, b = guest("a", d=d), guest("b", d=d)
+    for g in (a, b):
+        g.dhcp()
+    def settings():
+        return {k: v for k, v in port(d, "a").items() if isinstance(v, (bool, str))}
+    was, macs = settings(), pins(world, "vl-a")
+    assert was["isolated"] and not was["learning"] and "02:00:00:00:00:05" in macs
+    for how in (["nomaster"], ["master", "theirs"]):
+        world.host.run("ip", "link", "add", "theirs", "type", "bridge", check=False)
+        with Mended(d, "~ vl-a: bridge " + ("theirs -> " if "theirs" in how else "") + "vl-default"):
+            world.host.run("ip", "link", "set", "vl-a", *how)
+        assert settings() == was and pins(world, "vl-a") == macs
+        assert sum("vl-a" in c for c in guardian(d)["last"]["changes"]) == 1, guardian(d)
+        assert a.http()
 
 
 def test_a_tap_of_an_attached_guest(vmlaned, world, guest):
