@@ -205,6 +205,12 @@ int rtnl_filter_dump(struct rtnl *r, int ifindex, bool egress, struct filter_sta
 int rtnl_fdb_dump(struct rtnl *r, int ifindex, struct fdb_entry **ret, size_t *ret_n,
 		  struct err *e) __must_check;
 /*
+ * rtnl_fdb_get() - where bridge @ifindex has @mac in VLAN @vid (0: where it filters none). -ENOENT: nowhere;
+ * another error where the kernel cannot be asked so (before 5.0).
+ */
+int rtnl_fdb_get(struct rtnl *r, int ifindex, const struct mac *mac, uint16_t vid,
+		 struct fdb_entry *ret) __must_check;
+/*
  * rtnl_fdb_pin() - @mac is behind port @name, by a static and sticky entry: it does not age, and
  * frames from elsewhere do not move it. What another port had is taken over.
  */

@@ -203,3 +203,26 @@ int rtnl_fdb_dump(struct rtnl *r, int ifindex, struct fdb_entry **ret, size_t *r
 	*ret_n = out.n;
 	return 0;
 }
+
+int rtnl_fdb_get(struct rtnl *r, int ifindex, const struct mac *mac, uint16_t vid,
+		 struct fdb_entry *ret)
+{
+	struct rtnl_array out = {.size = sizeof(*ret), .filter = ifindex};
+	struct rtnl_request q = {.what = "look into the bridge's MAC table"};
+	struct ndmsg *nd;
+	int err;
+
+	nd = rtnl_request_begin(r, &q, RTM_GETNEIGH, NLM_F_ACK, sizeof(*nd));
+	nd->ndm_family = AF_BRIDGE;
+	mnl_attr_put_u32(q.last, NDA_MASTER, (uint32_t)ifindex);
+	mnl_attr_put(q.last, NDA_LLADDR, sizeof(*mac), mac);
+	if (vid)
+		mnl_attr_put_u16(q.last, NDA_VLAN, vid);
+	err = rtnl_request_run(r, &q, on_fdb, &out, NULL);
+	if (err == 0 && !out.n)
+		err = -ENOENT;
+	if (err == 0)
+		memcpy(ret, out.v, sizeof(*ret));
+	free(out.v);
+	return err;
+}

@@ -44,29 +44,31 @@ struct lease_socket {
 /*
  * What the socket queues: frames to this host, to a group or to all (not those passing by, not our
  * own, not those of a VLAN inside), that are ARP, whole IPv4 UDP datagrams to port 67, or router
- * solicitations without extension headers.
+ * solicitations, neighbour solicitations or advertisements without extension headers.
  */
 static const struct sock_filter filter[] = {
 	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
-	BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, PACKET_OTHERHOST, 18, 0),
+	BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, PACKET_OTHERHOST, 20, 0),
 	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT)),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 16),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 18),
 	BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_ARP, 13, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_ARP, 15, 0),
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 8, 0),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 0, 12),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 0, 14),
 	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, ETH_HLEN + 9),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 10),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 12),
 	BPF_STMT(BPF_LD | BPF_H | BPF_ABS, ETH_HLEN + 6),
-	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x3fff, 8, 0), /* more fragments, or an offset */
+	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x3fff, 10, 0), /* more fragments, or an offset */
 	BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, ETH_HLEN),
 	BPF_STMT(BPF_LD | BPF_H | BPF_IND, ETH_HLEN + 2),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, DHCP4_SERVER_PORT, 4, 5),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, DHCP4_SERVER_PORT, 6, 7),
 	/* IPv6 */
 	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, ETH_HLEN + 6),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ICMPV6, 0, 3),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ICMPV6, 0, 5),
 	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, ETH_HLEN + IP6_HLEN),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ND_ROUTER_SOLICIT, 0, 1),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ND_ROUTER_SOLICIT, 2, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ND_NEIGHBOR_SOLICIT, 1, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ND_NEIGHBOR_ADVERT, 0, 1),
 	BPF_STMT(BPF_RET | BPF_K,
 		 LEASE_FRAME_MAX + 1), /* one more than there is room for: seen as cut */
 	BPF_STMT(BPF_RET | BPF_K, 0),
@@ -114,7 +116,9 @@ static uint16_t ethertype(const uint8_t *frame)
 
 static enum lease_kind kind_of(const uint8_t *frame)
 {
-	return ethertype(frame) == ETH_P_IPV6 ? LEASE_IP6 : LEASE_IP4;
+	if (ethertype(frame) != ETH_P_IPV6)
+		return LEASE_IP4;
+	return frame[ETH_HLEN + IP6_HLEN] == ND_ROUTER_SOLICIT ? LEASE_IP6 : LEASE_ND;
 }
 
 /* struct arrivals - what is read at once; 100 KB on the stack, only its used slots are touched. */
@@ -130,7 +134,7 @@ static void deliver(struct lease_socket *s, const struct arrivals *a, int n, enu
 	size_t n_frames = 0;
 
 	for (int i = 0; i < n; i++) {
-		/* The filter read beyond the type's place, so it is there. */
+		/* The filter read as far as kind_of() does, so it is there. */
 		if (kind_of(a->bytes[i]) == kind)
 			frames[n_frames++] = (struct lease_frame){
 				.bytes = a->bytes[i],

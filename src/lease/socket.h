@@ -5,7 +5,8 @@
  * A packet socket sees the frames before the host's own firewall does, so that guests get their
  * address also where INPUT drops by default. DHCP (server.h) and router advertisements
  * (ra_server.h) share it: closing one costs the kernel an RCU grace period (12 ms measured), and
- * each network has its own so that a guest that floods it takes no frame from other networks.
+ * each network has its own so that a guest that floods it takes no frame from other networks. Who has
+ * which IPv6 address (daemon/snoop.h) comes by it too: one more socket for that would cost each packet.
  */
 #ifndef VMLANE_LEASE_SOCKET_H
 #define VMLANE_LEASE_SOCKET_H
@@ -23,6 +24,7 @@
 enum lease_kind {
 	LEASE_IP4, /* ARP; whole UDP datagrams to port 67 */
 	LEASE_IP6, /* router solicitations */
+	LEASE_ND,  /* neighbour solicitations and advertisements */
 	LEASE_KIND_COUNT,
 };
 

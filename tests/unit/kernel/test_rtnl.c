@@ -321,6 +321,24 @@ static void test_neighbours(void **state)
 	run("ip link del e1");
 }
 
+static void test_fdb_get(int br, int port)
+{
+	const struct mac there = {{0x52, 0x54, 0, 0, 0, 0x11}}, nobody = {{0x52, 0x54, 0, 0, 9, 9}};
+	struct fdb_entry f = {.port = -1};
+
+	assert_int_equal(rtnl_fdb_get(rtnl, br, &nobody, 0, &f), -ENOENT);
+	assert_int_equal(rtnl_fdb_get(rtnl, br, &there, 7, &f), -ENOENT);
+	assert_int_equal(f.port, -1);
+	assert_int_equal(rtnl_fdb_get(rtnl, br, &there, 0, &f), 0);
+	assert_int_equal(f.port, port);
+	assert_int_equal(f.bridge, br);
+	assert_true(f.is_static && !f.local);
+	assert_true(mac_equal(&f.mac, &there));
+	assert_int_equal(rtnl_fdb_get(rtnl, br, &mac_a, 0, &f), 0);
+	assert_true(f.local);
+	assert_true(rtnl_fdb_get(rtnl, 999999, &there, 0, &f) < 0);
+}
+
 static void test_fdb(void **state)
 {
 	unsigned int local = 0, learned = 0, is_static = 0;
@@ -356,6 +374,7 @@ static void test_fdb(void **state)
 	ok(rtnl_fdb_dump(rtnl, 0, &f, &all, e));
 	assert_true(all > n); /* and those of the other bridge */
 	free(f);
+	test_fdb_get(br, port);
 	run("ip link del port7; ip link del vl-br; ip link del other");
 }
 

@@ -73,6 +73,7 @@ static int setup(void **state)
 			 0);
 	lease_socket_listen(w->socket, LEASE_IP4, on_frames, &w->heard[LEASE_IP4]);
 	lease_socket_listen(w->socket, LEASE_IP6, on_frames, &w->heard[LEASE_IP6]);
+	lease_socket_listen(w->socket, LEASE_ND, on_frames, &w->heard[LEASE_ND]);
 	*state = w;
 	return 0;
 }
@@ -156,6 +157,13 @@ static void test_kinds(void **state)
 	run_until(w, LEASE_IP4, 2);
 	assert_int_equal(w->heard[LEASE_IP6].len, len);
 	assert_memory_equal(w->heard[LEASE_IP6].last, f, len);
+	assert_int_equal(w->heard[LEASE_ND].n, 0);
+	put(w, f, frame(f, routers, ETH_P_IPV6, IPPROTO_ICMPV6, 135));
+	len = frame(f, bridge_mac, ETH_P_IPV6, IPPROTO_ICMPV6, 136);
+	put(w, f, len);
+	run_until(w, LEASE_ND, 2);
+	assert_memory_equal(w->heard[LEASE_ND].last, f, len);
+	assert_int_equal(w->heard[LEASE_IP6].n, 2);
 	assert_int_equal(w->heard[LEASE_IP6].cut + w->heard[LEASE_IP4].cut, 0);
 	assert_int_equal(lease_socket_drops(w->socket), 0);
 }
