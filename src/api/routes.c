@@ -198,6 +198,11 @@ static int get_macs(struct call *c, json_t **ret)
 	return c->svc->mac_list(c->svc->ctx, ret, c->errs);
 }
 
+static int get_sightings(struct call *c, json_t **ret)
+{
+	return c->svc->sighting_list(c->svc->ctx, ret, c->errs);
+}
+
 static int get_forwards(struct call *c, json_t **ret)
 {
 	return c->svc->forward_list(c->svc->ctx, ret, c->errs);
@@ -260,6 +265,7 @@ static const struct route routes[] = {
 	{"POST",   "/v1/guests/*/open",    ACCESS_ATTACH,     0,                BODY_OPEN,  101, open_guest},
 	{"GET",    "/v1/ports",            ACCESS_READ,       0,                BODY_NONE,  200, get_ports},
 	{"GET",    "/v1/macs",             ACCESS_READ,       0,                BODY_NONE,  200, get_macs},
+	{"GET",    "/v1/sightings",        ACCESS_READ,       0,                BODY_NONE,  200, get_sightings},
 	{"GET",    "/v1/forwards",         ACCESS_READ,       0,                BODY_NONE,  200, get_forwards},
 	{"GET",    "/v1/rules",            ACCESS_READ,       0,                BODY_NONE,  200, get_filters},
 	{"POST",   "/v1/networks/*/rules", ACCESS_ADMIN,      0,                BODY_RULE,  200, post_rule},

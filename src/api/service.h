@@ -94,6 +94,8 @@ struct service {
 	int (*events)(void *ctx, json_t **ret, struct err_list *errs);
 	int (*port_list)(void *ctx, json_t **ret, struct err_list *errs);
 	int (*mac_list)(void *ctx, json_t **ret, struct err_list *errs);
+	/* addresses that were heard of on the bridges */
+	int (*sighting_list)(void *ctx, json_t **ret, struct err_list *errs);
 	int (*forward_list)(void *ctx, json_t **ret, struct err_list *errs);
 	int (*filter_list)(void *ctx, json_t **ret, struct err_list *errs);
 	/* @position: from 1 on, 0: behind the last */

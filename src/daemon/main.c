@@ -41,6 +41,7 @@ static const char help[] =
 	"/etc/nftables.conf)\n"
 	"  --no-accepts         put nothing into the chains and zones of other firewalls\n"
 	"  --no-guardian        what others change stays so until `vmlane apply`\n"
+	"  --no-snoop           do not listen on bridges for guests' addresses\n"
 	"  --debug              say more\n"
 	"  --version            print the version\n"
 	"  -h, --help           this text\n"
@@ -56,6 +57,7 @@ enum {
 	OPT_FOREGROUND,
 	OPT_NO_ACCEPTS,
 	OPT_NO_GUARDIAN,
+	OPT_NO_SNOOP,
 	OPT_DEBUG,
 	OPT_VERSION
 };
@@ -69,6 +71,7 @@ static const struct option long_options[] = {
 	{"foreground", no_argument, NULL, OPT_FOREGROUND},
 	{"no-accepts", no_argument, NULL, OPT_NO_ACCEPTS},
 	{"no-guardian", no_argument, NULL, OPT_NO_GUARDIAN},
+	{"no-snoop", no_argument, NULL, OPT_NO_SNOOP},
 	{"debug", no_argument, NULL, OPT_DEBUG},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{"help", no_argument, NULL, 'h'},
@@ -118,6 +121,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case OPT_NO_GUARDIAN:
 			o->no_guardian = true;
+			break;
+		case OPT_NO_SNOOP:
+			o->no_snoop = true;
 			break;
 		case OPT_DEBUG:
 			o->debug = true;
@@ -269,7 +275,7 @@ static int add_signals(sd_event *loop, struct manager *m)
 	return r < 0 ? r : 0;
 }
 
-/* One packet socket a network, descriptors in transit, and connections. */
+/* Packet sockets of networks and bridges, descriptors in transit, and connections. */
 static void raise_fd_limit(void)
 {
 	struct rlimit l;

@@ -19,6 +19,7 @@
 #include "daemon/guardian.h"
 #include "daemon/policy_log.h"
 #include "daemon/reconcile.h"
+#include "daemon/snoop.h"
 
 static void host_id_load(struct manager *m)
 {
@@ -109,12 +110,14 @@ static void on_rtnl_event(const struct rtnl_event *ev, void *ctx)
 	guardian_heard(m, ev);
 	switch (ev->kind) {
 	case RTNL_EVENT_LINK_DEL:
+		snoop_link_gone(m, ev->link.ifindex);
 		on_link_gone(m, &ev->link);
 		if (is_ours(m, &ev->link))
 			return;
 		break;
 	case RTNL_EVENT_RESYNC:
 		resync(m);
+		snoop_resync(m);
 		break;
 	case RTNL_EVENT_FDB:
 	case RTNL_EVENT_FDB_DEL:
@@ -122,6 +125,7 @@ static void on_rtnl_event(const struct rtnl_event *ev, void *ctx)
 		return;
 	case RTNL_EVENT_LINK:
 		events_link(m, &ev->link);
+		snoop_link(m, &ev->link);
 		if (is_ours(m, &ev->link))
 			return;
 		on_link(m, &ev->link);
@@ -279,6 +283,8 @@ int manager_new(const struct options *o, sd_event *loop, struct manager **ret, s
 			log_warning("changes of the host's resolvers will not be noticed");
 		r = bring_up(m);
 		guardian_on(m);
+		if (r == 0)
+			r = snoop_new(m);
 	}
 	if (r < 0) {
 		manager_free(m);
@@ -303,6 +309,7 @@ void manager_free(struct manager *m)
 	sd_event_source_disable_unref(m->monitor_source);
 	bridged_free(m);
 	networks_free(m);
+	snoop_free(m->snoop);
 	guests_free(m);
 	policy_log_listen(m, false);
 	events_done(m);

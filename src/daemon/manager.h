@@ -29,6 +29,7 @@
  * @saved_rules: the nftables rules that the host loads when it boots; "": /etc/nftables.conf
  * @no_accepts:	nothing is put into other firewalls, see accepts.h
  * @no_guardian: what others change stays so until it is asked for, see guardian.h
+ * @no_snoop:	nobody listens for guests' addresses, see snoop.h
  */
 struct options {
 	char config_dir[OPTION_DIR_MAX];
@@ -40,6 +41,7 @@ struct options {
 	bool debug;
 	bool no_accepts;
 	bool no_guardian;
+	bool no_snoop;
 };
 
 /**
@@ -54,6 +56,7 @@ struct options {
  * @socket:	on the bridge, while something serves there; NULL otherwise
  * @dhcp:	NULL while it does not serve; @ra: likewise
  * @guests:	what @dhcp is told of the attached guests; owned
+ * @snoop:	who hears the neighbour discovery that comes by @socket; NULL: nobody
  */
 struct network_rt {
 	char name[NAME_MAX_LEN + 1];
@@ -69,6 +72,7 @@ struct network_rt {
 	struct lease_server *dhcp;
 	struct ra_server *ra;
 	struct lease_guest *guests;
+	struct snoop *snoop;
 	UT_hash_handle hh;
 };
 
@@ -121,6 +125,7 @@ struct change_ask {
 
 struct takeover_rt;
 struct guardian;
+struct snoop;
 struct accepts;
 struct firewalld;
 struct portguard;
@@ -154,6 +159,7 @@ struct guard_port;
  * @policy_log:	while somebody listens to events, see policy_log.h
  * @listening:	somebody listens to events; @stations: where MACs were seen meanwhile (events.c)
  * @guardian, @accepts, @firewalld: see guardian.h, accepts.h, firewalld.h
+ * @snoop:	see snoop.h; NULL: nobody listens
  * @follow:	armed when routes or links changed, see reconcile.c; @follow_all: a bridge of
  *		somebody else that guests belong on came; @hears_ipv6: of IPv6 routes and addresses too
  */
@@ -206,6 +212,7 @@ struct manager {
 	struct policy_log *policy_log;
 	struct station *stations;
 	struct guardian *guardian;
+	struct snoop *snoop;
 	struct accepts *accepts;
 	struct firewalld *firewalld;
 	sd_event_source *follow;

@@ -10,6 +10,7 @@
 #include "daemon/guard.h"
 #include "daemon/policy.h"
 #include "daemon/manager.h"
+#include "daemon/snoop.h"
 
 struct network_rt *manager_network(struct manager *m, const char *name)
 {
@@ -344,7 +345,7 @@ static int serve_dhcp(struct manager *m, struct network_rt *n, const struct mac 
 	return r;
 }
 
-int network_serve(struct manager *m, struct network_rt *n, struct err *e)
+static int serve(struct manager *m, struct network_rt *n, struct err *e)
 {
 	struct link_state link;
 	int r = 0;
@@ -367,5 +368,13 @@ int network_serve(struct manager *m, struct network_rt *n, struct err *e)
 		r = serve_dhcp(m, n, &link.mac, e);
 	if (r == 0 && n->ipv6)
 		r = advertise_serve(m, n, e);
+	return r;
+}
+
+int network_serve(struct manager *m, struct network_rt *n, struct err *e)
+{
+	int r = serve(m, n, e);
+
+	snoop_served(m, n);
 	return r;
 }

@@ -103,6 +103,7 @@ int view_network_show(void *ctx, const char *name, json_t **ret,
 int view_guest_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
 int view_guest_show(void *ctx, const char *name, json_t **ret, struct err_list *errs) __must_check;
 int view_port_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
+int view_sighting_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
 int view_mac_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
 int view_forward_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;
 int view_filter_list(void *ctx, json_t **ret, struct err_list *errs) __must_check;

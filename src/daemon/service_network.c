@@ -43,6 +43,7 @@ struct service service_table(struct manager *m)
 		.events = events_hello,
 		.port_list = view_port_list,
 		.mac_list = view_mac_list,
+		.sighting_list = view_sighting_list,
 		.forward_list = view_forward_list,
 		.filter_list = view_filter_list,
 		.filter_add = service_filter_add,

@@ -169,6 +169,11 @@ static int port_list(void *ctx, json_t **ret, struct err_list *errs)
 	return record(ctx, ret, errs, "port_list");
 }
 
+static int sighting_list(void *ctx, json_t **ret, struct err_list *errs)
+{
+	return record(ctx, ret, errs, "sighting_list");
+}
+
 static int mac_list(void *ctx, json_t **ret, struct err_list *errs)
 {
 	return record(ctx, ret, errs, "mac_list");
@@ -220,6 +225,7 @@ struct service fake_service(struct fake *f)
 		.guest_detach = guest_detach,
 		.port_list = port_list,
 		.mac_list = mac_list,
+		.sighting_list = sighting_list,
 		.forward_list = forward_list,
 		.events = events,
 		.lease_list = lease_list,

@@ -189,6 +189,7 @@ static void client_calls(void)
 		{"DELETE", "/v1/guests/web1", NULL, "guest_detach web1"},
 		{"GET", "/v1/ports", NULL, "port_list"},
 		{"GET", "/v1/macs", NULL, "mac_list"},
+		{"GET", "/v1/sightings", NULL, "sighting_list"},
 		{"GET", "/v1/forwards", NULL, "forward_list"},
 		{"GET", "/v1/leases", NULL, "lease_list"},
 		{"DELETE", "/v1/leases/d/192.168.5.7", NULL, "lease_release d 192.168.5.7"},
@@ -213,7 +214,7 @@ static void test_calls(void **state)
 	struct fake fake = {.calls = 0};
 
 	serve(&fake, client_calls);
-	assert_int_equal(fake.calls, 18);
+	assert_int_equal(fake.calls, 19);
 }
 
 static void client_errors(void)
