@@ -120,7 +120,7 @@ static void read_guests(const struct scan *s, struct found *f)
 
 	if (rtnl_new(&rtnl) == 0 && rtnl_fdb_dump(rtnl, s->ifindex, &f->fdb, &f->n_fdb, &e) < 0)
 		f->n_fdb = 0;
-	if (inventory_read(&f->guests, &e) < 0)
+	if (inventory_read(NULL, 0, &f->guests, &e) < 0)
 		f->guests = (struct inventory){0};
 }
 

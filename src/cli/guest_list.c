@@ -2,7 +2,9 @@
 /* guest_list.c - see guest_list.h. */
 #include "cli/guest_list.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,15 +45,73 @@ static int ask_daemon(struct cli *cli, json_t **ret)
 	return EXIT_REFUSED;
 }
 
+static bool read_sighting(const json_t *row, struct inventory_sighting *ret)
+{
+	static const struct {
+		const char *key;
+		size_t at;
+	} names[] = {
+		{"bridge", offsetof(struct inventory_sighting, bridge)},
+		{"port", offsetof(struct inventory_sighting, port)},
+		{"also_at", offsetof(struct inventory_sighting, also_at)},
+	};
+	const char *address = out_str(row, "address"), *mac = out_str(row, "mac");
+	const char *source = out_str(row, "source");
+	struct inventory_sighting s = {.source = INVENTORY_SOURCE_COUNT};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *name = out_str(row, names[i].key);
+
+		snprintf((char *)&s + names[i].at, IFNAMSIZ, "%s", name ? name : "");
+	}
+	for (size_t i = 0; i < INVENTORY_SOURCE_COUNT && source; i++)
+		if (strcmp(source, inventory_sources[i]) == 0)
+			s.source = (enum inventory_source)i;
+	if (!address || !mac || mac_parse(mac, &s.mac) < 0 || s.source == INVENTORY_SOURCE_COUNT)
+		return false;
+	s.family = strchr(address, ':') ? AF_INET6 : AF_INET;
+	s.age_s = out_int(row, "age_s", -1);
+	s.stale = json_is_true(json_object_get(row, "stale"));
+	s.duplicate = json_is_true(json_object_get(row, "duplicate"));
+	if (inet_pton(s.family, address, s.addr) != 1)
+		return false;
+	*ret = s;
+	return true;
+}
+
+/* What the daemon has heard on the bridges; nothing where it cannot be had, which costs only that. */
+static struct inventory_sighting *ask_sightings(struct cli *cli, size_t *ret_n)
+{
+	struct inventory_sighting *list = NULL;
+	struct err_list errs = {0};
+	json_t *answer = NULL, *rows, *row;
+	size_t i, n = 0;
+
+	if (api_call(cli->socket, "GET", "/v1/sightings", NULL, &answer, &errs) == 0) {
+		rows = json_object_get(answer, "sightings");
+		list = calloc(json_array_size(rows) + 1, sizeof(*list));
+		json_array_foreach (rows, i, row)
+			if (list && read_sighting(row, &list[n]))
+				n++;
+	}
+	json_decref(answer);
+	*ret_n = n;
+	return list;
+}
+
 /* All guests as rows, a new reference. */
 static int read_rows(struct cli *cli, json_t **ret)
 {
+	_cleanup_(freep) struct inventory_sighting *seen = NULL;
 	struct inventory in = {0};
+	size_t n = 0;
 	json_t *rows = NULL;
 	struct err e = {0};
 	int r = ask_daemon(cli, &rows);
 
-	if (r == EXIT_OK && inventory_read(&in, &e) < 0) {
+	if (r == EXIT_OK)
+		seen = ask_sightings(cli, &n);
+	if (r == EXIT_OK && inventory_read(seen, n, &in, &e) < 0) {
 		struct err_list errs = {.items = {e}, .n = 1};
 
 		/* The daemon's guests are better than none. */

@@ -111,24 +111,33 @@ json_t *inventory_row(const struct inventory_guest *g)
 
 /* ---- ours and theirs ---- */
 
-static bool has_address(const json_t *list, const char *address)
+/* The one of @address taken out of @list, a new reference; NULL: it has none. */
+static json_t *take_address(json_t *list, const char *address)
 {
-	const json_t *a;
+	json_t *a;
 	size_t i;
 
-	json_array_foreach (list, i, a)
-		if (strcmp(out_str(a, "address"), address) == 0)
-			return true;
-	return false;
+	json_array_foreach (list, i, a) {
+		if (strcmp(out_str(a, "address"), address) != 0)
+			continue;
+		json_incref(a);
+		json_array_remove(list, i);
+		return a;
+	}
+	return NULL;
 }
 
+/* A lease is more than having been seen; having been seen by the daemon is no more than by anybody. */
 static void add_known(json_t *list, const char *address, const char *source)
 {
-	if (!has_address(list, address))
-		json_array_insert_new(list, 0,
-				      json_pack("{s:s, s:s, s:n, s:b, s:b}", "address", address,
-						"source", source, "age_s", "stale", 0, "duplicate",
-						0));
+	json_t *a = take_address(list, address);
+
+	if (!a)
+		a = json_pack("{s:s, s:s, s:n, s:b, s:b}", "address", address, "source", source,
+			      "age_s", "stale", 0, "duplicate", 0);
+	else if (strcmp(source, "seen") != 0)
+		json_object_set_new(a, "source", json_string(source));
+	json_array_insert_new(list, 0, a);
 }
 
 /* What the daemon gave out, or saw, stands first. */
@@ -246,26 +255,64 @@ void inventory_cell_process(const json_t *row, const char *key, struct buf *out)
 		buf_printf(out, "%s (%" PRId64 ")", process ? process : "?", pid);
 }
 
-static void cell_addresses(const json_t *row, const char *key, struct buf *out)
+/* "ARP seen" of what the daemon has only heard; NULL of all else. */
+static const char *heard_by(const json_t *address)
+{
+	static const char *const words[][2] = {
+		{"arp", "ARP seen"}, {"nd", "ND seen"}, {"dhcp", "DHCP seen"}};
+	const char *source = out_str(address, "source");
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (source && strcmp(source, words[i][0]) == 0)
+			return words[i][1];
+	return NULL;
+}
+
+/* What is not to be taken as it is: how it is known, and whether it still is. */
+static void put_doubt(const json_t *address, bool with_age, struct buf *out)
+{
+	const char *heard = heard_by(address);
+	bool stale = json_is_true(json_object_get(address, "stale"));
+
+	if (!heard && !stale)
+		return;
+	buf_printf(out, " (%s", heard ? heard : "stale");
+	if (heard && with_age && json_is_integer(json_object_get(address, "age_s"))) {
+		buf_puts(out, " ");
+		out_cell_age(address, "age_s", out);
+		buf_puts(out, " ago");
+	}
+	buf_puts(out, heard && stale ? ", stale)" : ")");
+}
+
+static void put_addresses(const json_t *row, const char *key, bool with_age, struct buf *out)
 {
 	const json_t *list = json_object_get(row, key), *a;
 	size_t i, more = 0;
 
 	json_array_foreach (list, i, a) {
-		bool stale = json_is_true(json_object_get(a, "stale"));
-
 		/* Link-local ones follow from the MAC. */
 		if (strncmp(out_str(a, "address"), "fe80:", 5) == 0)
 			continue;
-		if (out->len > 40) {
+		if (out->len > (with_age ? 300u : 50u)) {
 			more++;
 			continue;
 		}
-		buf_printf(out, "%s%s%s", out->len ? ", " : "", out_str(a, "address"),
-			   stale ? " (stale)" : "");
+		buf_printf(out, "%s%s", out->len ? ", " : "", out_str(a, "address"));
+		put_doubt(a, with_age, out);
 	}
 	if (more)
 		buf_printf(out, ", +%zu", more);
+}
+
+static void cell_addresses(const json_t *row, const char *key, struct buf *out)
+{
+	put_addresses(row, key, false, out);
+}
+
+static void cell_addresses_age(const json_t *row, const char *key, struct buf *out)
+{
+	put_addresses(row, key, true, out);
 }
 
 static void cell_mac(const json_t *row, const char *key, struct buf *out)
@@ -362,7 +409,7 @@ void inventory_print_found(const struct cli *cli, const json_t *row)
 	put_part(&line, ", VLAN ", row, "vlan", out_cell_text);
 	put_part(&line, ", network ", row, "network", out_cell_text);
 	put_part(&line, ", MAC ", row, "mac", cell_mac);
-	put_part(&line, ", ", row, "addresses", cell_addresses);
+	put_part(&line, ", ", row, "addresses", cell_addresses_age);
 	put_part(&line, ", by ", row, "uplink", out_cell_text);
 	put_part(&line, ", last seen ", row, "seen_s", out_cell_age);
 	put_part(&line, " ago; note: ", row, "notes", out_cell_list);

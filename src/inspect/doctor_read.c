@@ -230,7 +230,7 @@ int doctor_read(struct doctor *d, struct err *e)
 	d->f = live_facts_get(d->live, 0);
 	if (!d->f)
 		return err_set(e, -EIO, "kernel", "netlink", "the kernel cannot be asked");
-	r = inventory_read(&d->guests, e);
+	r = inventory_read(NULL, 0, &d->guests, e);
 	if (r == 0)
 		r = index_ports(d, e);
 	if (r == 0)

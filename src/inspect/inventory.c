@@ -59,9 +59,10 @@ static int read_processes(struct sources *s, struct inventory_facts *f, struct e
 	return r < 0 ? err_set(e, r, "processes", "/proc", "%s", strerror(-r)) : 0;
 }
 
-int inventory_read(struct inventory *ret, struct err *e)
+int inventory_read(const struct inventory_sighting *seen, size_t n, struct inventory *ret,
+		   struct err *e)
 {
-	struct inventory_facts f = {.now_s = clock_wall_s()};
+	struct inventory_facts f = {.sightings = seen, .n_sightings = n, .now_s = clock_wall_s()};
 	struct sources s = {0};
 	int r = read_kernel(&s, &f, e);
 

@@ -4,7 +4,8 @@
  * NIC, MAC and addresses, and where each of those is known from.
  *
  * One look at the kernel, the processes and other programs' files; the daemon is not asked. What it
- * knows of its own guests is put together with this by cli/inventory_show.h.
+ * has heard the caller may bring along; what it knows of its own guests is put together with this by
+ * cli/inventory_show.h.
  */
 #ifndef VMLANE_INSPECT_INVENTORY_H
 #define VMLANE_INSPECT_INVENTORY_H
@@ -20,6 +21,9 @@
 enum inventory_source {
 	INVENTORY_LEASE, /* another program's lease file */
 	INVENTORY_NEIGH, /* the host's neighbour table */
+	INVENTORY_ARP,	 /* the daemon heard the guest say so: by ARP, */
+	INVENTORY_ND,	 /* neighbour discovery, */
+	INVENTORY_DHCP,	 /* or DHCP */
 	INVENTORY_SOURCE_COUNT,
 };
 
@@ -89,6 +93,24 @@ struct inventory_guest {
 	int64_t seen_s;
 };
 
+/**
+ * struct inventory_sighting - what the daemon has heard (docs/API.md: sighting); of whoever sent it
+ * @port:	"" where it is not known; @also_at: its MAC was heard there too, "": it was not
+ * @duplicate:	somebody behind another port says the same
+ */
+struct inventory_sighting {
+	char bridge[IFNAMSIZ];
+	char port[IFNAMSIZ];
+	char also_at[IFNAMSIZ];
+	struct mac mac;
+	uint8_t family;
+	uint8_t addr[16];
+	enum inventory_source source;
+	int64_t age_s;
+	bool stale;
+	bool duplicate;
+};
+
 /* struct inventory - sorted by bridge, then name, then port. inventory_done() when over. */
 struct inventory {
 	struct inventory_guest *v;
@@ -98,6 +120,7 @@ struct inventory {
 /**
  * struct inventory_facts - what inventory_join() looks at; nothing is owned
  * @actual:	with @fdb and, where it matters, @port_vlans
+ * @sightings:	of the daemon's; none without it
  * @now_s:	the wall clock, seconds since 1970, for leases
  */
 struct inventory_facts {
@@ -111,14 +134,17 @@ struct inventory_facts {
 	const struct netns_holder *netns;
 	size_t n_netns;
 	const struct foreign_leases *leases;
+	const struct inventory_sighting *sightings;
+	size_t n_sightings;
 	int64_t now_s;
 };
 
 /* inventory_join() - the pure part; 0 or -ENOMEM. */
 int inventory_join(const struct inventory_facts *f, struct inventory *ret) __must_check;
 
-/* inventory_read() - look, and join; the kernel's errors. */
-int inventory_read(struct inventory *ret, struct err *e) __must_check;
+/* inventory_read() - look, and join with @seen (@n of them, may be NULL); the kernel's errors. */
+int inventory_read(const struct inventory_sighting *seen, size_t n, struct inventory *ret,
+		   struct err *e) __must_check;
 void inventory_done(struct inventory *i);
 
 #endif

@@ -14,8 +14,9 @@
 #define SILENT_S 300 /* a bridge forgets a MAC after that (br_stp_if.c: ageing_time) */
 
 const char *const inventory_sources[] = {
-	[INVENTORY_LEASE] = "lease-file",
-	[INVENTORY_NEIGH] = "neighbour",
+	[INVENTORY_LEASE] = "lease-file", [INVENTORY_NEIGH] = "neighbour",
+	[INVENTORY_ARP] = "arp",	  [INVENTORY_ND] = "nd",
+	[INVENTORY_DHCP] = "dhcp",
 };
 _Static_assert(ARRAY_SIZE(inventory_sources) == INVENTORY_SOURCE_COUNT,
 	       "a source without its word");
@@ -40,10 +41,11 @@ struct neigh {
 /* struct join - sorted copies of what @f has; owned. */
 struct join {
 	const struct inventory_facts *f;
-	struct fdb_entry *fdb;		   /* by port */
-	struct neigh *neighs;		   /* by MAC */
-	struct foreign_lease *leases;	   /* by MAC */
-	const struct vmm_holder **holders; /* by tap */
+	struct fdb_entry *fdb;			     /* by port */
+	struct neigh *neighs;			     /* by MAC */
+	struct foreign_lease *leases;		     /* by MAC */
+	const struct vmm_holder **holders;	     /* by tap */
+	const struct inventory_sighting **sightings; /* by port */
 	size_t n_fdb, n_neighs, n_leases, n_holders;
 };
 
@@ -69,6 +71,17 @@ static int by_tap(const void *a, const void *b)
 	const struct vmm_holder *const *x = a, *const *y = b;
 
 	return strcmp((*x)->tap, (*y)->tap);
+}
+
+/* Those whose port is not known stand by their bridge, behind a sign that no name has. */
+static int by_seen_port(const void *a, const void *b)
+{
+	const struct inventory_sighting *const *x = a, *const *y = b;
+	int r = strcmp((*x)->port, (*y)->port);
+
+	if (r == 0 && !(*x)->port[0])
+		r = strcmp((*x)->bridge, (*y)->bridge);
+	return r;
 }
 
 /* The first of @n sorted elements of @size bytes that is not below @key; @n when all are. */
@@ -127,7 +140,8 @@ static int join_prepare(struct join *j)
 	j->neighs = calloc(f->n_neighs + f->n_neighs6 + 1, sizeof(*j->neighs));
 	j->leases = calloc(f->leases->n + 1, sizeof(*j->leases));
 	j->holders = calloc(f->n_holders + 1, sizeof(*j->holders));
-	if (!j->fdb || !j->neighs || !j->leases || !j->holders)
+	j->sightings = calloc(f->n_sightings + 1, sizeof(*j->sightings));
+	if (!j->fdb || !j->neighs || !j->leases || !j->holders || !j->sightings)
 		return -ENOMEM;
 	for (size_t i = 0; i < f->actual->n_fdb; i++)
 		if (!f->actual->fdb[i].local)
@@ -137,6 +151,9 @@ static int join_prepare(struct join *j)
 		j->leases[j->n_leases++] = f->leases->v[i];
 	for (size_t i = 0; i < f->n_holders; i++)
 		j->holders[j->n_holders++] = &f->holders[i];
+	for (size_t i = 0; i < f->n_sightings; i++)
+		j->sightings[i] = &f->sightings[i];
+	qsort(j->sightings, f->n_sightings, sizeof(*j->sightings), by_seen_port);
 	qsort(j->fdb, j->n_fdb, sizeof(*j->fdb), by_port);
 	qsort(j->neighs, j->n_neighs, sizeof(*j->neighs), by_mac);
 	qsort(j->leases, j->n_leases, sizeof(*j->leases), by_mac);
@@ -150,6 +167,7 @@ static void join_done(struct join *j)
 	free(j->neighs);
 	free(j->leases);
 	free(j->holders);
+	free(j->sightings);
 }
 
 /* ---- which ports are guests' ---- */
@@ -343,6 +361,7 @@ static void add_address(struct inventory_guest *g, const struct inventory_addres
 		if (a->age_s >= 0 && (old->age_s < 0 || a->age_s < old->age_s))
 			old->age_s = a->age_s;
 		old->stale = old->stale && a->stale;
+		old->duplicate = old->duplicate || a->duplicate;
 		return;
 	}
 	if (g->n_addrs < INVENTORY_ADDRS_MAX)
@@ -400,6 +419,51 @@ static void add_neighs(const struct join *j, const struct link_state *l, struct 
 	}
 }
 
+static void add_sighting(struct inventory_guest *g, const struct inventory_sighting *s)
+{
+	struct inventory_address a = {.family = s->family,
+				      .source = s->source,
+				      .age_s = s->age_s,
+				      .stale = s->stale && (g->seen_s < 0 || g->seen_s > SILENT_S),
+				      .duplicate = s->duplicate};
+
+	memcpy(a.addr, s->addr, sizeof(a.addr));
+	add_address(g, &a);
+}
+
+/* Heard at its port, whatever the MAC: guests inside it among them. Else by its MAC, on its bridge. */
+static void add_sightings(const struct join *j, struct inventory_guest *g)
+{
+	struct inventory_sighting named = {0};
+	const struct inventory_sighting *key = &named;
+	size_t n = j->f->n_sightings;
+
+	for (int with_port = 1; with_port >= 0; with_port--) {
+		memcpy(named.bridge, g->bridge, sizeof(named.bridge));
+		memcpy(named.port, with_port ? g->port : "", with_port ? sizeof(g->port) : 1);
+		for (size_t i = first_of(j->sightings, n, sizeof(key), &key, by_seen_port);
+		     i < n && by_seen_port(&j->sightings[i], &key) == 0; i++) {
+			const struct inventory_sighting *s = j->sightings[i];
+
+			if (with_port || (g->has_mac && mac_equal(&s->mac, &g->mac)))
+				add_sighting(g, s);
+		}
+	}
+}
+
+/* A MAC that comes and goes between two ports is at both. */
+static void add_twins(const struct inventory_facts *f, struct inventory *in)
+{
+	for (size_t i = 0; i < f->n_sightings; i++) {
+		const struct inventory_sighting *s = &f->sightings[i];
+
+		for (size_t k = 0; k < in->n && s->also_at[0]; k++)
+			if (strcmp(in->v[k].port, s->port) == 0 ||
+			    strcmp(in->v[k].port, s->also_at) == 0)
+				in->v[k].duplicate_mac = true;
+	}
+}
+
 static void describe(const struct join *j, const struct link_state *l, enum inventory_kind kind,
 		     struct inventory_guest *g)
 {
@@ -410,10 +474,11 @@ static void describe(const struct join *j, const struct link_state *l, enum inve
 	add_process(j, l, g);
 	add_place(j, l, g);
 	add_macs(j, l, g);
-	if (!g->has_mac)
-		return;
-	add_leases(j, g);
-	add_neighs(j, l, g);
+	if (g->has_mac) {
+		add_leases(j, g);
+		add_neighs(j, l, g);
+	}
+	add_sightings(j, g);
 }
 
 /* ---- two of one kind ---- */
@@ -539,6 +604,7 @@ int inventory_join(const struct inventory_facts *f, struct inventory *ret)
 	if (r == 0) {
 		qsort(in.v, in.n, sizeof(*in.v), by_place);
 		add_uplinks(&j, &in);
+		add_twins(f, &in);
 		r = find_duplicates(&in);
 	}
 	join_done(&j);

@@ -247,6 +247,81 @@ static void test_duplicates(void **state)
 	inventory_done(&in);
 }
 
+static struct inventory_sighting seen(const char *port, uint8_t mac_last, uint8_t ip_last)
+{
+	struct inventory_sighting s = {.bridge = "br0",
+				       .mac = mac(mac_last),
+				       .family = AF_INET,
+				       .source = INVENTORY_ARP,
+				       .age_s = 7};
+	struct in_addr a = ip(ip_last);
+
+	snprintf(s.port, sizeof(s.port), "%s", port);
+	memcpy(s.addr, &a, sizeof(a));
+	return s;
+}
+
+static void assert_address(const struct inventory_guest *g, size_t i, uint8_t last,
+			   enum inventory_source source, int64_t age_s)
+{
+	struct in_addr a = ip(last);
+
+	assert_true(i < g->n_addrs);
+	assert_memory_equal(g->addrs[i].addr, &a, sizeof(a));
+	assert_int_equal(g->addrs[i].source, source);
+	assert_int_equal(g->addrs[i].age_s, age_s);
+}
+
+/* What the daemon has heard: at the port, or of the MAC where the port is not known. */
+static void test_sightings(void **state)
+{
+	struct fdb_entry fdb[] = {{.bridge = 1, .port = 3, .mac = mac(3)},
+				  {.bridge = 1, .port = 4, .mac = mac(4)}};
+	struct neigh_entry neighs[] = {
+		{.mac = mac(3), .ifindex = 1, .state = NUD_STALE, .age_s = 100, .addr = ip(3)}};
+	struct inventory_sighting heard[] = {
+		seen("vnet1", 4, 41), seen("", 4, 42),	    seen("eth0", 9, 90),
+		seen("vnet0", 3, 3),  seen("vnet0", 5, 50), seen("vnet1", 4, 40),
+		seen("", 9, 91),
+	};
+	const struct inventory_guest *g;
+	struct inventory in;
+	struct world w;
+
+	world_init(&w);
+	w.actual.fdb = fdb;
+	w.actual.n_fdb = ARRAY_SIZE(fdb);
+	w.f.neighs = neighs;
+	w.f.n_neighs = ARRAY_SIZE(neighs);
+	w.f.sightings = heard;
+	w.f.n_sightings = ARRAY_SIZE(heard);
+	heard[0].stale = true;
+	heard[4].duplicate = true;
+	snprintf(heard[5].also_at, sizeof(heard[5].also_at), "v1");
+	assert_int_equal(inventory_join(&w.f, &in), 0);
+	g = at(&in, "vnet0");
+	assert_int_equal(g->n_addrs, 2);
+	/* The host has talked to it, and later it was heard. */
+	assert_address(g, 0, 3, INVENTORY_NEIGH, 7);
+	/* Somebody inside it. */
+	assert_address(g, 1, 50, INVENTORY_ARP, 7);
+	assert_true(g->addrs[1].duplicate);
+	assert_false(g->duplicate_mac);
+	g = at(&in, "vnet1");
+	assert_int_equal(g->n_addrs, 3);
+	assert_true(g->duplicate_mac);
+	assert_true(at(&in, "v1")->duplicate_mac);
+	assert_int_equal(at(&in, "v1")->n_addrs, 0);
+	inventory_done(&in);
+	/* A MAC that is silent for long. */
+	fdb[1].age_s = 400;
+	assert_int_equal(inventory_join(&w.f, &in), 0);
+	g = at(&in, "vnet1");
+	for (size_t i = 0; i < g->n_addrs; i++)
+		assert_int_equal(g->addrs[i].stale, g->addrs[i].addr[3] == 41);
+	inventory_done(&in);
+}
+
 static void test_gateway_behind_a_veth(void **state)
 {
 	struct fdb_entry fdb[] = {{.bridge = 1, .port = 5, .mac = {{0x52, 0x54, 0, 0, 0, 5}}}};
@@ -274,6 +349,7 @@ int main(void)
 		cmocka_unit_test(test_processes),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_duplicates),
+		cmocka_unit_test(test_sightings),
 		cmocka_unit_test(test_gateway_behind_a_veth),
 	};
 
