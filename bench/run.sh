@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# run.sh BUILD_DIR [--quick] [--only start,dhcp,memory,packet,forward,policy,guard,guardian,trace] - the figures, side by side.
+# run.sh BUILD_DIR [--quick] [--only start,dhcp,memory,packet,forward,policy,guard,guardian,snoop,trace] - the figures, side by side.
 #
 # Each figure is measured in namespaces of its own (net, mount, pid): nothing here can reach the
 # machine's interfaces, rules or services, and everything is gone when this ends, also by kill -9.
@@ -8,8 +8,8 @@
 # (a disk, as in real use) that is removed at the end. See README.md for what is measured.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd -P)
-usage="usage: $0 BUILD_DIR [--quick] [--only start,dhcp,memory,packet,forward,policy,guard,guardian,trace]"
-figures="start dhcp memory packet forward policy guard guardian trace"
+usage="usage: $0 BUILD_DIR [--quick] [--only start,dhcp,memory,packet,forward,policy,guard,guardian,snoop,trace]"
+figures="start dhcp memory packet forward policy guard guardian snoop trace"
 quick=
 [ $# -ge 1 ] && [ -d "$1" ] || { echo "$usage" >&2; exit 1; }
 build=$(cd "$1" && pwd -P)
@@ -29,7 +29,7 @@ while [ $# -gt 0 ]; do
 done
 for figure in $figures; do
 	case $figure in
-	start | dhcp | memory | packet | forward | policy | guard | guardian | trace) ;;
+	start | dhcp | memory | packet | forward | policy | guard | guardian | snoop | trace) ;;
 	*) echo "$usage" >&2; exit 1 ;;
 	esac
 done

@@ -56,7 +56,7 @@ def pid_in(path):
 class Vmlaned:
     """The daemon; @networks are (name, subnet, first, last). Its state is on the disk or on a tmpfs."""
 
-    def __init__(self, ns, networks, disk=True):
+    def __init__(self, ns, networks, disk=True, options=()):
         self.ns = ns
         self.dir = f"/run/bench/{ns.name}"
         self.state = f"{WORK}/state-{ns.name}" if disk else f"{self.dir}/state"
@@ -71,7 +71,7 @@ class Vmlaned:
         notify = Notify(f"{self.dir}/notify")
         log = f"{self.dir}/log"
         self.p = ns.daemon([program("vmlaned"), "--foreground", "--config-dir", f"{self.dir}/etc", "--state-dir", self.state,
-                            "--run-dir", f"{self.dir}/run", "--resolv-conf", f"{self.dir}/resolv.conf"], log,
+                            "--run-dir", f"{self.dir}/run", "--resolv-conf", f"{self.dir}/resolv.conf", *options], log,
                            {"NOTIFY_SOCKET": notify.path})
         notify.wait(self.p, log)
 
