@@ -211,6 +211,14 @@ unsigned int accepts_again(struct manager *m)
 	return m->accepts ? place_all(m, m->accepts) : 0;
 }
 
+bool accepts_failed(const struct manager *m)
+{
+	for (size_t i = 0; m->accepts && i < FW_PLACE_COUNT; i++)
+		if (m->accepts->problem[i].code[0])
+			return true;
+	return false;
+}
+
 /* ---- telling ---- */
 
 void accepts_say(struct work *w)

@@ -19,6 +19,8 @@ void accepts_say(struct work *w);
 void accepts_do(struct work *w);
 /* accepts_again() - the same as the last time: others have changed their rules. How many places were mended. */
 unsigned int accepts_again(struct manager *m);
+/* accepts_failed() - at the last time there were places that did not take them. */
+bool accepts_failed(const struct manager *m);
 /* accepts_json() - the places that are there: docs/API.md. */
 json_t *accepts_json(struct manager *m);
 /* accepts_of() - the names of the places that have accepts of @network. */

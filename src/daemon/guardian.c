@@ -60,7 +60,7 @@ void guardian_look(struct guardian *g)
  * They load theirs in many transactions, and some delete a chain only when it is empty: they are left
  * to do so.
  */
-static void look_at_places(struct guardian *g)
+void guardian_look_at_places(struct guardian *g)
 {
 	uint64_t now_us = clock_boot_us();
 
@@ -78,7 +78,7 @@ bool guardian_instead(struct manager *m)
 	struct guardian *g = m->guardian;
 
 	if (!g->on || fw_watch_read(g->watch) < 0 || !g->look ||
-	    pace_ask(&g->pace, clock_boot_us()))
+	    pace_wait(&g->pace, clock_boot_us()) || pace_ask(&g->looks, clock_boot_us()))
 		return false;
 	guardian_mend(g);
 	return true;
@@ -97,7 +97,7 @@ static void on_change(const struct fw_change *c, void *ctx)
 	if (c->generation && manager_made(m, c->generation))
 		return;
 	if (c->foreign)
-		look_at_places(g);
+		guardian_look_at_places(g);
 	if (!c->ours) {
 		manager_unrelated(m, c->generation);
 		return;
@@ -319,6 +319,8 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *ctx)
 		table_remember(g->m);
 	if (g->on && !g->look && !guard_check(g->m, TICK_GUARDS))
 		guardian_look(g);
+	if (g->on)
+		guardian_retry(g);
 	guardian_settle(g);
 	if (sd_event_source_set_time_relative(s, TICK_US) < 0 ||
 	    sd_event_source_set_enabled(s, SD_EVENT_ONESHOT) < 0)

@@ -54,7 +54,9 @@ struct culprit {
  * @sysctls:	hears of writes to them; @unwatched: directories that it has no place for were told of
  * @pins:	hears of pinned MACs
  * @by:		of the last change of rules that is not mended yet
- * @pace:	of mending
+ * @pace:	of mending; @looks: of looking at everything, whether something is changed or not
+ * @retry_at_us: a mending that failed is tried again then, on the clock since boot; 0: none has. @retry_us:
+ *		how long it waits, longer each time; @retry_places: it was one of @places
  * @fighting:	that somebody does not stop was told; @silent: mendings that were not logged since
  * @mended:	how often something was put right
  * @last:	of the last time, as in the status; owned, NULL before the first
@@ -87,6 +89,10 @@ struct guardian {
 	sd_event_source *pins_source;
 	struct culprit by;
 	struct pace pace;
+	struct pace looks;
+	uint64_t retry_at_us;
+	uint64_t retry_us;
+	bool retry_places;
 	bool fighting;
 	uint64_t silent;
 	uint64_t mended;
@@ -96,6 +102,8 @@ struct guardian {
 
 /* guardian_look() - everything is to be looked at, soon. */
 void guardian_look(struct guardian *g);
+/* guardian_look_at_places() - those of accepts are to be looked at, when others have done with theirs. */
+void guardian_look_at_places(struct guardian *g);
 /* guardian_arm() - guardian_on_timer() in @in_us microseconds, unless it is about to come anyway. */
 void guardian_arm(struct guardian *g, uint64_t in_us);
 /* guardian_mark() - interface @name was told of: as a link or port, its sysctls. */
@@ -145,6 +153,8 @@ void guardian_ports_restore(struct guardian *g, json_t *changes);
 int guardian_on_timer(sd_event_source *s, uint64_t usec, void *ctx);
 /* guardian_mend() - look at everything, put it right, and tell. */
 void guardian_mend(struct guardian *g);
+/* guardian_retry() - what failed is looked at again, when it is time to. */
+void guardian_retry(struct guardian *g);
 /* guardian_settle() - tell when a fight is over. */
 void guardian_settle(struct guardian *g);
 

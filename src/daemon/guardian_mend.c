@@ -16,6 +16,9 @@
 #define SHOWN_MAX 3   /* changes in a line of the log */
 #define CHANGES_MAX 8 /* changes in the status */
 
+#define RETRY_FIRST_US 1000000
+#define RETRY_MAX_US 60000000
+
 /* ---- words ---- */
 
 static const char *change_text(const json_t *changes, size_t i)
@@ -117,6 +120,34 @@ void guardian_settle(struct guardian *g)
 		   g->silent);
 }
 
+/* ---- what failed ---- */
+
+/* Nobody has to change something for it: what was in the way may go without a word. */
+static void failed(struct guardian *g, bool has_failed, bool places)
+{
+	if (!has_failed && g->retry_places == places)
+		g->retry_at_us = g->retry_us = 0;
+	/* A look at everything is one at the places, too. */
+	if (!has_failed || (places && g->retry_at_us && !g->retry_places))
+		return;
+	g->retry_us = g->retry_us ? 2 * g->retry_us : RETRY_FIRST_US;
+	if (g->retry_us > RETRY_MAX_US)
+		g->retry_us = RETRY_MAX_US;
+	g->retry_at_us = clock_boot_us() + g->retry_us;
+	g->retry_places = places;
+}
+
+void guardian_retry(struct guardian *g)
+{
+	if (!g->retry_at_us || clock_boot_us() < g->retry_at_us)
+		return;
+	g->retry_at_us = 0;
+	if (g->retry_places)
+		guardian_look_at_places(g);
+	else
+		guardian_look(g);
+}
+
 /* ---- doing ---- */
 
 void guardian_mend(struct guardian *g)
@@ -124,6 +155,7 @@ void guardian_mend(struct guardian *g)
 	struct err_list *errs = calloc(1, sizeof(*errs));
 	struct culprit by = g->by;
 	json_t *changes = json_array();
+	bool has_failed = true;
 
 	g->look = false;
 	g->all_conf = false;
@@ -139,12 +171,17 @@ void guardian_mend(struct guardian *g)
 		guardian_ports_restore(g, changes);
 		/* Of what comes from here on the events are still to be read. */
 		g->n_marked = 0;
-		if (reconcile(g->m, NULL, RECONCILE_MEND, changes, errs) < 0 ||
-		    g->complaint.code[0])
+		has_failed = reconcile(g->m, NULL, RECONCILE_MEND, changes, errs) < 0;
+		if (has_failed || g->complaint.code[0])
 			complain(g, errs);
-		if (json_array_size(changes))
+		if (json_array_size(changes)) {
+			(void)pace_ask(&g->pace, clock_boot_us());
 			tell(g, changes, &by);
+		}
 	}
+	failed(g, has_failed, false);
+	if (!has_failed)
+		failed(g, accepts_failed(g->m), true);
 	g->by = (struct culprit){0};
 	g->noticed_us = 0;
 	json_decref(changes);
@@ -158,8 +195,10 @@ static void mend_places(struct guardian *g)
 
 	g->places = false;
 	n = accepts_again(g->m);
+	failed(g, accepts_failed(g->m), true);
 	if (n == 0)
 		return;
+	(void)pace_ask(&g->pace, clock_boot_us());
 	log_info("other firewalls changed their rules: accepts are in %u of their chains again", n);
 	events_emit(g->m, "accepts", NULL, NULL, json_pack("{s:i}", "chains", (int)n),
 		    "accepts were put into other firewalls' chains again: %u", n);
@@ -183,9 +222,12 @@ int guardian_on_timer(sd_event_source *s, uint64_t usec, void *ctx)
 		guardian_arm(g, g->places_us - clock_boot_us());
 		return 0;
 	}
-	wait = pace_ask(&g->pace, clock_boot_us());
-	if (wait) {
+	wait = pace_wait(&g->pace, clock_boot_us());
+	if (wait)
 		fight(g);
+	else
+		wait = pace_ask(&g->looks, clock_boot_us());
+	if (wait) {
 		guardian_arm(g, wait);
 		return 0;
 	}

@@ -21,13 +21,20 @@ bool pace_settle(struct pace *p, uint64_t now_us)
 	return p->held;
 }
 
-uint64_t pace_ask(struct pace *p, uint64_t now_us)
+uint64_t pace_wait(struct pace *p, uint64_t now_us)
 {
 	pace_settle(p, now_us);
-	if (p->used >= PACE_BURST) {
-		p->held = true;
-		return p->since_us + PACE_REFILL_US - now_us;
-	}
-	p->used++;
-	return 0;
+	if (p->used < PACE_BURST)
+		return 0;
+	p->held = true;
+	return p->since_us + PACE_REFILL_US - now_us;
+}
+
+uint64_t pace_ask(struct pace *p, uint64_t now_us)
+{
+	uint64_t wait = pace_wait(p, now_us);
+
+	if (!wait)
+		p->used++;
+	return wait;
 }

@@ -26,6 +26,8 @@ struct pace {
 
 /* pace_ask() - take a permit: 0, or how long to wait before asking again, in microseconds. */
 uint64_t pace_ask(struct pace *p, uint64_t now_us);
+/* pace_wait() - how long pace_ask() would have to wait, in microseconds; nothing is taken. */
+uint64_t pace_wait(struct pace *p, uint64_t now_us);
 /* pace_settle() - give back what time has given back; what @held is now is returned. */
 bool pace_settle(struct pace *p, uint64_t now_us);
 

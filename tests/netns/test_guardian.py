@@ -2,6 +2,7 @@
 """What other programs do to rules, links, addresses and sysctls of ours is put right, told, and nothing else is."""
 import json
 import os
+import subprocess
 import time
 
 import pytest
@@ -415,3 +416,15 @@ def test_leases_and_bridge_together(vmlaned, world, guest):
         world.host.run("ip", "link", "del", "vl-default")
     assert a.http()
     assert b.dhcp()["address"] != a.ip
+
+
+def test_what_failed_is_tried_again(world, daemon):
+    """Somebody holds our table while it is to be mended, and goes without a word."""
+    d = daemon()
+    nft = world.host.start("nft", "-i", stdin=subprocess.PIPE)
+    nft.p.stdin.write(b"delete table inet vmlane; add table inet vmlane { flags owner; }\n")
+    nft.p.stdin.flush()
+    wait_for("the mend to fail", lambda: "refused to change the rules" in d.p.text())
+    nft.end()
+    wait_for("the table to be back", lambda: "chain forward" in world.host.run("nft", "list", "table", "inet", "vmlane", check=False).stdout)
+    assert d.vmlane("diff") == {"changes": []}

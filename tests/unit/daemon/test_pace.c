@@ -26,6 +26,22 @@ static void test_seldom(void **state)
 	assert_false(p.held);
 }
 
+/* A look takes nothing, and says what asking would. */
+static void test_wait(void **state)
+{
+	struct pace p = {0};
+	uint64_t now = 7 * SECOND;
+
+	(void)state;
+	for (int i = 0; i < 10 * PACE_BURST; i++)
+		assert_int_equal(pace_wait(&p, now), 0);
+	assert_int_equal(p.used, 0);
+	empty(&p, now);
+	assert_int_equal(pace_wait(&p, now), SECOND);
+	assert_int_equal(pace_ask(&p, now), SECOND);
+	assert_int_equal(pace_wait(&p, now + SECOND), 0);
+}
+
 static void test_without_end(void **state)
 {
 	struct pace p = {0};
@@ -81,11 +97,9 @@ static void test_clock_goes_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_seldom),
-		cmocka_unit_test(test_without_end),
-		cmocka_unit_test(test_waits_as_long_as_it_says),
-		cmocka_unit_test(test_quiet_again),
-		cmocka_unit_test(test_clock_goes_back),
+		cmocka_unit_test(test_seldom),	    cmocka_unit_test(test_wait),
+		cmocka_unit_test(test_without_end), cmocka_unit_test(test_waits_as_long_as_it_says),
+		cmocka_unit_test(test_quiet_again), cmocka_unit_test(test_clock_goes_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
