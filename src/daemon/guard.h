@@ -45,6 +45,8 @@ void guard_expiry(struct manager *m);
  * of one. Pins that are missing are put back here.
  */
 bool guard_check(struct manager *m, size_t n);
+/* guard_is_right() - the program that was put at port @tap, if one was, is there. */
+bool guard_is_right(struct manager *m, const char *tap);
 
 /* guard_drops() - what was dropped at port @tap; false: nothing is known of it. */
 bool guard_drops(struct manager *m, const char *tap, struct port_drops *ret);

@@ -243,6 +243,18 @@ bool guard_check(struct manager *m, size_t n)
 	return true;
 }
 
+bool guard_is_right(struct manager *m, const char *tap)
+{
+	const struct guard_port *p = guard_port_find(m, tap);
+	struct port_facts facts;
+	int r;
+
+	if (!m->guard || !p)
+		return true;
+	r = portguard_look(m->guard, p->ifindex, &facts);
+	return r != -ENOENT && r != -ESTALE;
+}
+
 bool guard_drops(struct manager *m, const char *tap, struct port_drops *ret)
 {
 	const struct guard_port *p = guard_port_find(m, tap);

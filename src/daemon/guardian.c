@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "daemon/bridged.h"
 #include "daemon/guard.h"
+#include "daemon/rates.h"
 #include "daemon/work.h"
 
 #define PLACES_US 200000 /* of other firewalls' rules, since the last of them came */
@@ -176,13 +177,17 @@ static void heard_addr(struct guardian *g, int ifindex)
 		guardian_look(g);
 }
 
-/* What is on a guest's port is one dump for all of them: not looked at alone. */
+/* A guest's port is compared alone: most of what is told is our own, as a guest is plugged in. */
 static void heard_tc(struct guardian *g, int ifindex)
 {
 	char name[IF_NAMESIZE];
 
-	if (if_indextoname((unsigned int)ifindex, name) && manager_guest_by_tap(g->m, name))
-		guardian_look(g);
+	if (!if_indextoname((unsigned int)ifindex, name) || !manager_guest_by_tap(g->m, name))
+		return;
+	guardian_mark(g, name, false, false);
+	for (size_t i = 0; i < g->n_marked; i++)
+		if (strcmp(g->marked[i].name, name) == 0)
+			g->marked[i].tc = true;
 }
 
 void guardian_heard(struct manager *m, const struct rtnl_event *ev)
@@ -280,6 +285,16 @@ static bool guest_is_right(struct guardian *guardian, const struct guest_rt *g,
 	       guardian_vlans_are_right(guardian, n, g, &l, ports);
 }
 
+static bool tc_is_right(struct manager *m, const struct guest_rt *g)
+{
+	const struct network_rt *n = manager_network(m, g->g.network);
+	unsigned int ifindex = if_nametoindex(g->g.tap);
+
+	if (!n || n->stopped || !ifindex)
+		return true;
+	return guard_is_right(m, g->g.tap) && rates_are_right(m, n, g, (int)ifindex);
+}
+
 static bool marked_is_right(struct guardian *g, const struct marked *v, struct actual *ports)
 {
 	const struct guest_rt *guest = manager_guest_by_tap(g->m, v->name);
@@ -287,6 +302,8 @@ static bool marked_is_right(struct guardian *g, const struct marked *v, struct a
 	const struct takeover_rt *t = bridged_by_uplink(g->m, v->name);
 
 	if (v->conf && !guardian_sysctls_are_right(g, v->name))
+		return false;
+	if (v->tc && guest && !tc_is_right(g->m, guest))
 		return false;
 	return !v->link ||
 	       ((!guest || guest_is_right(g, guest, ports)) &&

@@ -16,11 +16,12 @@
 #define MARKED_MAX 256		/* with more everything is looked at */
 #define GUARDIAN_SETTLE_US 2000 /* what comes together is looked at together */
 
-/* struct marked - an interface that was told of: as a link or port, or its sysctls. */
+/* struct marked - an interface that was told of: as a link or port, its sysctls, or its traffic control. */
 struct marked {
 	char name[IFNAMSIZ];
 	bool link;
 	bool conf;
+	bool tc;
 };
 
 /*

@@ -141,6 +141,21 @@ int rates_look(struct work *w, struct err *e)
 	return 0;
 }
 
+bool rates_are_right(struct manager *m, const struct network_rt *n, const struct guest_rt *g,
+		     int ifindex)
+{
+	bool told = strcmp(g->problem.code, FOREIGN) == 0, foreign;
+	struct desired_tap want = {0};
+	uint64_t bits;
+
+	if (g->problem.code[0] && !told)
+		return true;
+	port_want(n->config, g->g.name, &g->g.mac, &want);
+	if (rtnl_rate_get(m->rtnl, ifindex, &bits, &foreign, NULL) < 0)
+		return false;
+	return foreign ? told || !want.rate.down : !told && bits == want.rate.down;
+}
+
 /* ---- telling ---- */
 
 static void say(struct work *w, const char *ifname, uint64_t from, uint64_t to)

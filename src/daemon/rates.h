@@ -12,6 +12,9 @@
 int rates_look(struct work *w, struct err *e) __must_check;
 /* rates_say() - what rates_do() would do. */
 void rates_say(struct work *w);
+/* rates_are_right() - what goes to @g of @n by @ifindex is limited as it should be, or that is told. */
+bool rates_are_right(struct manager *m, const struct network_rt *n, const struct guest_rt *g,
+		     int ifindex);
 /* rates_do() - what guests send; where one tap fails the others get theirs all the same. */
 int rates_do(struct work *w) __must_check;
 

@@ -37,6 +37,12 @@ int rtnl_snapshot_counters(struct rtnl *r, struct actual *ret, struct err *e) __
  * else's queueing discipline. It costs a dump of the namespace's queueing disciplines.
  */
 int rtnl_rates(struct rtnl *r, struct actual *a, struct err *e) __must_check;
+/*
+ * rtnl_rate_get() - of one interface: what its queueing discipline lets go out by a limit of ours (bits a
+ * second, 0: none), and whether it is somebody else's.
+ */
+int rtnl_rate_get(struct rtnl *r, int ifindex, uint64_t *ret_bits, bool *ret_foreign,
+		  struct err *e) __must_check;
 /* rtnl_vlans() - fill in @a's port_vlans: of all bridges and their ports, sorted. */
 int rtnl_vlans(struct rtnl *r, struct actual *a, struct err *e) __must_check;
 /*

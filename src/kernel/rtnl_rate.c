@@ -100,6 +100,32 @@ int rtnl_rates(struct rtnl *r, struct actual *a, struct err *e)
 	return err;
 }
 
+int rtnl_rate_get(struct rtnl *r, int ifindex, uint64_t *ret_bits, bool *ret_foreign, struct err *e)
+{
+	struct rtnl_array out = {.size = sizeof(struct qdisc)};
+	struct rtnl_request q = {.what = "show the queueing discipline"};
+	struct tcmsg *tcm = rtnl_request_begin(r, &q, RTM_GETQDISC, NLM_F_ACK, sizeof(*tcm));
+	const struct qdisc *found;
+	int err;
+
+	tcm->tcm_ifindex = ifindex;
+	tcm->tcm_parent = TC_H_ROOT;
+	err = rtnl_request_run(r, &q, on_qdisc, &out, NULL);
+	/* None, or one that the kernel does not show. */
+	if (err == -ENOENT || err == -EINVAL)
+		err = 0;
+	found = out.n ? (const struct qdisc *)out.v : NULL;
+	if (err == 0) {
+		*ret_bits = found ? found->bits : 0;
+		*ret_foreign = found && !found->bits;
+	} else {
+		err_set(e, err, "kernel", "", "the queueing discipline cannot be read: %s",
+			strerror(-err));
+	}
+	free(out.v);
+	return err;
+}
+
 static uint32_t at_most_u32(uint64_t v)
 {
 	return v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;

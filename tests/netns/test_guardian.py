@@ -428,3 +428,16 @@ def test_what_failed_is_tried_again(world, daemon):
     nft.end()
     wait_for("the table to be back", lambda: "chain forward" in world.host.run("nft", "list", "table", "inet", "vmlane", check=False).stdout)
     assert d.vmlane("diff") == {"changes": []}
+
+
+def test_traffic_control_is_no_fight(world, daemon, guest):
+    """What is told of a port is compared with what is ours there, however often: others' things beside it are theirs."""
+    d = daemon({"default.yaml": DEFAULT + "guests:\n  web1:\n    rate: { down: 8mbit }\n"})
+    guest("web1", d=d)
+    for _ in range(60):
+        world.host.run("tc", "qdisc", "add", "dev", "vl-web1", "clsact")
+        world.host.run("tc", "qdisc", "del", "dev", "vl-web1", "clsact")
+    world.host.run("tc", "qdisc", "del", "dev", "vl-web1", "root")
+    wait_for("the rate to be back", lambda: "tbf" in world.host.run("tc", "qdisc", "show", "dev", "vl-web1"))
+    wait_for("it to be told", lambda: "put right" in d.p.text())
+    assert "keeps changing" not in d.p.text() and guardian(d)["mended"] == 1 and not guardian(d)["held_back"]
