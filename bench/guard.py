@@ -2,14 +2,11 @@
 """guard.py - what guards cost a guest's packet on its way through NAT and to another guest, with 1 guest and with many,
 and what rules in the manner of libvirt's clean-traffic cost it: a chain for each guest, found by going through all ports."""
 import shutil
-import statistics
 
 from sides import Vmlaned
-from stats import Table, duration, number, percentile, spread
+from stats import Table, duration
+from ways import IP, MAC, WAYS, GuestSide, measure_way
 from world import Ns, WORK, run
-
-MAC, IP = "52:54:00:aa:00:01", "10.80.0.10"
-PEER = "52:54:00:bb:00:01"  # another port's: what is switched there is counted and goes no further
 
 
 def clean_traffic(ns, tap, others):
@@ -28,51 +25,20 @@ def clean_traffic(ns, tap, others):
         run("ebtables-nft-restore", stdin="\n".join(rules) + "\n")
 
 
-class Side:
+class Side(GuestSide):
     """A daemon with a guest, @others of them beside it, and another port of the bridge."""
 
     def __init__(self, name, guard, others, ebtables=False):
-        self.name, self.ns = name, Ns(name)
-        daemon = Vmlaned(self.ns, [])
+        ns = Ns(name)
+        daemon = Vmlaned(ns, [])
         daemon.api("POST", "/v1/networks", {"network": "n", "ipv4": {"subnet": "10.80.0.0/16"}, "guard": guard,
                                             "guests": {"guest": {"ipv4": IP, "mac": MAC}}})
         if guard == "on":
             for i in range(others):
                 daemon.api("POST", "/v1/guests", {"name": f"other{i}", "network": "n"})
-        guest = daemon.api("POST", "/v1/guests", {"name": "guest", "network": "n"})
-        self.tap, self.bridge = guest["tap"], guest["bridge"]
-        self.ns.ip("link add peer0 type veth peer name peer1", "link set peer1 up", f"link set peer0 master {self.bridge} up")
-        with self.ns.enter():
-            run("bridge", "fdb", "add", PEER, "dev", "peer0", "master", "static")
+        super().__init__(name, ns, daemon.api("POST", "/v1/guests", {"name": "guest", "network": "n"}))
         if ebtables:
             clean_traffic(self.ns, self.tap, others)
-
-    def arg(self, dst):
-        return f"{self.name}={self.ns.path},{self.tap},{MAC},{IP},{dst or self.ns.mac(self.bridge)}"
-
-
-WAYS = (("through NAT", "up0", None), ("to another port of the bridge", "peer0", PEER))
-
-
-def measure_way(sides, words, cycles, way, command):
-    title, dev, dst = way
-    before = [s.ns.left_by(dev) for s in sides]
-    lines = run(f"{WORK}/tap_rate", str(cycles), "3000", "1", *[s.arg(dst) for s in sides], timeout=300).splitlines()
-    sent = [int(x) for x in lines.pop().split()[1:]]
-    arrived = [s.ns.left_by(dev) - b for s, b in zip(sides, before)]
-    rates = list(zip(*[[float(x) for x in line.split()] for line in lines]))
-    best = percentile(rates[0], 90)
-    table = Table(f"A guest's 64-byte UDP packet {title}, without guards and with them", command,
-                  ("", "median", "p10-p90", "a packet takes", "times the rate without, median (p10-p90) of each cycle's",
-                   "of the least disturbed cycles (p90)", "cycles"))
-    for side, values in zip(sides, rates):
-        table.row(words[side.name], f"{number(statistics.median(values))} /s",
-                  f"{number(percentile(values, 10))}-{number(percentile(values, 90))}", duration(1 / statistics.median(values)),
-                  spread([v / b for v, b in zip(values, rates[0])]), f"{percentile(values, 90) / best:.3f}", str(len(values)))
-    for side, a, s in zip(sides, arrived, sent):
-        if a < s * 0.99:
-            raise RuntimeError(f"{side.name}: only {a} of {s} packets left by {dev}: this measured drops")
-    table.show()
 
 
 def measure_latency(sides, words, cycles, command):
@@ -98,5 +64,5 @@ def measure(quick, command):
     words.update({f"ebt{n + 1}": f"ebtables rules, {n + 1:,} guest{'s' if n else ''}" for n in counts})
     sides = [Side(*p) for p in plan]
     for way in WAYS:
-        measure_way(sides, words, cycles, way, command)
+        measure_way(sides, words, cycles, way, "without guards and with them", command)
     measure_latency(sides, words, cycles // 3, command)

@@ -17,16 +17,6 @@
 
 /* ---- MACs ---- */
 
-static bool belongs(const struct desired_tap *t, const struct mac *mac)
-{
-	if (t->pinned && mac_equal(&t->mac, mac))
-		return true;
-	for (size_t i = 0; i < t->n_macs; i++)
-		if (mac_equal(&t->macs[i], mac))
-			return true;
-	return false;
-}
-
 /* What guest @g's port on bridge @bridge shall be; false where it has none there. */
 static bool want_of(struct manager *m, const struct guest_rt *g, int bridge,
 		    struct desired_tap *ret)
@@ -54,7 +44,7 @@ static bool is_anothers(struct manager *m, const struct guest_rt *here, int brid
 	struct desired_tap want;
 
 	for (const struct guest_rt *g = m->guests; g; g = g->hh.next)
-		if (g != here && want_of(m, g, bridge, &want) && belongs(&want, mac))
+		if (g != here && want_of(m, g, bridge, &want) && desired_tap_has_mac(&want, mac))
 			return true;
 	return false;
 }
@@ -71,7 +61,7 @@ static bool is_right(struct manager *m, const struct fdb_entry *f, bool gone)
 	guest = manager_guest_by_tap(m, name);
 	if (guest && !want_of(m, guest, f->bridge, &want))
 		guest = NULL;
-	if (guest && belongs(&want, &f->mac))
+	if (guest && desired_tap_has_mac(&want, &f->mac))
 		return gone ? !is_still_port(m, f->port, f->bridge) : f->sticky;
 	if (gone)
 		return true;

@@ -244,6 +244,9 @@ struct desired_tap {
 	bool persistent;
 };
 
+/* desired_tap_has_mac() - @mac shall have a static, sticky entry at this port. */
+bool desired_tap_has_mac(const struct desired_tap *t, const struct mac *mac);
+
 struct desired {
 	struct desired_network *networks;
 	size_t n_networks;

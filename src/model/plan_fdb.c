@@ -48,7 +48,7 @@ static size_t first_at(const struct fdb_index *x, int port)
 	return low;
 }
 
-static bool is_wanted(const struct desired_tap *t, const struct mac *mac)
+bool desired_tap_has_mac(const struct desired_tap *t, const struct mac *mac)
 {
 	if (t->pinned && mac_equal(&t->mac, mac))
 		return true;
@@ -69,7 +69,7 @@ static bool is_pinned(const struct fdb_index *x, int port, const struct mac *mac
 /* The port's own MAC is the host's business, and multicast groups are nobody's station. */
 static bool has_to_go(const struct fdb_entry *e, const struct desired_tap *t)
 {
-	if (e->local || mac_is_multicast(&e->mac) || is_wanted(t, &e->mac))
+	if (e->local || mac_is_multicast(&e->mac) || desired_tap_has_mac(t, &e->mac))
 		return false;
 	return t->managed || (e->is_static && e->sticky);
 }
