@@ -55,6 +55,8 @@ struct culprit {
  * @sysctls:	hears of writes to them; @unwatched: directories that it has no place for were told of
  * @pins:	hears of pinned MACs
  * @by:		of the last change of rules that is not mended yet
+ * @overtaken:	that change was put right by other work of ours, before it was told of
+ * @told:	the ruleset after the last mending
  * @pace:	of mending; @looks: of looking at everything, whether something is changed or not
  * @retry_at_us: a mending that failed is tried again then, on the clock since boot; 0: none has. @retry_us:
  *		how long it waits, longer each time; @retry_places: it was one of @places
@@ -89,6 +91,8 @@ struct guardian {
 	struct rtnl_monitor *pins;
 	sd_event_source *pins_source;
 	struct culprit by;
+	bool overtaken;
+	uint32_t told;
 	struct pace pace;
 	struct pace looks;
 	uint64_t retry_at_us;

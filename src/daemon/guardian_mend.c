@@ -150,6 +150,11 @@ void guardian_retry(struct guardian *g)
 
 /* ---- doing ---- */
 
+static json_t *table_change(const char *op, const char *text)
+{
+	return json_pack("{s:s, s:s, s:s}", "op", op, "object", "inet vmlane", "text", text);
+}
+
 void guardian_mend(struct guardian *g)
 {
 	struct err_list *errs = calloc(1, sizeof(*errs));
@@ -164,9 +169,8 @@ void guardian_mend(struct guardian *g)
 	} else {
 		/* First, as guests' packets are neither filtered nor translated meanwhile. */
 		if (table_restore(g->m))
-			json_array_append_new(changes, json_pack("{s:s, s:s, s:s}", "op", "create",
-								 "object", "inet vmlane", "text",
-								 "+ firewall table inet vmlane"));
+			json_array_append_new(
+				changes, table_change("create", "+ firewall table inet vmlane"));
 		guardian_sysctls_restore(g, changes);
 		guardian_ports_restore(g, changes);
 		/* Of what comes from here on the events are still to be read. */
@@ -174,6 +178,9 @@ void guardian_mend(struct guardian *g)
 		has_failed = reconcile(g->m, NULL, RECONCILE_MEND, changes, errs) < 0;
 		if (has_failed || g->complaint.code[0])
 			complain(g, errs);
+		if (g->overtaken && !json_array_size(changes))
+			json_array_append_new(
+				changes, table_change("change", "~ firewall table inet vmlane"));
 		if (json_array_size(changes)) {
 			(void)pace_ask(&g->pace, clock_boot_us());
 			tell(g, changes, &by);
@@ -183,6 +190,9 @@ void guardian_mend(struct guardian *g)
 	if (!has_failed)
 		failed(g, accepts_failed(g->m), true);
 	g->by = (struct culprit){0};
+	g->overtaken = false;
+	if (nft_generation(g->m->nft, &g->told) < 0)
+		g->told = 0;
 	g->noticed_us = 0;
 	json_decref(changes);
 	free(errs);

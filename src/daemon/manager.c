@@ -227,6 +227,14 @@ bool manager_made(const struct manager *m, uint32_t generation)
 	return false;
 }
 
+bool manager_went_on(const struct manager *m, uint32_t generation, uint32_t since)
+{
+	for (size_t i = 0; i < OWN_RUNS && i < m->n_own; i++)
+		if (m->own[i].after == generation && (int32_t)(m->own[i].last - since) > 0)
+			return true;
+	return false;
+}
+
 void manager_committed(struct manager *m, uint32_t before, unsigned int n)
 {
 	uint32_t after = 0;

@@ -239,6 +239,8 @@ void manager_free(struct manager *m);
 void manager_committed(struct manager *m, uint32_t before, unsigned int n);
 /* manager_made() - ruleset @generation came of one of these; false also where that was long ago. */
 bool manager_made(const struct manager *m, uint32_t generation);
+/* manager_went_on() - the transaction right behind ruleset @generation is of these, and came after ruleset @since. */
+bool manager_went_on(const struct manager *m, uint32_t generation, uint32_t since);
 /*
  * manager_unrelated() - the transaction that led to ruleset @generation was somebody else's, and not
  * about our tables: what is known of these stays known.
