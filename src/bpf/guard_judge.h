@@ -493,7 +493,7 @@ JUDGE_INLINE int guard_judge(const struct port_facts *p, const struct port_windo
 /* ---- at a glance ---- */
 
 #define GUARD_FAST_IP4_LEN 36 /* so much is looked at of IPv4, and of IPv6 */
-#define GUARD_FAST_IP6_LEN 56
+#define GUARD_FAST_IP6_LEN 62 /* a whole UDP header: what is shorter is for judge_l4() to say */
 
 /*
  * IPv6 from its own address of the network, TCP or UDP without extension headers; what has a half that is
