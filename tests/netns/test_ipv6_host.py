@@ -295,4 +295,6 @@ def test_ipv6_is_off(world, daemon, guest):
     d.vmlane("apply")
     assert d.network()["problem"] is None and d.network("lab")["problem"] is None
     g.slaac(ULA)
+    # The guardian may have been faster than the host's way out, and advertised no router at first.
+    wait_for("the router", lambda: g.ns.run("ip", "-6", "route", "show", "default"))
     assert g.http(INTERNET6)["address"] == "2001:db8:113::2"
