@@ -23,12 +23,14 @@ struct said {
 
 /**
  * struct diagnosing - see diagnosing.h
+ * @said:	to the caller; @confirmed: by facts from after their packets
  * @one_sided:	answers may not be among the packets that are seen: nobody is said to be silent
  */
 struct diagnosing {
 	const struct subject *subject;
 	struct live_facts *facts;
 	struct said said[SAID_MAX];
+	struct said confirmed[SAID_MAX];
 	bool one_sided;
 	struct questions questions;
 };
@@ -78,6 +80,35 @@ static unsigned int age_ms(const struct journey *j)
 	return age < FACTS_AGE_MS ? (unsigned int)age : FACTS_AGE_MS;
 }
 
+/* It was remembered in @table less than a second ago; from now on it is. */
+static bool remembered(struct said table[static SAID_MAX], const struct diagnosis *what)
+{
+	uint64_t h = hash_str(HASH_INIT, what->code), now = now_ns();
+	struct said *s;
+	bool again;
+
+	for (size_t i = 0; i < what->n_evidence; i++)
+		h = hash_str(h, what->evidence[i].text);
+	h = hash_str(h, what->mend);
+	s = &table[hash_mix(h) % SAID_MAX];
+	again = s->what == h && now - s->at_ns < AGAIN_NS;
+	if (!again)
+		*s = (struct said){.what = h, .at_ns = now};
+	return again;
+}
+
+static bool concluded(const struct facts *f, const struct diagnosis_guest *guest,
+		      const struct journey *j, const struct journey_words *w, struct diagnosis *ret)
+{
+	struct facts now;
+
+	if (!f)
+		return false;
+	now = *f;
+	now.guest = *guest;
+	return diagnose(j, w, &now, ret);
+}
+
 bool diagnosing_journey(struct diagnosing *d, const struct journey *j,
 			const struct journey_words *w, struct diagnosis *ret)
 {
@@ -87,20 +118,18 @@ bool diagnosing_journey(struct diagnosing *d, const struct journey *j,
 		.addrs = d->subject->addrs,
 		.n_addrs = d->subject->n_addrs,
 	};
-	const struct facts *f;
-	struct facts now;
 
 	guest.asked = questions_note(&d->questions, j);
 	if (d->one_sided)
 		guest.asked = (struct asked){.kind = QUESTION_NONE};
 	if (!diagnosis_wanted(j, w->view, &guest))
 		return false;
-	f = live_facts_get(d->facts, age_ms(j));
-	if (!f)
+	if (!concluded(live_facts_get(d->facts, age_ms(j)), &guest, j, w, ret))
 		return false;
-	now = *f;
-	now.guest = guest;
-	return diagnose(j, w, &now, ret);
+	/* What is new is not said of what was before the packet. */
+	if (remembered(d->confirmed, ret))
+		return true;
+	return concluded(live_facts_since(d->facts, j->begin_ns), &guest, j, w, ret);
 }
 
 bool diagnosing_port(struct diagnosing *d, int ifindex, struct diagnosis *ret)
@@ -112,16 +141,5 @@ bool diagnosing_port(struct diagnosing *d, int ifindex, struct diagnosis *ret)
 
 bool diagnosing_again(struct diagnosing *d, const struct diagnosis *what)
 {
-	uint64_t h = hash_str(HASH_INIT, what->code), now = now_ns();
-	struct said *s;
-	bool again;
-
-	for (size_t i = 0; i < what->n_evidence; i++)
-		h = hash_str(h, what->evidence[i].text);
-	h = hash_str(h, what->mend);
-	s = &d->said[hash_mix(h) % SAID_MAX];
-	again = s->what == h && now - s->at_ns < AGAIN_NS;
-	if (!again)
-		*s = (struct said){.what = h, .at_ns = now};
-	return again;
+	return remembered(d->said, what);
 }

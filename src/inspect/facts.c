@@ -432,18 +432,34 @@ static int read_all(struct live_facts *l)
 	return r == 0 ? add_refusals(l, AF_INET6) : r;
 }
 
+static const struct facts *read_anew(struct live_facts *l)
+{
+	uint64_t begin = now_ms();
+
+	forget(l);
+	if (read_all(l) < 0) {
+		forget(l);
+		return NULL;
+	}
+	l->read_ms = now_ms();
+	l->cost_ms = l->read_ms - begin;
+	return &l->facts;
+}
+
 const struct facts *live_facts_get(struct live_facts *l, unsigned int max_age_ms)
 {
 	uint64_t now = now_ms(), spare = l->cost_ms * 10 < 1000 ? l->cost_ms * 10 : 1000;
 
-	if (!l->read_ms || now - l->read_ms > (max_age_ms > spare ? max_age_ms : spare)) {
-		forget(l);
-		if (read_all(l) < 0) {
-			forget(l);
-			return NULL;
-		}
-		l->read_ms = now_ms();
-		l->cost_ms = l->read_ms - now;
-	}
+	if (!l->read_ms || now - l->read_ms > (max_age_ms > spare ? max_age_ms : spare))
+		return read_anew(l);
 	return &l->facts;
+}
+
+const struct facts *live_facts_since(struct live_facts *l, uint64_t since_ns)
+{
+	bool known = l->read_ms && (l->read_ms - l->cost_ms) * 1000000 >= since_ns;
+
+	if (known || (l->read_ms && now_ms() - l->read_ms < l->cost_ms))
+		return &l->facts;
+	return read_anew(l);
 }

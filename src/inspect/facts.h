@@ -22,5 +22,10 @@ DEFINE_CLEANUP(struct live_facts *, live_facts_free)
  * for more than a second.
  */
 const struct facts *live_facts_get(struct live_facts *l, unsigned int max_age_ms);
+/*
+ * live_facts_since() - as live_facts_get(), of what was read after @since_ns (CLOCK_MONOTONIC), also where reading takes
+ * long; but not sooner after a reading than that has taken.
+ */
+const struct facts *live_facts_since(struct live_facts *l, uint64_t since_ns);
 
 #endif
